@@ -54,9 +54,7 @@ def test_only_the_last_twenty_entries_are_shown(client: FlaskClient) -> None:
         ("Zoë", "é" * 501, "A message has 500 characters at most."),
     ],
 )
-def test_a_bad_entry_is_refused_with_a_reason(
-    client: FlaskClient, name: str, message: str, error: str
-) -> None:
+def test_a_bad_entry_is_refused_with_a_reason(client: FlaskClient, name: str, message: str, error: str) -> None:
     """What was typed stays in the form."""
     response = sign(client, name, message)
     assert response.status_code == 422
@@ -111,9 +109,7 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(client: FlaskCl
 
 def test_the_page_names_who_answered(client: FlaskClient) -> None:
     """That is what this application is for."""
-    page = client.get(
-        "/", headers={"X-Request-ID": "abc123"}, environ_base={"SERVER_SOFTWARE": "gunicorn/27.0.1"}
-    ).text
+    page = client.get("/", headers={"X-Request-ID": "abc123"}, environ_base={"SERVER_SOFTWARE": "gunicorn/27.0.1"}).text
     for part in ("nginx", "abc123", "gunicorn 27.0.1", "development", "SQLite"):
         assert part in page
 

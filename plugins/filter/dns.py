@@ -1,0 +1,26 @@
+"""Filters that read the role dns_records' list of zones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.zones import Zone, read_zones
+
+
+def dns_zones(zones: list[dict[str, Any]], default_ttl: int) -> list[Zone]:
+    """Return the zones with full names and canonical values, a zone listed twice merged into one."""
+    return read_zones(zones, default_ttl)[0]
+
+
+def dns_mistakes(zones: list[dict[str, Any]], default_ttl: int) -> list[str]:
+    """Return one sentence for each mistake in the list."""
+    return read_zones(zones, default_ttl)[1]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return them by name."""
+        return {"dns_zones": dns_zones, "dns_mistakes": dns_mistakes}

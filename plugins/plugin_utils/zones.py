@@ -1,0 +1,196 @@
+"""What `dns_records_zones` means: full names, canonical values, and mistakes put into words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "TXT")
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+CAA = re.compile(r'(\d{1,3})\s+([a-z0-9]+)\s+(?:"([^"]*)"|([^"\s]+))', re.IGNORECASE)
+SECRET = re.compile(r"secret|token|password|credential|(^|_)key$", re.IGNORECASE)
+
+
+class Record(TypedDict):
+    """One name and type with all its values, written as in a zone file (TXT: the bare text)."""
+
+    name: str
+    type: str
+    ttl: int
+    values: list[str]
+
+
+class Zone(TypedDict):
+    """One zone: its name with the final dot, how to reach its provider, and the listed records."""
+
+    zone: str
+    provider: dict[str, Any]
+    nameservers: list[str]
+    records: list[Record]
+
+
+class Mistake(ValueError):
+    """Something the user can correct, said in a few words."""
+
+
+def read_zones(raw: Iterable[Mapping[str, Any]], default_ttl: int) -> tuple[list[Zone], list[str]]:
+    """Return the zones, those listed twice merged, and a sentence for each mistake."""
+    zones: dict[str, Zone] = {}
+    mistakes: list[str] = []
+    for item in raw:
+        try:
+            zone = _add_zone(zones, item)
+        except Mistake as mistake:
+            mistakes.append(f"dns_records_zones: {mistake}.")
+            continue
+        for entry in item.get("records") or []:
+            label = f"{_text(entry.get('record')) or '@'} {_text(entry.get('type'))}"
+            try:
+                _add_record(zone, _read_record(entry, zone["zone"][:-1], default_ttl))
+            except Mistake as mistake:
+                mistakes.append(f"dns_records_zones, {zone['zone'][:-1]}, {label}: {mistake}.")
+    for zone in zones.values():
+        mistakes += [f"dns_records_zones, {zone['zone'][:-1]}, {found}." for found in _cname_conflicts(zone)]
+    return list(zones.values()), mistakes
+
+
+def secrets(provider: Mapping[str, Any]) -> list[str]:
+    """Return the values among a provider's settings that nobody may see."""
+    return [_text(value) for key, value in provider.items() if SECRET.search(key) and _text(value)]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _add_zone(zones: dict[str, Zone], item: Mapping[str, Any]) -> Zone:
+    name = _host(_text(item.get("zone")), "zone")
+    provider = dict(item.get("provider") or {})
+    nameservers = [_text(server) for server in item.get("nameservers") or []]
+    if not provider.get("class"):
+        raise Mistake(f"{name[:-1]}: provider needs a class, such as octodns_bind.Rfc2136Provider")
+    if empty := [key for key, value in provider.items() if SECRET.search(key) and not _text(value)]:
+        raise Mistake(f"{name[:-1]}: {empty[0]} of the provider is empty")
+    if name not in zones:
+        zones[name] = Zone(zone=name, provider=provider, nameservers=[], records=[])
+    elif zones[name]["provider"] != provider:
+        raise Mistake(f"{name[:-1]} is listed twice with different provider settings")
+    zone = zones[name]
+    zone["nameservers"] += [server for server in nameservers if server not in zone["nameservers"]]
+    return zone
+
+
+def _add_record(zone: Zone, new: Record) -> None:
+    for old in zone["records"]:
+        if (old["name"], old["type"]) == (new["name"], new["type"]):
+            if (old["ttl"], sorted(old["values"])) != (new["ttl"], sorted(new["values"])):
+                raise Mistake("listed twice with different values or ttl; put all its values into one entry")
+            return
+    zone["records"].append(new)
+
+
+def _read_record(entry: Mapping[str, Any], zone: str, default_ttl: int) -> Record:
+    kind = _text(entry.get("type"))
+    if kind not in TYPES:
+        raise Mistake(f"type must be one of {', '.join(TYPES)}")
+    name = _full_name(_text(entry.get("record")), zone)
+    if kind == "CNAME" and name == f"{zone}.":
+        raise Mistake(f"the zone itself can't be a CNAME; point {zone} at an address with A or AAAA")
+    raw = entry.get("value")
+    values = [_value(kind, _text(value)) for value in ([raw] if isinstance(raw, str) else raw or [])]
+    if not values:
+        raise Mistake("value is empty")
+    if kind == "CNAME" and len(values) > 1:
+        raise Mistake("a CNAME has exactly one value")
+    if kind == "CNAME" and values[0] == name:
+        raise Mistake("a CNAME can't point at itself")
+    ttl = entry.get("ttl")
+    ttl = default_ttl if ttl is None else ttl
+    if isinstance(ttl, bool) or not str(ttl).isdigit() or not 0 < int(ttl) < 2**31:
+        raise Mistake(f"ttl {ttl} is not a number of seconds")
+    return Record(name=name, type=kind, ttl=int(ttl), values=list(dict.fromkeys(values)))
+
+
+def _cname_conflicts(zone: Zone) -> list[str]:
+    types = defaultdict(set)
+    for record in zone["records"]:
+        types[record["name"]].add(record["type"])
+    return [
+        f"{name[:-1]}: a CNAME can't stand beside {', '.join(sorted(found - {'CNAME'}))} of the same name"
+        for name, found in types.items()
+        if "CNAME" in found and len(found) > 1
+    ]
+
+
+def _full_name(text: str, zone: str) -> str:
+    """Return a record's full name; a name with dots must be in the zone, for a slip would make a new one."""
+    name = _ascii(text)
+    bare = name.removesuffix(".")
+    if name in ("", "@") or bare == zone:
+        return f"{zone}."
+    if not bare.endswith(f".{zone}"):
+        if name != bare or ("." in bare and not bare.rsplit(".", 1)[1].startswith("_")):
+            raise Mistake(f"{text} is not in the zone {zone}; if {bare}.{zone} is meant, write that")
+        bare = f"{bare}.{zone}"
+    if not _is_name(bare.removeprefix("*.")):
+        raise Mistake(f"{text} is not a valid name")
+    return f"{bare}."
+
+
+def _value(kind: str, text: str) -> str:
+    """Return one value as it stands in a zone file, with full names ending in a dot."""
+    if kind in ("A", "AAAA"):
+        return _address(kind, text)
+    if kind in ("CNAME", "NS"):
+        return _host(text, "value")
+    if kind == "MX":
+        preference, _, host = text.partition(" ")
+        if not preference.isdigit() or int(preference) > 65535:
+            raise Mistake(f"{text or '(empty)'} is not a preference and a mail server, such as 10 mx.example.com")
+        host = host.strip()
+        return f"{int(preference)} {host if host == '.' else _host(host, 'value')}"
+    if kind == "CAA":
+        if not (found := CAA.fullmatch(text)) or int(found[1]) > 255:
+            raise Mistake(f'{text} is not flags, tag and value, such as 0 issue "letsencrypt.org"')
+        return f'{int(found[1])} {found[2].lower()} "{found[3] or found[4] or ""}"'
+    return _txt(text)
+
+
+def _txt(text: str) -> str:
+    quoted = len(text) > 1 and text.startswith('"') and text.endswith('"')
+    bare = (re.sub(r'"\s+"', "", text[1:-1]) if quoted else text).replace("\\;", ";")
+    if not bare or not bare.isascii() or not bare.isprintable() or "\\" in bare or bare.startswith('"'):
+        raise Mistake("a TXT value is printable ASCII text without backslashes, and may stand in one pair of quotes")
+    return bare
+
+
+def _address(kind: str, text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text) if kind == "A" else ipaddress.IPv6Address(text))
+    except ValueError:
+        raise Mistake(f"{text or '(empty)'} is not an IPv{'4' if kind == 'A' else '6'} address") from None
+
+
+def _host(text: str, what: str) -> str:
+    name = _ascii(text).removesuffix(".")
+    if re.fullmatch(r"[\d.]+|.*:.*", name):
+        raise Mistake(f"{what} {text} is an address, but a name is wanted")
+    if not _is_name(name) or "." not in name:
+        raise Mistake(f"{what} {text or '(empty)'} is not a full name, such as www.example.com")
+    return f"{name}."
+
+
+def _ascii(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    try:
+        return text.encode("idna").decode().lower()
+    except UnicodeError:
+        raise Mistake(f"{text} is not a valid name") from None
+
+
+def _is_name(name: str) -> bool:
+    return len(name) < 254 and all(LABEL.fullmatch(label) for label in name.split("."))

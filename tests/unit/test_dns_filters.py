@@ -1,0 +1,318 @@
+"""The list of zones: what is read from it, what is refused, and what octoDNS and the servers are asked."""
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dns.message
+import dns.resolver
+import dns.rrset
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "plugins/plugin_utils/octodns")]
+
+import foobar_webstack as octodns_parts  # noqa: E402
+from ansible.errors import AnsibleActionFail  # noqa: E402
+from ansible_collections.foobar.webstack.plugins.action import dns_sync, dns_verify  # noqa: E402
+from ansible_collections.foobar.webstack.plugins.filter.dns import FilterModule  # noqa: E402
+
+dns_zones, dns_mistakes = (FilterModule().filters()[name] for name in ("dns_zones", "dns_mistakes"))
+PROVIDER = {"class": "octodns_bind.Rfc2136Provider", "host": "192.0.2.53", "key_secret": "c2VjcmV0"}
+
+
+def zone(*records: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Return a zone as a user writes it."""
+    return {"zone": "foobar.com", "provider": PROVIDER, "records": list(records), **keys}
+
+
+def record(name: str, kind: str, *values: str, **keys: Any) -> dict[str, Any]:
+    """Return a record as a user writes it."""
+    return {"record": name, "type": kind, "value": list(values), **keys}
+
+
+def only(*records: dict[str, Any]) -> dict[str, Any]:
+    """Return the one record that is read from these."""
+    assert dns_mistakes([zone(*records)], 3600) == []
+    (found,) = dns_zones([zone(*records)], 3600)[0]["records"]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("", "foobar.com."),
+        ("@", "foobar.com."),
+        ("foobar.com", "foobar.com."),
+        ("www", "www.foobar.com."),
+        ("WWW.foobar.com.", "www.foobar.com."),
+        ("a.b.foobar.com", "a.b.foobar.com."),
+        ("key1._domainkey", "key1._domainkey.foobar.com."),
+        ("*", "*.foobar.com."),
+        ("bücher", "xn--bcher-kva.foobar.com."),
+    ],
+)
+def test_a_name_is_read_in_every_usual_form(written: str, name: str) -> None:
+    assert only(record(written, "A", "192.0.2.1"))["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "value"),
+    [
+        ("CNAME", "foobar.com", "foobar.com."),
+        ("CNAME", "Foobar.com.", "foobar.com."),
+        ("NS", "ns1.example.net", "ns1.example.net."),
+        ("MX", "10  mx.example.com", "10 mx.example.com."),
+        ("MX", "0 .", "0 ."),
+        ("AAAA", "2001:DB8:0:0::1", "2001:db8::1"),
+        ("CAA", "0 issue letsencrypt.org", '0 issue "letsencrypt.org"'),
+        ("CAA", '0 issue ";"', '0 issue ";"'),
+        ("TXT", '"v=spf1 " "-all"', "v=spf1 -all"),
+        ("TXT", "v=DMARC1\\; p=none", "v=DMARC1; p=none"),
+    ],
+)
+def test_a_value_is_made_canonical(kind: str, written: str, value: str) -> None:
+    assert only(record("x", kind, written))["values"] == [value]
+
+
+def test_a_single_value_and_a_missing_ttl_are_filled_in() -> None:
+    assert only({"record": "x", "type": "A", "value": "192.0.2.1"})["ttl"] == 3600
+    assert only(record("x", "A", "192.0.2.1", ttl="60"))["ttl"] == 60
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([record("", "CNAME", "example.com")], "foobar.com, @ CNAME: the zone itself can't be a CNAME"),
+        ([record("foobar.com.", "CNAME", "example.com")], "the zone itself can't be a CNAME"),
+        ([record("www", "CNAME", "a.example"), record("www", "TXT", "x")], "can't stand beside TXT"),
+        ([record("www", "CNAME", "a.example", "b.example")], "exactly one value"),
+        ([record("www", "CNAME", "www.foobar.com")], "can't point at itself"),
+        ([record("www", "CNAME", "192.0.2.1")], "is an address, but a name is wanted"),
+        ([record("www", "CNAME", "web01")], "web01 is not a full name"),
+        ([record("www", "A", "8.8.8")], "www A: 8.8.8 is not an IPv4 address"),
+        ([record("www", "A", "2001:db8::1")], "is not an IPv4 address"),
+        ([record("www", "AAAA", "8.8.8.8")], "is not an IPv6 address"),
+        ([record("www", "A")], "value is empty"),
+        ([record("www.example.org.", "A", "192.0.2.1")], "www.example.org. is not in the zone foobar.com"),
+        ([record("www.example.org", "A", "192.0.2.1")], "www.example.org is not in the zone foobar.com"),
+        ([record("www.", "A", "192.0.2.1")], "www. is not in the zone foobar.com"),
+        ([record("-x", "A", "192.0.2.1")], "-x is not a valid name"),
+        ([record("a..b.foobar.com", "A", "192.0.2.1")], "is not a valid name"),
+        ([record("www", "AX", "192.0.2.1")], "www AX: type must be one of A, AAAA,"),
+        ([record("www", "A", "192.0.2.1", ttl=0)], "ttl 0 is not a number of seconds"),
+        ([record("", "MX", "mx.example.com")], "is not a preference and a mail server"),
+        ([record("", "CAA", "letsencrypt.org")], "is not flags, tag and value"),
+        ([record("", "TXT", "gr\u00fc\u00dfe")], "printable ASCII"),
+        ([record("x", "A", "192.0.2.1"), record("x", "A", "192.0.2.2")], "listed twice with different values"),
+    ],
+)
+def test_a_mistake_is_named_in_one_sentence(records: list[dict[str, Any]], words: str) -> None:
+    (sentence,) = dns_mistakes([zone(*records)], 3600)
+    assert sentence.startswith("dns_records_zones, foobar.com, ")
+    assert words in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"zone": ""}, "zone (empty) is not a full name"),
+        ({"zone": "com"}, "zone com is not a full name"),
+        ({"provider": {"host": "192.0.2.53"}}, "provider needs a class"),
+        ({"provider": PROVIDER | {"key_secret": ""}}, "key_secret of the provider is empty"),
+    ],
+)
+def test_a_mistaken_zone_is_named(keys: dict[str, Any], words: str) -> None:
+    (sentence,) = dns_mistakes([zone(**keys)], 3600)
+    assert words in sentence
+
+
+def test_two_sites_of_one_zone_are_merged() -> None:
+    first = zone(record("", "A", "192.0.2.1"), nameservers=["ns1.example.net"])
+    second = zone(record("@", "A", "192.0.2.1"), record("shop", "A", "192.0.2.1"), zone="Foobar.com.")
+    assert dns_mistakes([first, second], 3600) == []
+    (merged,) = dns_zones([first, second], 3600)
+    assert [item["name"] for item in merged["records"]] == ["foobar.com.", "shop.foobar.com."]
+    assert merged["nameservers"] == ["ns1.example.net"]
+
+
+def test_two_providers_of_one_zone_are_refused_without_showing_secrets() -> None:
+    (sentence,) = dns_mistakes([zone(), zone(provider=PROVIDER | {"key_secret": "b3RoZXI="})], 3600)
+    assert "listed twice with different provider settings" in sentence
+    assert "b3RoZXI=" not in sentence
+
+
+def existing(*records: tuple[str, str]) -> Any:
+    """Return a stand-in for octoDNS's zone."""
+    found = [SimpleNamespace(name=name, _type=kind, fqdn=f"{name}.foobar.com.") for name, kind in records]
+    return SimpleNamespace(records=found, remove_record=found.remove)
+
+
+def seen(listed: list[tuple[str, str]], there: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what of the existing zone octoDNS gets to see, and so may change or delete."""
+    processor = octodns_parts.ListedOnly("listed-only")
+    _, left = processor.process_source_and_target_zones(existing(*listed), existing(*there), None)
+    return [(item.name, item._type) for item in left.records]
+
+
+def test_names_and_types_are_hidden_as_pairs() -> None:
+    listed = [("", "A"), ("www", "TXT")]
+    assert seen(listed, [("", "A"), ("", "TXT"), ("", "MX"), ("www", "TXT"), ("www", "A"), ("x", "A")]) == [
+        ("", "A"),
+        ("www", "TXT"),
+    ]
+
+
+def test_addresses_and_a_cname_of_one_name_replace_each_other() -> None:
+    assert seen([("www", "CNAME")], [("www", "A"), ("www", "AAAA")]) == [("www", "A"), ("www", "AAAA")]
+    assert seen([("www", "AAAA")], [("www", "CNAME")]) == [("www", "CNAME")]
+    assert seen([("www", "A")], [("www", "AAAA")]) == []
+
+
+@pytest.mark.parametrize(("listed", "there"), [("CNAME", "TXT"), ("TXT", "CNAME")])
+def test_an_unlisted_record_is_not_removed_to_make_room(listed: str, there: str) -> None:
+    with pytest.raises(Exception, match=f"www.foobar.com. has {there}, which is not listed"):
+        seen([("www", listed)], [("www", there)])
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            "INFO plan: desired=foobar.com.\noctodns_bind.AxfrSourceZoneTransferFailed: bad key c2VjcmV0",
+            "The name server of foobar.com refuses: bad key ********.",
+        ),
+        (
+            "octodns.provider.plan.TooMuchChange: [foobar.com.] Too many updates, 90.00% is over 30.00%",
+            "octoDNS finds the change too big: [foobar.com.] Too many updates, 90.00% is over 30.00%. If it is meant",
+        ),
+        (
+            "octodns.manager.ManagerException: Unknown provider class: octodns_cloudflare.CloudflareProvider, line 1",
+            "is not installed: pip install octodns-cloudflare.",
+        ),
+        (
+            "TypeError: __init__() missing 'host'\n\noctodns.manager.ManagerException: Incorrect provider config",
+            "does not accept its settings: __init__() missing 'host'.",
+        ),
+        ("binascii.Error: Incorrect padding", "is not base64."),
+        ("ConnectionRefusedError: [Errno 111] refused", "octoDNS failed at the zone: ConnectionRefusedError"),
+        ("", "it printed nothing"),
+    ],
+)
+def test_a_failure_of_octodns_becomes_a_sentence_without_secrets(log: str, words: str) -> None:
+    sentence = dns_sync.failure(dns_zones([zone()], 3600), log)
+    assert words in sentence
+    assert sentence.endswith("Nothing was changed.")
+
+
+def test_a_failure_while_applying_does_not_claim_that_nothing_changed() -> None:
+    log = "INFO apply: making 2 changes to foobar.com.\nbotocore.exceptions.ClientError: throttled"
+    assert dns_sync.failure([], log).endswith("It had begun to apply the plan.")
+
+
+def test_a_missing_octodns_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AnsibleActionFail, match="pip install octodns"):
+        dns_sync.sync([], str(tmp_path / "octodns-sync"), [])
+
+
+class Server:
+    """A name server that answers every question with one address, which may change while it runs."""
+
+    def __init__(self, address: str) -> None:
+        """Listen on a free port."""
+        self.address = address
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.name = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            data, client = self.socket.recvfrom(4096)
+            query = dns.message.from_wire(data)
+            reply = dns.message.make_response(query)
+            reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", self.address))
+            self.socket.sendto(reply.to_wire(), client)
+
+
+@pytest.fixture
+def server() -> Callable[[str], Server]:
+    return Server
+
+
+def ask(servers: list[Server], wait: float) -> list[str]:
+    """Ask the servers for www A 192.0.2.1."""
+    (item,) = dns_zones([zone(record("www", "A", "192.0.2.1"), nameservers=[s.name for s in servers])], 3600)
+    deadline = time.monotonic() + wait
+    return [dns_verify.disagreement(s, item["records"], deadline) for s in dns_verify.servers(item)]
+
+
+def test_servers_that_agree_are_asked_once(server: Callable[[str], Server]) -> None:
+    start = time.monotonic()
+    assert ask([server("192.0.2.1"), server("192.0.2.1")], 60) == ["", ""]
+    assert time.monotonic() - start < dns_verify.PAUSE
+
+
+def test_a_server_that_lags_is_waited_for(server: Callable[[str], Server]) -> None:
+    lagging = server("192.0.2.9")
+    threading.Timer(0.7, setattr, (lagging, "address", "192.0.2.1")).start()
+    assert ask([lagging], 10) == [""]
+
+
+def test_a_server_that_keeps_the_old_value_is_named(server: Callable[[str], Server]) -> None:
+    good, stale = server("192.0.2.1"), server("192.0.2.9")
+    assert ask([good, stale], 1) == [
+        "",
+        f"{stale.name} still answers A 192.0.2.9 for www.foobar.com. A, not 192.0.2.1",
+    ]
+
+
+def test_a_dead_server_is_named_within_the_time() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        start = time.monotonic()
+        name = f"127.0.0.1:{silent.getsockname()[1]}"
+        (sentence,) = ask([SimpleNamespace(name=name)], 1)  # type: ignore[list-item]
+    assert f"{name} still does not answer for www.foobar.com. A" in sentence
+    assert time.monotonic() - start < 3
+
+
+def test_the_zones_own_ns_records_are_the_servers_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = [SimpleNamespace(target="ns2.example.net."), SimpleNamespace(target="ns1.example.net.")]
+    monkeypatch.setattr(dns.resolver, "resolve", lambda *_: answer)
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_, **__: [
+            (socket.AF_INET6, 0, 0, "", ("2001:db8::53", 53, 0, 0)),
+            (socket.AF_INET, 0, 0, "", ("192.0.2.53", 53)),
+        ],
+    )
+    (item,) = dns_zones([zone()], 3600)
+    assert dns_verify.servers(item) == [("ns1.example.net", "192.0.2.53", 53), ("ns2.example.net", "192.0.2.53", 53)]
+
+
+def test_a_zone_without_known_servers_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: Any) -> Iterator[Any]:
+        raise dns.resolver.NXDOMAIN
+
+    monkeypatch.setattr(dns.resolver, "resolve", nothing)
+    (item,) = dns_zones([zone()], 3600)
+    with pytest.raises(AnsibleActionFail, match=r"foobar.com. can't be found.*nameservers"):
+        dns_verify.servers(item)
+
+
+def test_the_configuration_goes_to_octodns_as_plain_json() -> None:
+    zones = dns_zones([zone(record("", "CAA", '0 issue "x.example"'), record("a", "TXT", "a;b"))], 3600)
+    config = json.loads(json.dumps(dns_sync.configuration(zones)))
+    caa, txt = config["providers"]["listed"]["zones"]["foobar.com."]
+    assert caa["values"] == [{"flags": "0", "tag": "issue", "value": "x.example"}]
+    assert txt["values"] == ["a\\;b"]
+    assert config["providers"]["foobar.com."] == PROVIDER

@@ -1,0 +1,60 @@
+"""A tiny application behind a unix socket that tells what reached it."""
+
+import http.server
+import itertools
+import json
+import os
+import socketserver
+import sys
+
+path, name = sys.argv[1:]
+visits = itertools.count(1)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answer every method; the path chooses how."""
+
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self) -> str:
+        """A unix socket's peer has no address."""
+        return "nginx"
+
+    def answer(self) -> None:
+        """Answer one request."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/break":
+            self.close_connection = True
+            print(name, self.command, "broke off", flush=True)
+            return
+        seen = {
+            "name": name,
+            "visit": next(visits),
+            "method": self.command,
+            "path": self.path,
+            "headers": self.headers.items(),
+            "length": len(body),
+            "padding": "x" * 1000,
+        }
+        page = json.dumps(seen).encode()
+        self.send_response(503 if self.path == "/own-error" else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(page)))
+        if self.path.startswith("/cacheable"):
+            self.send_header("Cache-Control", "max-age=60")
+        self.end_headers()
+        self.wfile.write(page)
+
+    do_GET = do_POST = answer
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """A server that leaves its socket to nginx's group."""
+
+    daemon_threads = True
+
+
+if os.path.exists(path):
+    os.unlink(path)
+os.umask(0o117)
+Server(path, Handler).serve_forever()

@@ -1,0 +1,119 @@
+"""Filters that turn the entries of `sites` into the variables of the roles."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Callable
+from typing import Any
+
+Entry = dict[str, Any]
+
+SOURCES = ("directory", "repo", "version", "archive", "checksum")
+
+
+def present(entry: Entry, *names: str) -> Entry:
+    """Return the named keys of an entry, without those that it does not have."""
+    return {name: entry[name] for name in names if name in entry}
+
+
+def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
+    """Return `gunicorn_apps`: one app per site, with one instance per release."""
+    return [
+        {
+            "name": site["app"],
+            "releases_path": f"/srv/{site['app']}/releases",
+            "after": ["mysql.service"],
+            **present(site, "wsgi_app", "environment"),
+            **site.get("gunicorn", {}),
+        }
+        for site in sites
+    ]
+
+
+def app_deploy_apps(sites: list[Entry], gunicorn_settings: Entry) -> list[Entry]:
+    """Return `app_deploy_apps`; a change of a site's gunicorn settings or environment makes a new release."""
+    return [
+        {
+            "name": site["app"],
+            "service": f"gunicorn-{site['app']}",
+            "sockets_path": f"/run/gunicorn-{site['app']}",
+            "health_headers": {"Host": site["domain"]},
+            "environment_file": f"/etc/gunicorn/{site['app']}.env",
+            "fallback_requirements": [f"gunicorn=={gunicorn_settings['gunicorn_version']}"],
+            "static_paths": list(site.get("static", {}).values()),
+            "fingerprint": fingerprint([app, gunicorn_settings]),
+            **present(site, *SOURCES, "health_path", "build_commands", "migrate_command", "packages", "shared_paths"),
+        }
+        for site, app in zip(sites, gunicorn_apps(sites), strict=True)
+    ]
+
+
+def fingerprint(value: object) -> str:
+    """Return a SHA-256 that stands for a value and tells nothing of it."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def mysql_databases(sites: list[Entry]) -> list[Entry]:
+    """Return `mysql_databases`: one per site that asks for one."""
+    return [{"name": site["database"]["name"]} for site in sites if "database" in site]
+
+
+def mysql_users(sites: list[Entry]) -> list[Entry]:
+    """Return `mysql_users`: each may use its own site's database and no other."""
+    return [
+        {
+            "name": site["database"]["user"],
+            "password": site["database"]["password"],
+            "priv": f"{site['database']['name']}.*:ALL",
+        }
+        for site in sites
+        if "database" in site
+    ]
+
+
+def dns_records_zones(sites: list[Entry], provider: Entry, nameservers: list[str]) -> list[Entry]:
+    """Return `dns_records_zones`: each site's addresses at its domain, and a CNAME to it for each alias."""
+    return [
+        {
+            "zone": site.get("zone", site["domain"]),
+            "provider": provider,
+            "nameservers": nameservers,
+            "records": records(site),
+        }
+        for site in sites
+    ]
+
+
+def records(site: Entry) -> list[Entry]:
+    """Return the records of one site."""
+    zone = site.get("zone", site["domain"])
+    by_type: dict[str, list[str]] = {}
+    for address in site["addresses"]:
+        kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
+        by_type.setdefault(kind, []).append(address)
+    return [
+        *({"record": below(site["domain"], zone), "type": kind, "value": value} for kind, value in by_type.items()),
+        *(
+            {"record": below(alias, zone), "type": "CNAME", "value": [f"{site['domain']}."]}
+            for alias in site.get("aliases", [])
+        ),
+        *site.get("records", []),
+    ]
+
+
+def below(name: str, zone: str) -> str:
+    """Return a name relative to its zone, "@" for the zone itself; a name elsewhere is returned as it is."""
+    return "@" if name == zone else name.removesuffix(f".{zone}")
+
+
+class FilterModule:
+    """The filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            function.__name__: function
+            for function in (gunicorn_apps, app_deploy_apps, mysql_databases, mysql_users, dns_records_zones)
+        }

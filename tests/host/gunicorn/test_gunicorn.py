@@ -1,0 +1,145 @@
+"""gunicorn's units, asked through their sockets on a machine that the role has set up."""
+
+import json
+import time
+
+import pytest
+
+APPS = ["plain", "open", "threaded"]
+
+
+def ask(host, app, path="/", seconds=10):
+    """Return the application's answer as gunicorn gives it to a client of the socket."""
+    result = host.run(
+        f"curl -sS --max-time {seconds} --unix-socket /run/gunicorn-{app}/gunicorn.sock http://localhost{path}"
+    )
+    assert result.rc == 0, result.stderr + host.run(f"journalctl -u gunicorn-{app} -n 30 -o cat").stdout
+    return json.loads(result.stdout)
+
+
+def restarts(host, app):
+    """Return how often systemd has started the app again."""
+    return int(host.check_output(f"systemctl show -p NRestarts --value gunicorn-{app}"))
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_an_application_answers_as_its_own_user(host, app):
+    assert ask(host, app)["user"] == host.user(app).uid
+
+
+def test_an_asgi_application_answers(host):
+    assert ask(host, "fast") == {"framework": "FastAPI"}
+
+
+def test_an_application_gets_its_environment_letter_by_letter(host):
+    assert ask(host, "plain")["secret"] == 'canary "$HOME" \\ `id`'
+
+
+def test_the_environment_can_be_read_by_root_and_the_application_alone(host):
+    file = host.file("/etc/gunicorn/plain.env")
+    assert (file.user, file.group, file.mode) == ("root", "plain", 0o640)
+
+
+def test_only_the_web_server_and_the_application_reach_the_socket(host):
+    file = host.file("/run/gunicorn-plain/gunicorn.sock")
+    assert (file.user, file.group, file.mode) == ("plain", "www-data", 0o660)
+    assert (
+        host.run(
+            "runuser -u www-data -- curl -sS --max-time 5 --unix-socket "
+            "/run/gunicorn-plain/gunicorn.sock http://localhost/"
+        ).rc
+        == 0
+    )
+    assert (
+        host.run(
+            "runuser -u threaded -- curl -sS --max-time 5 --unix-socket "
+            "/run/gunicorn-plain/gunicorn.sock http://localhost/"
+        ).rc
+        != 0
+    )
+
+
+def test_nothing_but_sshd_listens_on_the_network(host):
+    listeners = host.check_output("ss -Hltn").splitlines()
+    foreign = [line for line in listeners if ":22 " not in line and "127.0.0.11:" not in line]  # Docker's resolver
+    assert not foreign
+
+
+def test_an_application_cannot_write_its_code_nor_reach_the_network(host):
+    answer = ask(host, "plain")
+    assert answer["code"] != "written"
+    assert answer["network"] != "connected"
+
+
+def test_an_application_writes_where_it_may(host):
+    assert ask(host, "plain")["uploads"] == "written"
+    assert ask(host, "threaded")["uploads"] != "written"
+
+
+def test_an_application_with_the_switch_reaches_the_network(host):
+    assert ask(host, "open")["network"] == "connected"
+
+
+def test_the_sandbox_scores_one_or_less(host):
+    verdict = host.check_output("systemd-analyze security --no-pager gunicorn-plain.service").splitlines()[-1]
+    assert float(verdict.split(":")[1].split()[0]) <= 1.0, verdict
+
+
+def test_an_applications_own_gunicorn_is_kept_and_a_missing_one_is_brought(host):
+    assert "27.0.0" in host.check_output("/opt/own/bin/gunicorn --version")
+    assert "27.0.1" in host.check_output("/opt/plain/.venv/bin/gunicorn --version")
+    assert "27.0.1" in host.check_output("/opt/fast/.venv/bin/gunicorn --version")
+
+
+def test_workers_are_as_many_as_the_machine_has_cores(host):
+    ask(host, "threaded")
+    children = host.check_output("pgrep -u threaded -P $(systemctl show -p MainPID --value gunicorn-threaded) | wc -l")
+    assert children == host.check_output("nproc")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Protocol: ssl", "X-Forwarded-Ssl: on"])
+def test_only_the_proxys_own_header_makes_a_request_https(host, header):
+    curl = "curl -sS --max-time 5 --unix-socket /run/gunicorn-plain/gunicorn.sock http://localhost/"
+    assert json.loads(host.check_output(f"{curl} -H '{header}'"))["scheme"] == "http"
+    assert json.loads(host.check_output(f"{curl} -H 'X-Forwarded-Proto: https'"))["scheme"] == "https"
+
+
+def test_a_killed_master_loses_no_request_and_comes_back(host):
+    before = restarts(host, "plain")
+    socket = "/run/gunicorn-plain/gunicorn.sock"
+    result = host.run(
+        f"curl -sS --max-time 20 --unix-socket {socket} http://localhost/slow -o /tmp/slow & sleep 0.5; "
+        "kill -9 $(systemctl show -p MainPID --value gunicorn-plain); "
+        f"for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS --max-time 20 -o /dev/null -w '%{{http_code}} ' "
+        f"--unix-socket {socket} http://localhost/; done; wait $!; cat /tmp/slow"
+    )
+    assert result.stdout.count("200 ") == 10, result.stdout + result.stderr
+    assert '"user"' in result.stdout, "the request that was under way has got no answer"
+    assert restarts(host, "plain") == before + 1
+
+
+def test_logs_in_the_journal_carry_the_request_id(host):
+    host.check_output(
+        "curl -sS --max-time 5 -H 'X-Request-ID: 4711-canary' --unix-socket /run/gunicorn-plain/gunicorn.sock http://localhost/"
+    )
+    time.sleep(1)
+    assert "request_id=4711-canary" in host.check_output("journalctl -u gunicorn-plain -o cat -n 50")
+
+
+def test_limits_are_in_force(host):
+    assert host.check_output("systemctl show -p MemoryMax --value gunicorn-plain") == str(256 * 1024 * 1024)
+    assert host.check_output("systemctl show -p TasksMax --value gunicorn-plain") == "512"
+
+
+def test_an_app_with_releases_gets_template_units_that_systemd_accepts(host):
+    complaints = host.run("systemd-analyze verify gunicorn-released@1.service gunicorn-released@1.socket").stderr
+    assert complaints.count("gunicorn-released") == complaints.count("/.venv/bin/gunicorn is not executable")
+    unit = host.check_output("systemctl cat gunicorn-released@1.service")
+    assert "WorkingDirectory=/srv/released/releases/%i" in unit
+    assert host.run("systemctl is-active gunicorn-released@1.service").stdout.strip() == "inactive"
+
+
+def test_applications_come_up_at_boot(host):
+    for app in [*APPS, "fast"]:
+        assert host.service(f"gunicorn-{app}").is_enabled
+        assert host.check_output(f"systemctl is-enabled gunicorn-{app}.socket") == "enabled"

@@ -55,6 +55,36 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
+    """Return `nginx_upstreams`: the live release's socket, listed twice so that a GET is tried again."""
+    return [
+        {
+            "name": site["app"],
+            "servers": [{"address": f"unix:/srv/{site['app']}/current/gunicorn.sock", "max_fails": 0}] * 2,
+        }
+        for site in sites
+    ]
+
+
+def nginx_sites(sites: list[Entry]) -> list[Entry]:
+    """Return `nginx_sites`: the aliases redirect, nginx serves the static files, the application all else."""
+    return [
+        {
+            "server_name": site["domain"],
+            "redirect_from": site.get("aliases", []),
+            "locations": [
+                *(
+                    {"path": path, "alias": f"/srv/{site['app']}/current/{folder}/"}
+                    for path, folder in site.get("static", {}).items()
+                ),
+                {"path": "/", "proxy_pass": f"http://{site['app']}"},
+            ],
+            **site.get("nginx", {}),
+        }
+        for site in sites
+    ]
+
+
 def mysql_databases(sites: list[Entry]) -> list[Entry]:
     """Return `mysql_databases`: one per site that asks for one."""
     return [{"name": site["database"]["name"]} for site in sites if "database" in site]
@@ -88,24 +118,15 @@ def dns_records_zones(sites: list[Entry], provider: Entry, nameservers: list[str
 
 def records(site: Entry) -> list[Entry]:
     """Return the records of one site."""
-    zone = site.get("zone", site["domain"])
     by_type: dict[str, list[str]] = {}
     for address in site["addresses"]:
         kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
         by_type.setdefault(kind, []).append(address)
     return [
-        *({"record": below(site["domain"], zone), "type": kind, "value": value} for kind, value in by_type.items()),
-        *(
-            {"record": below(alias, zone), "type": "CNAME", "value": [f"{site['domain']}."]}
-            for alias in site.get("aliases", [])
-        ),
+        *({"record": site["domain"], "type": kind, "value": value} for kind, value in by_type.items()),
+        *({"record": alias, "type": "CNAME", "value": [f"{site['domain']}."]} for alias in site.get("aliases", [])),
         *site.get("records", []),
     ]
-
-
-def below(name: str, zone: str) -> str:
-    """Return a name relative to its zone, "@" for the zone itself; a name elsewhere is returned as it is."""
-    return "@" if name == zone else name.removesuffix(f".{zone}")
 
 
 class FilterModule:
@@ -115,5 +136,13 @@ class FilterModule:
         """Return the filters by name."""
         return {
             function.__name__: function
-            for function in (gunicorn_apps, app_deploy_apps, mysql_databases, mysql_users, dns_records_zones)
+            for function in (
+                nginx_sites,
+                nginx_upstreams,
+                gunicorn_apps,
+                app_deploy_apps,
+                mysql_databases,
+                mysql_users,
+                dns_records_zones,
+            )
         }

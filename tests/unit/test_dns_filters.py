@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +13,10 @@ import dns.message
 import dns.resolver
 import dns.rrset
 import pytest
-
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "plugins/plugin_utils/octodns")]
-
-import foobar_webstack as octodns_parts  # noqa: E402
-from ansible.errors import AnsibleActionFail  # noqa: E402
-from ansible_collections.foobar.webstack.plugins.action import dns_sync, dns_verify  # noqa: E402
-from ansible_collections.foobar.webstack.plugins.filter.dns import FilterModule  # noqa: E402
+from ansible.errors import AnsibleActionFail
+from ansible_collections.foobar.webstack.plugins.action import dns_sync, dns_verify
+from ansible_collections.foobar.webstack.plugins.filter.dns import FilterModule
+from ansible_collections.foobar.webstack.plugins.plugin_utils.octodns import foobar_webstack as octodns_parts
 
 dns_zones, dns_mistakes = (FilterModule().filters()[name] for name in ("dns_zones", "dns_mistakes"))
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider", "host": "192.0.2.53", "key_secret": "c2VjcmV0"}

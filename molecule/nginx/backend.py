@@ -17,7 +17,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def address_string(self) -> str:
-        """A unix socket's peer has no address."""
+        """Name the peer, who has no address on a unix socket."""
         return "nginx"
 
     def answer(self) -> None:

@@ -1,0 +1,1 @@
+"""What is asked of nginx on its machines."""

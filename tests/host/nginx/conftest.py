@@ -63,9 +63,13 @@ def play(host: Any) -> Play:
 
     def _play(**variables: Any) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"]]
-            + ["--limit", host.backend.get_hostname(), "--extra-vars", json.dumps(variables)]
-            + [str(ROOT / "molecule/nginx/converge.yml")],
+            [
+                "ansible-playbook",
+                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+                f"--limit={host.backend.get_hostname()}",
+                f"--extra-vars={json.dumps(variables)}",
+                str(ROOT / "molecule/nginx/converge.yml"),
+            ],
             env={
                 **os.environ,
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

@@ -11,7 +11,7 @@ from .conftest import ROOT, Ask, Play
 
 testinfra_hosts = ["ansible://webstack-nginx-trixie"]
 
-VARIABLES = yaml.safe_load(Path(ROOT / "molecule/nginx/variables.yml").read_text())
+VARIABLES = yaml.safe_load(Path(ROOT / "molecule/nginx/vars/main.yml").read_text())
 SITES = VARIABLES["nginx_sites"]
 LIVE = "/etc/nginx/nginx.conf"
 REJECTED = "/etc/nginx/nginx.conf.rejected"
@@ -21,9 +21,7 @@ def new_site(**keys: Any) -> dict[str, Any]:
     return {"server_name": "new.example", "locations": [{"path": "/", "proxy_pass": "http://shop"}], **keys}
 
 
-def test_a_broken_configuration_fails_every_run_while_the_old_one_serves(
-    host: Any, ask: Ask, play: Play
-) -> None:
+def test_a_broken_configuration_fails_every_run_while_the_old_one_serves(host: Any, ask: Ask, play: Play) -> None:
     before = host.file(LIVE).sha256sum
     for _ in range(2):
         result = play(nginx_sites=[*SITES, new_site(options={"frobnicate": True})])
@@ -36,14 +34,13 @@ def test_a_broken_configuration_fails_every_run_while_the_old_one_serves(
         assert ask("/").status == 200
     host.check_output("systemctl restart nginx")
     assert ask("/").status == 200
+
+
+def test_a_site_comes_and_goes_with_the_variable(host: Any, ask: Ask, play: Play) -> None:
     assert play(nginx_sites=[*SITES, new_site()]).returncode == 0
     assert ask("/", site="new.example").status == 200
     assert not host.file(REJECTED).exists
-
-
-def test_a_site_taken_out_of_the_variable_disappears(host: Any, ask: Ask, play: Play) -> None:
-    result = play()
-    assert result.returncode == 0, result.stdout
+    assert play().returncode == 0
     with pytest.raises(ConnectionResetError):
         ask("/", site="new.example")
     assert host.run("grep -r new.example /etc/nginx").rc == 1
@@ -83,25 +80,24 @@ def test_a_configuration_broken_by_hand_is_repaired(host: Any, ask: Ask, play: P
     assert ask("/").status == 200
 
 
-def test_a_port_that_is_taken_fails_the_play_instead_of_being_passed_over(
-    host: Any, ask: Ask, play: Play
-) -> None:
+def test_a_port_that_is_taken_fails_every_run_until_it_is_free(host: Any, ask: Ask, play: Play) -> None:
+    sites = [*SITES, new_site(listen=["80", "8123"])]
     host.check_output("systemd-run --unit squatter python3 -m http.server 8123")
     try:
-        result = play(nginx_sites=[*SITES, new_site(listen=["8123"])])
-        assert result.returncode != 0
-        assert "Reload nginx" in result.stdout
-        assert ask("/").status == 200
+        for _ in range(2):
+            result = play(nginx_sites=sites)
+            assert result.returncode != 0
+            assert "RUNNING HANDLER [foobar.webstack.nginx : Reload nginx]" in result.stdout
+            assert ask("/").status == 200
     finally:
         host.check_output("systemctl stop squatter")
-    assert play().returncode == 0
+    assert play(nginx_sites=sites).returncode == 0
+    assert ask("/", site="new.example").status == 200
 
 
 def test_a_changed_unit_restarts_nginx_once(host: Any, ask: Ask, play: Play) -> None:
     host.check_output("echo >> /etc/systemd/system/nginx.service.d/webstack.conf")
-    result = play(nginx_keepalive_timeout=1, nginx_sites=[*SITES, new_site()])
+    result = play()
     assert "Restart nginx" in result.stdout
     assert "Reload nginx" not in result.stdout
-    assert ask("/", site="new.example").status == 200
-    assert "changed=0" not in play().stdout
-    assert "changed=0" in play().stdout
+    assert ask("/").status == 200

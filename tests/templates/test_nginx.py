@@ -1,0 +1,179 @@
+"""nginx.conf and the role's own checks, without a machine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).parents[2] / "roles/nginx"
+init_plugin_loader()
+
+UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
+
+
+def render(template: str, **variables: Any) -> str:
+    """Fill in one of the role's templates as the role does."""
+    loader = DataLoader()
+    values = {
+        "ansible_facts": {"distribution": "Debian", "distribution_version": "13.1"},
+        "ansible_managed": "Ansible managed",
+        "inventory_hostname": "web01",
+        **loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True),
+        **loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True),
+        "__nginx_installed": {},
+        **variables,
+    }
+    templar = Templar(loader=loader, variables=values)
+    source = trust_as_template((ROLE / "templates" / template).read_text())
+    with templar.set_temporary_context(searchpath=[str(ROLE / "templates")]):
+        return str(templar.template(source, escape_backslashes=False, overrides={"lstrip_blocks": True}) or "")
+
+
+def site(**keys: Any) -> dict[str, Any]:
+    return {"server_name": "foobar.com", "locations": [{"path": "/", "proxy_pass": "http://shop"}], **keys}
+
+
+def location(**keys: Any) -> dict[str, Any]:
+    return {"nginx_sites": [site(locations=[{"path": "/", **keys}])]}
+
+
+def upstream(**keys: Any) -> dict[str, Any]:
+    return {"nginx_sites": [], "nginx_upstreams": [{**UPSTREAM, **keys}]}
+
+
+def mistakes(**variables: Any) -> str:
+    return render("mistakes.j2", **{"nginx_sites": [site()], "nginx_upstreams": [UPSTREAM], **variables}).strip()
+
+
+def conf(*sites: dict[str, Any], **variables: Any) -> str:
+    text = render("nginx.conf.j2", **{"nginx_sites": list(sites), "nginx_upstreams": [UPSTREAM], **variables})
+    assert text.startswith("#\n# Ansible managed\n#\n")
+    outside = text.replace(text[text.index("<style>") : text.index("</style>")], "")
+    assert outside.count("{") == outside.count("}")
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+    return text
+
+
+def test_without_any_site_unknown_hosts_are_dropped_on_every_address() -> None:
+    text = conf()
+    assert "listen 80 default_server;\n        listen [::]:80 default_server;\n        return 444;" in text
+
+
+def test_hosts_are_dropped_wherever_a_site_listens_and_nowhere_else() -> None:
+    text = conf(site(listen=["8080"]), site(server_name="b.example", listen=["8080", "8081"]))
+    assert [line.strip() for line in text.splitlines() if "default_server" in line] == [
+        "listen 8080 default_server;",
+        "listen 8081 default_server;",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [
+        ("1.22.1-9+deb12u3", True),
+        ("1.24.0-2ubuntu7.5", True),
+        ("1.25.0-1~bookworm", True),
+        ("1.25.1-1~bookworm", False),
+        ("1.26.3-3+deb13u1", False),
+        ("1.30.6-2", False),
+        ("", False),
+    ],
+)
+def test_http2_is_written_as_the_version_wants_it(version: str, old: bool) -> None:
+    tls = site(listen=["80", "443 ssl"], http2=True)
+    text = conf(tls, site(server_name="b.example"), __nginx_installed={"stdout": version})
+    assert text.count("listen 443 ssl http2;") == int(old)
+    assert text.count("listen 443 ssl http2 default_server;") == int(old)
+    assert text.count("http2 on;") == int(not old)
+    assert "listen 80 http2" not in text
+
+
+def test_http2_is_not_mentioned_where_nobody_wants_it() -> None:
+    assert "http2" not in conf(site())
+
+
+def test_a_redirect_keeps_scheme_port_and_path() -> None:
+    text = conf(site(server_name="foobar.com localhost", redirect_from=["www.foobar.com"]))
+    assert "server_name www.foobar.com;\n        return 301 $scheme://foobar.com$visited_port$request_uri;" in text
+
+
+def test_options_are_nginx_s_own_words_and_replace_the_role_s() -> None:
+    text = conf(
+        site(options={"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": "all"}),
+        nginx_http_options={"gzip": False, "keepalive_requests": 50},
+        nginx_main_options={"worker_shutdown_timeout": "30s"},
+    )
+    assert "allow 192.0.2.0/24;\n        allow 2001:db8::/32;\n        deny all;" in text
+    assert "    gzip off;" in text
+    assert "gzip on;" not in text
+    assert "    keepalive_requests 50;" in text
+    assert "\nworker_shutdown_timeout 30s;\n" in text
+
+
+def test_an_upstream_says_everything_about_its_servers() -> None:
+    servers = [
+        {"address": "192.0.2.1:8000", "weight": 3, "max_fails": 0, "fail_timeout": "5s"},
+        {"address": "[2001:db8::1]:8000", "backup": True},
+    ]
+    text = conf(site(), nginx_upstreams=[{"name": "shop", "method": "least_conn", "keepalive": 4, "servers": servers}])
+    assert "server 192.0.2.1:8000 weight=3 max_fails=0 fail_timeout=5s;" in text
+    assert "server [2001:db8::1]:8000 backup;" in text
+    assert "        least_conn;" in text
+    assert "        keepalive 4;" in text
+    assert '        shop "";' in text
+
+
+def test_a_cache_exists_only_where_a_site_wants_one() -> None:
+    assert "proxy_cache" not in conf(site())
+    assert conf(site(proxy_cache=True)).count("proxy_cache_path") == 1
+
+
+def test_an_error_page_may_hold_quotes_and_backslashes() -> None:
+    assert r"It\'s \\ <style></style>" in conf(site(), nginx_error_page=r"It's \ <style></style>")
+
+
+def test_sound_variables_pass() -> None:
+    assert mistakes() == ""
+    assert mistakes(nginx_sites=[], nginx_upstreams=[]) == ""
+    for fine in ["http://localhost:8000", "http://192.0.2.1:80/x/", "http://unix:/run/a.sock:/", "https://$host"]:
+        assert mistakes(**location(proxy_pass=fine)) == ""
+    assert mistakes(nginx_sites=[site(server_name="foobar.com *.foobar.com", listen=["[::1]:80", "443 ssl"])]) == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"ansible_facts": {"distribution": "Fedora"}}, "knows Debian and Ubuntu, and web01 is Fedora."),
+        ({"ansible_facts": {"distribution": "Ubuntu", "distribution_version": "22.04"}}, "set nginx.org."),
+        ({"nginx_sites": [site(server_name="_")]}, "_ is no host name"),
+        ({"nginx_sites": [site(server_name="http://foobar.com")]}, "http://foobar.com is no host name"),
+        ({"nginx_sites": [site(redirect_from=["www foobar"])]}, "www foobar is no host name"),
+        ({"nginx_sites": [site(server_name="*.foobar.com")]}, 'a full name, not "*.foobar.com".'),
+        ({"nginx_sites": [site(server_name="")]}, 'a full name, not "".'),
+        ({"nginx_sites": [site(), site()]}, "foobar.com stands there more than once"),
+        ({"nginx_sites": [site(redirect_from=["foobar.com"])]}, "foobar.com stands there more than once"),
+        ({"nginx_sites": [site(listen=["eighty"])]}, "eighty is neither a port nor address:port"),
+        ({"nginx_listen": ["80 default_server"]}, "80 default_server is neither a port nor"),
+        (location(), "location / of foobar.com needs one of"),
+        (location(proxy_pass="http://shop", root="/srv"), "location / of foobar.com needs one of"),
+        (location(proxy_pass="http://shopp"), "passes to http://shopp, which is no entry of nginx_upstreams"),
+        (location(proxy_pass="shop"), "passes to shop, which is no entry of nginx_upstreams"),
+        (location(alias="/srv/static"), "must both end in a slash or neither"),
+        (location(options={"proxy_set_header": "A b"}, **{"return": 204}), "use the location's own key"),
+        ({"nginx_http_options": {"proxy_set_header": "A b"}}, "use the location's own key"),
+        (upstream(name="a b"), "a b must be unique"),
+        ({"nginx_upstreams": [UPSTREAM, UPSTREAM]}, "shop must be unique"),
+        (upstream(servers=[]), "shop needs a server that is no backup"),
+        (upstream(servers=[{"address": "a:1", "backup": True}]), "shop needs a server that is no backup"),
+        (
+            upstream(method="ip_hash", servers=[{"address": "a:1"}, {"address": "a:2", "backup": True}]),
+            "shop can't have a backup with the method ip_hash",
+        ),
+        (upstream(servers=[{"address": "/run/shop.sock"}]), "/run/shop.sock in shop is neither unix:/path nor"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_that_names_it(variables: dict[str, Any], sentence: str) -> None:
+    assert sentence in mistakes(**variables)

@@ -66,11 +66,14 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
     ]
 
 
-def nginx_sites(sites: list[Entry]) -> list[Entry]:
-    """Return `nginx_sites`: the aliases redirect, nginx serves the static files, the application all else."""
+def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
+    """Return `nginx_sites`: the aliases redirect, nginx serves the static files, the application all else.
+
+    The first site answers to the preview names, too, such as localhost, without a redirect.
+    """
     return [
         {
-            "server_name": site["domain"],
+            "server_name": " ".join([site["domain"], *(preview_names if site is sites[0] else [])]),
             "redirect_from": site.get("aliases", []),
             "locations": [
                 *(

@@ -1,0 +1,60 @@
+.DEFAULT_GOAL := help
+PORT ?= 8080
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+
+.PHONY: help demo down test lint unit galaxy molecule $(SCENARIOS:%=molecule-%) bench lock clean engine
+
+help: ## List the targets
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(BIN)/.complete engine ## Set the site up on containers of this machine and look at it; PORT=8080 shows it
+	@$(BIN)/python demo/demo.py up --port $(PORT)
+
+down: $(BIN)/.complete engine ## Remove what the demo has made
+	@$(BIN)/python demo/demo.py down
+
+test: $(BIN)/.complete engine ## Run all tests: lint, unit, galaxy and every Molecule scenario
+	@$(BIN)/python tests/run.py $(SCENARIOS)
+
+lint: $(BIN)/.complete ## Check the style of everything
+	yamllint .
+	ansible-lint --offline
+	ruff check
+	ruff format --check
+	MYPYPATH=collections mypy plugins demo bench
+
+unit: $(BIN)/.complete ## Run the tests that need no machine
+	pytest
+
+galaxy: $(BIN)/.complete engine ## Build the collection, install it elsewhere and use its roles there
+	pytest tests/galaxy
+
+molecule-%: $(BIN)/.complete engine ## Run one Molecule scenario, such as molecule-nginx
+	molecule test --scenario-name $*
+
+bench: $(BIN)/.complete engine ## Measure site.yml beside a shell script that does the same
+	$(BIN)/python bench/bench.py --rounds 5
+
+lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
+	  --group dev --output-file requirements.txt pyproject.toml
+
+clean: ## Remove the tools and what they have cached
+	rm -rf .venv .cache .ansible .pytest_cache .mypy_cache .ruff_cache
+
+engine:
+	@machines/engine
+
+$(BIN)/.complete: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed: run make PYTHON=python3.13, or whatever yours is called." >&2; exit 1; }
+	@echo "Installing the tools into .venv (about a minute) ..."
+	@$(PYTHON) -m venv .venv || \
+	  { echo "Python has no venv: run apt-get install python3-venv, or your system's equivalent." >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt || \
+	  { echo "The tools could not be installed: check the network and run this again." >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,148 @@
+"""Run the demo: two containers stand in for a server and a name server; the site is set up, and then visited.
+
+demo.py up [--port 8080]   create the machines, run site.yml over SSH, look at the site as a visitor does
+demo.py down               remove every container, network and key that the demo has made
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dns.resolver
+import requests
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+NAMESERVER = "198.18.53.53"
+NETWORK = ipaddress.ip_network("198.18.53.0/24")
+WORDS = "Hello from the demo"
+
+
+class DemoError(Exception):
+    """The demo can't go on; the text is one sentence for the user."""
+
+
+def run(*command: str) -> str:
+    """Return what a command prints; an empty string when it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def on_web01(command: str) -> str:
+    """Return what a command prints on the server."""
+    return run("docker", "exec", "web01", "sh", "-c", command)
+
+
+def playbook(*arguments: str) -> None:
+    """Run ansible-playbook as a user does, its output and all."""
+    print("\n$ ansible-playbook", *arguments, flush=True)
+    if subprocess.run([BIN / "ansible-playbook", *arguments], cwd=ROOT, check=False).returncode != 0:
+        raise DemoError("The playbook has failed; its last lines say why. Mend that and run `make demo` again.")
+
+
+def networks() -> list[ipaddress.IPv4Network]:
+    """Return the networks that this machine has routes to, from the kernel's table of little-endian hex words."""
+    rows = [row.split() for row in Path("/proc/net/route").read_text().splitlines()[1:]]
+    words = [[int.from_bytes(bytes.fromhex(row[column]), "little") for column in (1, 7)] for row in rows]
+    return [ipaddress.IPv4Network((address, mask.bit_count())) for address, mask in words if mask]
+
+
+def check(port: int) -> None:
+    """Refuse a machine on which the demo could not run."""
+    free = shutil.disk_usage(ROOT).free // 2**30
+    if free < 3:
+        raise DemoError(f"{free} GiB of disk are free and the demo needs 3: make room and run `make demo` again.")
+    if not run("docker", "network", "inspect", "webstack-demo") and any(map(NETWORK.overlaps, networks())):
+        raise DemoError(f"This machine uses {NETWORK} already: change the addresses in demo/ and inventory/local/.")
+    if run("docker", "inspect", "--format", "{{.State.Running}}", "web01") == "true":
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise DemoError(f"Port {port} is taken: choose another one, as in `make demo PORT={port + 1}`.") from None
+
+
+def visit() -> dict[str, str]:
+    """Look at the site as a visitor does, with the demo's own name server, and return what was seen."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [NAMESERVER]
+    answer = resolver.resolve("www.foobar.com", "A")
+    dns.resolver.override_system_resolver(resolver)
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get("http://www.foobar.com/", timeout=10)
+        page.raise_for_status()
+        query = f"SELECT CONCAT(name, ': ', message) FROM guestbook.entries WHERE message = '{WORDS}' LIMIT 1"
+        if not on_web01(f'mysql --batch --skip-column-names --execute "{query}"'):
+            fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', page.text))
+            form = {**fields, "name": "A visitor", "message": WORDS}
+            page = browser.post(page.url, data=form, headers={"Referer": page.url}, timeout=10)
+            page.raise_for_status()
+        stored = on_web01(f'mysql --batch --skip-column-names --execute "{query}"')
+    dns.resolver.restore_system_resolver()
+    if WORDS not in page.text or not stored:
+        raise DemoError("The entry that the visitor left is not in MySQL: see `docker exec web01 journalctl -n 50`.")
+    return {
+        "DNS": f"www.foobar.com → {str(answer.canonical_name).rstrip('.')} → {answer[0]}",
+        "nginx": on_web01("nginx -v 2>&1").rpartition("/")[2] + f", answered {page.status_code} at {page.url}",
+        "gunicorn": on_web01("/srv/guestbook/current/.venv/bin/gunicorn --version").split()[-1].strip("()")
+        + f", release {on_web01('basename $(readlink /srv/guestbook/current)')}",
+        "MySQL": on_web01("mysql --batch --skip-column-names --execute 'SELECT VERSION()'") + f', holds "{stored}"',
+    }
+
+
+def up(port: int) -> None:
+    """Bring the demo up and print what became of it."""
+    start = time.monotonic()
+    check(port)
+    machines = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
+    print("Two bare servers in containers: web01 for the site, ns01 for its names", end="", flush=True)
+    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"port={port}", *machines)
+    print("\nNow what you would type for a server of your own", end="", flush=True)
+    setup = time.monotonic()
+    playbook("-i", "inventory/local", "site.yml")
+    end = time.monotonic()
+    seen = visit()
+    address = run("docker", "port", "web01", "80/tcp")
+    print("\nThe site as a visitor sees it")
+    for part, text in seen.items():
+        print(f"  {part:10}{text}")
+    print(f"\n  Look at it:    http://localhost:{address.rpartition(':')[2]}")
+    print("  Look around:   docker exec -it web01 bash")
+    print("  Remove it:     make down")
+    print(f"\nThe machines took {setup - start:.0f} s, site.yml {end - setup:.0f} s.")
+
+
+def down() -> None:
+    """Remove what the demo has made; the images stay for the next time."""
+    run("docker", "rm", "--force", "--volumes", "web01", "ns01")
+    run("docker", "network", "rm", "webstack-demo")
+    for folder in (ROOT / ".demo", ROOT / ".secrets" / "local"):
+        shutil.rmtree(folder, ignore_errors=True)
+    print("The demo is gone: its containers, its network and its keys.")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Set the site up on containers of this machine.")
+    parser.add_argument("action", choices=["up", "down"])
+    parser.add_argument("--port", type=int, default=8080, help="port of this machine that shows the site")
+    arguments = parser.parse_args()
+    try:
+        up(arguments.port) if arguments.action == "up" else down()
+    except (DemoError, requests.RequestException, dns.exception.DNSException) as error:
+        sys.exit(f"\n{error}")
+
+
+if __name__ == "__main__":
+    main()

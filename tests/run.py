@@ -1,0 +1,59 @@
+"""Run all tests, two at a time, with a line for each and the counts at the end.
+
+run.py [SCENARIO ...]   lint, the tests without a machine, the Galaxy test and the named Molecule scenarios
+
+What each printed is kept in .cache/tests/<name>.log; of one that fails, the end is shown.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LOGS = ROOT / ".cache" / "tests"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run(name: str) -> tuple[int, int]:
+    """Run one of the Makefile's targets; return how many of its tests passed and failed, a lint run being one test."""
+    start = time.monotonic()
+    log = LOGS / f"{name}.log"
+    with log.open("w") as output:
+        status = subprocess.run(
+            ["make", "--no-print-directory", name], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    text = COLOURS.sub("", log.read_text())
+    passed, failed = (
+        sum(int(count) for count in re.findall(rf"(\d+) {word}\b[^\n]* in [\d.]+", text)) for word in ("passed", "failed")
+    )
+    if status == 0 and passed == 0:
+        passed = 1
+    if status != 0 and failed == 0:
+        failed = 1
+    print(f"{name:28}{passed:4} passed {failed:4} failed {time.monotonic() - start:6.0f} s", flush=True)
+    if status != 0:
+        print("\n".join(f"    {line}" for line in text.splitlines()[-60:]), flush=True)
+    return passed, failed
+
+
+def main() -> None:
+    """Run everything and exit with 1 if anything failed."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    # Both scenarios of a moment would make the image, so it is made first.
+    for suite in ("trixie", "bookworm"):
+        subprocess.run([ROOT / "machines" / "build", suite], check=True)
+    start = time.monotonic()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        counts = list(pool.map(run, ["unit", "lint", *(f"molecule-{name}" for name in sys.argv[1:]), "galaxy"]))
+    passed, failed = (sum(column) for column in zip(*counts, strict=True))
+    print(f"\nAll of it took {time.monotonic() - start:.0f} s.\n{passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

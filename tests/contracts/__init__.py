@@ -1,0 +1,32 @@
+"""What the repository's files promise each other, read from them without a machine."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment
+
+ROOT = Path(__file__).parents[2]
+ROLES = ["app_deploy", "dns_records", "gunicorn", "mysql", "nginx"]
+
+
+class Plugins(dict[str, Any]):
+    """Ansible's filters and tests, for a Jinja that only reads."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return something for every name."""
+        return super().get(name, len)
+
+
+jinja = Environment()
+jinja.filters, jinja.tests = Plugins(jinja.filters), Plugins(jinja.tests)
+
+
+def load(path: Path) -> Any:
+    """Read a YAML file; one that is not there is empty."""
+    return yaml.safe_load(path.read_text()) if path.exists() else None
+
+
+def spec(role: str) -> dict[str, Any]:
+    """Return the options of the role's entry point."""
+    return dict(load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"])

@@ -1,0 +1,168 @@
+"""group_vars, where the roles meet: nothing misspelt, nothing said twice, and all of it to the roles' liking."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.foobar.webstack.plugins.filter import sites as filters
+from jinja2 import meta
+
+from . import ROLES, ROOT, jinja, load, spec
+
+ENVIRONMENTS = {"local", "production"}
+SPEC = load(ROOT / "meta/sites.yml")
+ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "item", "lookup", "playbook_dir"}
+GROUP_VARS = {path: load(path) or {} for path in sorted((ROOT / "group_vars").glob("*/*.yml"))}
+DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
+KNOWN = {name for role in ROLES for name in spec(role)}
+
+
+def used() -> set[str]:
+    """Name the variables that group_vars, the inventories and the playbooks read."""
+    texts = [path.read_text() for path in [*GROUP_VARS, *ROOT.glob("inventory/*/hosts.yml"), *ROOT.glob("*.yml")]]
+    return set[str]().union(*(meta.find_undeclared_variables(jinja.parse(text)) for text in texts))
+
+
+def test_a_variable_is_a_role_s_or_is_used() -> None:
+    assert {name for name in DEFINED - KNOWN - used() if not name.startswith("ansible_")} == set()
+
+
+def test_every_variable_that_is_used_is_defined() -> None:
+    assert {name for name in used() - DEFINED - KNOWN - ANSIBLE} == set()
+
+
+def test_a_variable_stands_in_one_group_or_in_every_environment() -> None:
+    for name in DEFINED:
+        groups = {path.parent.name for path, variables in GROUP_VARS.items() if name in variables}
+        assert len(groups) == 1 or groups <= ENVIRONMENTS, f"{name} in {groups}"
+
+
+def test_only_names_and_addresses_stand_in_the_inventory() -> None:
+    def keys(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield key
+                yield from keys(item)
+
+    for path in ROOT.glob("inventory/*/hosts.yml"):
+        assert not KNOWN & set(keys(yaml.safe_load(path.read_text()))), path
+
+
+class Site(dict[str, Any]):
+    """An entry that remembers which keys it was asked for."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        """Begin with nothing asked for."""
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value."""
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is one."""
+        self.asked.add(str(key))
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value or the default."""
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
+    examples = {"dict": {}, "list": [], "path": "/srv", "str": "x"}
+    database = Site({name: "x" for name in SPEC["sites"]["options"]["database"]["options"]})
+    values = {name: examples[option["type"]] for name, option in SPEC["sites"]["options"].items()}
+    site = Site({**values, "addresses": ["8.8.8.8"], "database": database})
+    further: dict[str, tuple[Any, ...]] = {
+        "app_deploy_apps": ({"gunicorn_version": "27"},),
+        "dns_records_zones": ({}, []),
+        "nginx_sites": (["localhost"],),
+    }
+    for name, function in filters.FilterModule().filters().items():
+        function([site], *further.get(name, ()))
+    assert site.asked == set(SPEC["sites"]["options"])
+    assert database.asked == set(database)
+
+
+@cache
+def rendered(inventory: str, folder: Path) -> dict[str, Any]:
+    """Return what the inventory's one server is told, without a connection to it."""
+    told = {
+        name
+        for path, variables in GROUP_VARS.items()
+        for name in variables
+        if path.parent.name not in ENVIRONMENTS - {inventory}
+    }
+    wanted = ", ".join(f"'{name}': {name}" for name in sorted(told & KNOWN | {"sites"}))
+    result = subprocess.run(
+        [
+            "ansible",
+            "web01",
+            f"--inventory=inventory/{inventory}",
+            f"--playbook-dir={ROOT}",
+            f"--extra-vars=secrets={folder}",
+            "--module-name=ansible.builtin.debug",
+            f"--args=msg={{{{ {{{wanted}}} }}}}",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": "collections", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return dict(yaml.safe_load(result.stdout.partition("=>")[2])["msg"])
+
+
+@pytest.fixture(params=sorted(ENVIRONMENTS))
+def wiring(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return rendered(request.param, tmp_path_factory.getbasetemp())
+
+
+def test_the_sites_are_as_their_spec_wants_them(wiring: dict[str, Any]) -> None:
+    assert ArgumentSpecValidator(SPEC).validate({"sites": wiring["sites"]}).error_messages == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_takes_what_it_is_told(wiring: dict[str, Any], role: str) -> None:
+    told = {name: value for name, value in wiring.items() if name.startswith(f"{role}_")}
+    assert told
+    # A default may be a template, which only the role can fill in.
+    options = {name: {**option, "default": None} for name, option in spec(role).items()}
+    assert ArgumentSpecValidator(options).validate(told).error_messages == []
+
+
+def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, Any]) -> None:
+    (release,), (app,), (upstream,) = wiring["app_deploy_apps"], wiring["gunicorn_apps"], wiring["nginx_upstreams"]
+    name = app["name"]
+    home = release.get("path", f"/srv/{name}")
+    assert release["service"] == f"gunicorn-{name}"
+    assert release["sockets_path"] == f"/run/gunicorn-{name}"
+    assert release["environment_file"] == f"/etc/gunicorn/{name}.env"
+    assert app["releases_path"] == f"{home}/releases"
+    assert [server["address"] for server in upstream["servers"]] == [f"unix:{home}/current/gunicorn.sock"] * 2
+    assert wiring["gunicorn_socket_group"] == wiring["nginx_user"]
+
+
+def test_the_site_s_names_lead_to_the_web_server_s_address(wiring: dict[str, Any]) -> None:
+    (zone,) = wiring["dns_records_zones"]
+    address = wiring["sites"][0]["addresses"]
+    assert zone["records"] == [
+        {"record": "foobar.com", "type": "A", "value": address},
+        {"record": "www.foobar.com", "type": "CNAME", "value": ["foobar.com."]},
+    ]
+
+
+def test_the_production_server_is_the_one_at_8_8_8_8(tmp_path: Path) -> None:
+    assert rendered("production", tmp_path)["sites"][0]["addresses"] == ["8.8.8.8"]

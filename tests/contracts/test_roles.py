@@ -199,6 +199,12 @@ def test_a_role_knows_neither_other_roles_nor_the_inventory(role: str) -> None:
     assert [name for name in used(role) if name in ("groups", "hostvars") or name.startswith(others)] == []
 
 
+def test_no_order_is_left_to_chance(role: str) -> None:
+    """Ansible's set filters return their result in any order, another one at each run."""
+    filters = {node.name for tree in syntax(role) for node in tree.find_all(nodes.Filter)}
+    assert filters & {"difference", "intersect", "symmetric_difference", "union"} == set()
+
+
 def test_galaxy_can_show_the_role(role: str) -> None:
     info = load(ROOT / "roles" / role / "meta/main.yml")["galaxy_info"]
     assert info["author"] == "The foobar.webstack authors"

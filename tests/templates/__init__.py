@@ -1,0 +1,31 @@
+"""Templates filled in as their roles do, without a machine."""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[2] / "roles"
+init_plugin_loader()
+
+
+def templar(role: str, **variables: Any) -> Templar:
+    """Return what fills in templates with a role's own variables and some more."""
+    loader = DataLoader()
+    values: dict[str, Any] = {"ansible_managed": "Ansible managed"}
+    for folder in ("defaults", "vars"):
+        values |= loader.load_from_file(str(ROLES / role / folder / "main.yml"), trusted_as_template=True)
+    return Templar(loader=loader, variables={**values, **variables})
+
+
+def render(role: str, template: str, **variables: Any) -> str:
+    """Fill in a role's template file as the template module does."""
+    source = trust_as_template((ROLES / role / "templates" / template).read_text())
+    return str(templar(role, **variables).template(source, escape_backslashes=False))
+
+
+def value(role: str, name: str, **variables: Any) -> Any:
+    """Return the value of a role's variable."""
+    return templar(role, **variables).template(trust_as_template(f"{{{{ {name} }}}}"))

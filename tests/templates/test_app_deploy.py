@@ -1,0 +1,79 @@
+"""Which release is made, which ones are kept, and what builds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from . import value
+
+APP = {
+    "name": "shop",
+    "directory": "/src/shop",
+    "service": "gunicorn-shop",
+    "sockets_path": "/run/gunicorn-shop",
+    "health_path": "/health",
+}
+SOURCE = {"revision": "0123456789abcdef", "files": ["shop.py"]}
+
+
+def told(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
+    """Return one of the role's own variables, for an app with some further keys."""
+    entry = {**APP, **(app or {})}
+    return value("app_deploy", name, **{"__app_deploy_app": entry, "__app_deploy_source": SOURCE, **variables})
+
+
+def surplus(healthy: list[str], live: str, previous: str, keep: int) -> Any:
+    info = {"healthy": healthy, "live": live, "previous": previous, "enabled": [], "unfinished": []}
+    return told("__app_deploy_surplus", {"keep_releases": keep}, __app_deploy_info=info)
+
+
+@pytest.mark.parametrize(
+    ("live", "previous", "keep", "removed"),
+    [
+        ("e", "d", 5, []),
+        ("e", "d", 3, ["b", "a"]),
+        ("a", "e", 2, ["d", "c", "b"]),  # after a rollback the live one is the oldest
+        ("a", "b", 0, ["e", "d", "c"]),
+        ("", "", 2, ["c", "b", "a"]),
+    ],
+)
+def test_the_live_release_is_never_too_old_to_keep(live: str, previous: str, keep: int, removed: list[str]) -> None:
+    assert surplus(["e", "d", "c", "b", "a"], live, previous, keep) == removed
+
+
+def test_the_same_source_and_settings_are_the_same_release() -> None:
+    assert told("__app_deploy_id").startswith("01234567-")
+    assert told("__app_deploy_id") == told("__app_deploy_id")
+    assert told("__app_deploy_id", {"directory": "/elsewhere", "health_timeout": 5}) == told("__app_deploy_id")
+
+
+@pytest.mark.parametrize(
+    "app", [{"build_commands": ["make"]}, {"python": "/usr/bin/python3.13"}, {"installer": "pip"}, {"fingerprint": "x"}]
+)
+def test_what_is_built_or_run_differently_is_another_release(app: dict[str, Any]) -> None:
+    assert told("__app_deploy_id", app) != told("__app_deploy_id")
+
+
+@pytest.mark.parametrize(
+    ("installer", "files", "lock"),
+    [
+        ("uv", ["pyproject.toml", "requirements.txt", "uv.lock"], "uv.lock"),
+        ("uv", ["pyproject.toml", "requirements.txt"], "requirements.txt"),
+        ("pip", ["pyproject.toml", "uv.lock"], "pyproject.toml"),
+        ("pip", ["shop.py"], "none"),
+    ],
+)
+def test_the_best_lock_that_the_tool_reads_is_taken(installer: str, files: list[str], lock: str) -> None:
+    app, source = {"installer": installer}, {**SOURCE, "files": files}
+    assert told("__app_deploy_lock", app, __app_deploy_source=source) == lock
+    assert lock in told("__app_deploy_environment_commands", app, __app_deploy_source=source)
+
+
+def test_the_build_runs_without_the_app_s_rights_and_the_migration_without_the_builder_s() -> None:
+    builder = told("__app_deploy_as_builder", app_deploy_build_environment={"NODE_ENV": "a b"})
+    assert "--property=User=shop-build" in builder
+    assert "--setenv=NODE_ENV=a b" in builder
+    assert "--property=User=shop" in told("__app_deploy_as_user")
+    assert "--property=User=shop-build" not in told("__app_deploy_as_user")

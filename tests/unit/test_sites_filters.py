@@ -1,0 +1,159 @@
+"""One entry per site, translated into the variables of five roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.filter.sites import (
+    app_deploy_apps,
+    dns_records_zones,
+    gunicorn_apps,
+    mysql_databases,
+    mysql_users,
+    nginx_sites,
+    nginx_upstreams,
+)
+
+VERSION = {"gunicorn_version": "27.0.1"}
+PROVIDER = {"class": "octodns_bind.Rfc2136Provider"}
+SITE: dict[str, Any] = {
+    "domain": "foobar.com",
+    "addresses": ["8.8.8.8"],
+    "app": "shop",
+    "repo": "https://git.example.com/shop.git",
+    "wsgi_app": "shop:app",
+    "health_path": "/health",
+}
+FULL = {
+    **SITE,
+    "aliases": ["www.foobar.com"],
+    "addresses": ["8.8.8.8", "2001:db8::8", "8.8.4.4"],
+    "zone": "foobar.com",
+    "records": [{"record": "", "type": "MX", "value": ["10 mx.example.com"]}],
+    "version": "v1",
+    "packages": ["libpq5"],
+    "build_commands": ["make"],
+    "migrate_command": "flask db upgrade",
+    "static": {"/static/": "public", "/media/": "media"},
+    "shared_paths": ["media"],
+    "environment": {"SECRET_KEY": "canary"},
+    "database": {"name": "shop_db", "user": "shop_user", "password": "canary"},
+    "gunicorn": {"workers": 3},
+    "nginx": {"proxy_cache": True},
+}
+
+
+def test_a_small_entry_is_enough() -> None:
+    (app,) = gunicorn_apps([SITE])
+    assert app == {
+        "name": "shop",
+        "wsgi_app": "shop:app",
+        "releases_path": "/srv/shop/releases",
+        "after": ["mysql.service"],
+    }
+    (site,) = nginx_sites([SITE], [])
+    assert site == {
+        "server_name": "foobar.com",
+        "redirect_from": [],
+        "locations": [{"path": "/", "proxy_pass": "http://shop"}],
+    }
+    assert mysql_databases([SITE]) == mysql_users([SITE]) == []
+    (zone,) = dns_records_zones([SITE], PROVIDER, [])
+    assert zone["zone"] == "foobar.com"
+    assert zone["records"] == [{"record": "foobar.com", "type": "A", "value": ["8.8.8.8"]}]
+
+
+def test_two_sites_stay_apart() -> None:
+    other = {**FULL, "domain": "shop.example", "aliases": [], "app": "other"}
+    assert [app["name"] for app in gunicorn_apps([SITE, other])] == ["shop", "other"]
+    assert [site["server_name"] for site in nginx_sites([SITE, other], ["localhost"])] == [
+        "foobar.com localhost",
+        "shop.example",
+    ]
+    assert [upstream["name"] for upstream in nginx_upstreams([SITE, other])] == ["shop", "other"]
+    services = [app["service"] for app in app_deploy_apps([SITE, other], VERSION)]
+    assert services == ["gunicorn-shop", "gunicorn-other"]
+
+
+def test_a_release_knows_its_source_and_its_commands() -> None:
+    (app,) = app_deploy_apps([FULL], VERSION)
+    for key in ("repo", "version", "packages", "build_commands", "migrate_command", "shared_paths", "health_path"):
+        assert app[key] == FULL[key]
+    assert "directory" not in app
+    assert app["static_paths"] == ["public", "media"]
+    assert app["health_headers"] == {"Host": "foobar.com"}
+    assert app["fallback_requirements"] == ["gunicorn==27.0.1"]
+
+
+def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
+    assert gunicorn_apps([FULL])[0]["environment"] == {"SECRET_KEY": "canary"}
+    assert mysql_users([FULL])[0]["password"] == "canary"
+    others = [
+        app_deploy_apps([FULL], VERSION),
+        nginx_sites([FULL], []),
+        nginx_upstreams([FULL]),
+        mysql_databases([FULL]),
+        dns_records_zones([FULL], PROVIDER, []),
+    ]
+    assert "canary" not in str(others)
+
+
+def fingerprint(**keys: Any) -> Any:
+    return app_deploy_apps([{**FULL, **keys}], VERSION)[0]["fingerprint"]
+
+
+def test_a_release_depends_on_settings_and_environment_in_any_order() -> None:
+    assert fingerprint() == fingerprint()
+    assert fingerprint(environment={"A": 1, "B": 2}) == fingerprint(environment={"B": 2, "A": 1})
+    assert fingerprint(environment={"SECRET_KEY": "other"}) != fingerprint()
+    assert fingerprint(gunicorn={"workers": 4}) != fingerprint()
+    assert fingerprint(nginx={}, addresses=["192.0.2.1"]) == fingerprint()
+    assert app_deploy_apps([FULL], {"gunicorn_version": "28"})[0]["fingerprint"] != fingerprint()
+
+
+def test_nginx_serves_static_files_before_it_passes_on() -> None:
+    (site,) = nginx_sites([FULL], [])
+    assert site["locations"] == [
+        {"path": "/static/", "alias": "/srv/shop/current/public/"},
+        {"path": "/media/", "alias": "/srv/shop/current/media/"},
+        {"path": "/", "proxy_pass": "http://shop"},
+    ]
+    assert site["redirect_from"] == ["www.foobar.com"]
+    assert site["proxy_cache"] is True
+
+
+def test_nginx_tries_the_one_socket_twice_and_never_counts_it_as_down() -> None:
+    (upstream,) = nginx_upstreams([FULL])
+    assert upstream["servers"] == [{"address": "unix:/srv/shop/current/gunicorn.sock", "max_fails": 0}] * 2
+
+
+def test_a_database_belongs_to_one_user() -> None:
+    assert mysql_databases([FULL]) == [{"name": "shop_db"}]
+    assert mysql_users([FULL]) == [{"name": "shop_user", "password": "canary", "priv": "shop_db.*:ALL"}]
+
+
+def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain() -> None:
+    (zone,) = dns_records_zones([FULL], PROVIDER, ["192.0.2.53"])
+    assert zone == {
+        "zone": "foobar.com",
+        "provider": PROVIDER,
+        "nameservers": ["192.0.2.53"],
+        "records": [
+            {"record": "foobar.com", "type": "A", "value": ["8.8.8.8", "8.8.4.4"]},
+            {"record": "foobar.com", "type": "AAAA", "value": ["2001:db8::8"]},
+            {"record": "www.foobar.com", "type": "CNAME", "value": ["foobar.com."]},
+            {"record": "", "type": "MX", "value": ["10 mx.example.com"]},
+        ],
+    }
+
+
+def test_a_site_below_its_zone_keeps_its_full_name() -> None:
+    (zone,) = dns_records_zones([{**SITE, "domain": "shop.foobar.com", "zone": "foobar.com"}], PROVIDER, [])
+    assert (zone["zone"], zone["records"][0]["record"]) == ("foobar.com", "shop.foobar.com")
+
+
+@pytest.mark.parametrize("address", ["8.8.8", "web01", ""])
+def test_an_address_that_is_none_is_named(address: str) -> None:
+    with pytest.raises(ValueError, match=f"'{address}' does not appear to be an IPv4 or IPv6 address"):
+        dns_records_zones([{**SITE, "addresses": [address]}], PROVIDER, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 DOCUMENTATION = """
@@ -86,7 +86,7 @@ def mysql_priv(priv: str | Mapping[str, Any]) -> dict[str, str]:
 
 
 def mysql_alter_databases(
-    databases: list[Mapping[str, Any]], existing: list[Mapping[str, str]], encoding: str, collation: str
+    databases: Sequence[Mapping[str, Any]], existing: Sequence[Mapping[str, str]], encoding: str, collation: str
 ) -> list[str]:
     """List the statements that give existing databases the wanted encoding, which counts for their new tables."""
     found = {database["name"]: (database["encoding"], database["collation"]) for database in existing}
@@ -114,6 +114,9 @@ def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, s
 
 
 def _server_mistakes(variables: Mapping[str, Any]) -> Iterator[str]:
+    missing = {"components", "signed_by", "suites", "uris"} - variables["mysql_repository"].keys()
+    if variables["mysql_repository"] and missing:
+        yield f"mysql_repository lacks {', '.join(sorted(missing))}: give all four, or {{}} for the system's own MySQL."
     datadir = str(variables["mysql_datadir"])
     if not re.fullmatch(r"(/[\w.@-]+)+", datadir) or re.match(
         r"/(home|root|run|tmp|var/tmp|dev|proc|sys)(/|$)", datadir
@@ -148,7 +151,7 @@ def _option_mistakes(options: Mapping[str, Any], refused: Mapping[str, str]) -> 
             yield f"mysql_server_options.{name} must be one value on one line."
 
 
-def _database_mistakes(databases: list[Mapping[str, Any]]) -> Iterator[str]:
+def _database_mistakes(databases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = Counter(str(database["name"]) for database in databases)
     for name, times in names.items():
         if not re.fullmatch(r"[\w$-]{1,64}", name):
@@ -159,7 +162,7 @@ def _database_mistakes(databases: list[Mapping[str, Any]]) -> Iterator[str]:
             yield f"mysql_databases lists {name} {times} times: keep one."
 
 
-def _user_mistakes(users: list[Mapping[str, Any]], tcp: bool) -> Iterator[str]:
+def _user_mistakes(users: Sequence[Mapping[str, Any]], tcp: bool) -> Iterator[str]:
     accounts = Counter((str(user["name"]), str(user.get("host", "localhost")).lower()) for user in users)
     for (name, host), times in accounts.items():
         if times > 1:

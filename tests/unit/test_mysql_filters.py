@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from typing import Any
 
 import pytest
-
-_spec = importlib.util.spec_from_file_location(
-    "mysql_filters", Path(__file__).parents[2] / "plugins" / "filter" / "mysql.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-mysql = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(mysql)
+from ansible_collections.foobar.webstack.plugins.filter import mysql
 
 
 def test_the_last_layer_of_options_wins_however_its_name_is_spelt() -> None:
@@ -68,6 +60,88 @@ def test_a_bare_option_is_not_mistaken_for_a_missing_one() -> None:
     assert mysql.mysql_set_global({"read_only": None}, {}) == ["SET GLOBAL read_only = ON"]
 
 
+VARIABLES: dict[str, Any] = {
+    "mysql_bind_address": "",
+    "mysql_databases": [{"name": "shop"}],
+    "mysql_datadir": "/var/lib/mysql",
+    "mysql_innodb_buffer_pool_size": "128M",
+    "mysql_max_connections": 151,
+    "mysql_port": 3306,
+    "mysql_repository": {},
+    "mysql_server_options": {"max-connections": 20, "sql_mode": "ANSI", "skip_name_resolve": None},
+    "mysql_users": [{"name": "shop", "password": "secret"}, {"name": "www-data", "plugin": "auth_socket"}],
+}
+REFUSED = {"bind_address": "use mysql_bind_address"}
+
+
+def test_good_variables_are_not_refused() -> None:
+    assert mysql.mysql_mistakes(VARIABLES, REFUSED) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("mysql_bind_address", "db.example.com", "mysql_bind_address has 'db.example.com'"),
+        ("mysql_databases", [{"name": "shop`"}], "mysql_databases has the name 'shop`'"),
+        ("mysql_databases", [{"name": "mysql"}], "mysql_databases has mysql, which is MySQL's own"),
+        ("mysql_databases", [{"name": "a"}, {"name": "a"}], "mysql_databases lists a 2 times"),
+        ("mysql_datadir", "data", "mysql_datadir is 'data'"),
+        ("mysql_datadir", "/srv/my sql", "mysql_datadir is '/srv/my sql'"),
+        ("mysql_datadir", "/srv/mysql/", "mysql_datadir is '/srv/mysql/'"),
+        ("mysql_datadir", "/home/mysql", "mysql_datadir is '/home/mysql'"),
+        ("mysql_innodb_buffer_pool_size", "1 GB", "mysql_innodb_buffer_pool_size is '1 GB'"),
+        ("mysql_max_connections", 0, "mysql_max_connections is 0"),
+        ("mysql_port", 70000, "mysql_port is 70000"),
+        ("mysql_repository", {"uris": "https://a", "suites": "b"}, "mysql_repository lacks components, signed_by"),
+        ("mysql_server_options", {"bind-address": "*"}, "mysql_server_options.bind-address is refused: use mysql_bind"),
+        ("mysql_server_options", {"a b": 1}, "mysql_server_options has 'a b'"),
+        ("mysql_server_options", {"init_connect": ["a"]}, "mysql_server_options.init_connect must be one value"),
+        ("mysql_server_options", {"init_connect": "a\nb"}, "mysql_server_options.init_connect must be one value"),
+        ("mysql_users", [{"name": ""}], "mysql_users has the name ''"),
+        ("mysql_users", [{"name": "root", "password": "secret"}], "mysql_users has root@localhost, which MySQL"),
+        ("mysql_users", [{"name": "shop"}], "mysql_users has no password for shop@localhost"),
+        ("mysql_users", [{"name": "a", "plugin": "auth_socket", "password": "secret"}], "mysql_users has a password"),
+        ("mysql_users", [{"name": "a", "host": "%", "password": "secret"}], "mysql_users has a@%, who could not"),
+        ("mysql_users", [{"name": "a", "state": "absent"}] * 2, "mysql_users lists a@localhost 2 times"),
+    ],
+)
+def test_a_wrong_variable_gets_a_sentence_that_names_it(variable: str, value: object, sentence: str) -> None:
+    mistakes = mysql.mysql_mistakes(VARIABLES | {variable: value}, REFUSED)
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(sentence)
+    assert "secret" not in mistakes[0]
+
+
+def test_a_user_from_elsewhere_is_welcome_where_the_server_listens() -> None:
+    users = [{"name": "a", "host": "%", "password": "secret"}]
+    assert mysql.mysql_mistakes(VARIABLES | {"mysql_users": users, "mysql_bind_address": "*"}, REFUSED) == []
+
+
+@pytest.mark.parametrize(
+    ("database", "statements"),
+    [
+        ({"name": "new"}, []),
+        ({"name": "shop"}, []),
+        ({"name": "old", "encoding": "latin1"}, []),
+        ({"name": "old"}, ["ALTER DATABASE `old` CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci"]),
+        ({"name": "old", "encoding": "utf8mb4"}, ["ALTER DATABASE `old` CHARACTER SET utf8mb4"]),
+        (
+            {"name": "shop", "collation": "utf8mb4_bin"},
+            ["ALTER DATABASE `shop` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"],
+        ),
+        ({"name": "old", "state": "absent"}, []),
+    ],
+)
+def test_a_database_gets_another_encoding_only_where_it_differs(
+    database: dict[str, str], statements: list[str]
+) -> None:
+    existing = [
+        {"name": "shop", "encoding": "utf8mb4", "collation": "utf8mb4_0900_ai_ci"},
+        {"name": "old", "encoding": "latin1", "collation": "latin1_swedish_ci"},
+    ]
+    assert mysql.mysql_alter_databases([database], existing, "utf8mb4", "utf8mb4_0900_ai_ci") == statements
+
+
 @pytest.mark.parametrize(
     ("priv", "granted"),
     [
@@ -80,5 +154,7 @@ def test_a_bare_option_is_not_mistaken_for_a_missing_one() -> None:
         ({"my_app.*": ["SELECT", "UPDATE"]}, {"my\\_app.*": "SELECT,UPDATE"}),
     ],
 )
-def test_an_underscore_in_a_database_name_is_no_wildcard(priv: object, granted: dict[str, str]) -> None:
+def test_an_underscore_in_a_database_name_is_no_wildcard(
+    priv: str | dict[str, list[str]], granted: dict[str, str]
+) -> None:
     assert mysql.mysql_priv(priv) == granted

@@ -1,0 +1,63 @@
+"""What the tests of the mysql role share: SQL as some user of the machine, and the role with other variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+ROOT = Path(__file__).parents[3]
+
+
+def listening(host: Host) -> list[tuple[str, str]]:
+    """Return where the server's user listens, as protocol and address."""
+    sockets = host.check_output("ss --listening --tcp --udp --numeric --extended --no-header").splitlines()
+    owner = f"uid:{host.user('mysql').uid} "
+    return [(line.split()[0], line.split()[4]) for line in sockets if owner in line]
+
+
+@pytest.fixture
+def sql(host: Host) -> Callable[..., str]:
+    """Run SQL on the machine, as the system's root unless told otherwise, and return what it answers."""
+
+    def run(statement: str, options: str = "", password: str = "", user: str = "root", fails: bool = False) -> str:
+        command = (
+            f"runuser -u {user} -- env MYSQL_PWD={shlex.quote(password)} "
+            f"mysql --default-character-set=utf8mb4 --batch --skip-column-names {options} "
+            f"--execute {shlex.quote(statement)} 2>&1"
+        )
+        result = host.run(command)
+        assert result.failed is fails, result.stdout
+        return str(result.stdout).strip()
+
+    return run
+
+
+@pytest.fixture
+def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the scenario's play once more, with other variables."""
+
+    def run(*options: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                *("ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options),
+                *("--extra-vars", json.dumps(variables), str(ROOT / "molecule" / "mysql" / "converge.yml")),
+            ],
+            env=os.environ
+            | {
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+                "ANSIBLE_FORCE_COLOR": "0",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,212 @@
+"""What a second run of the mysql role does, with the same variables, with other ones and with wrong ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from .conftest import ROOT, listening
+
+Sql = Callable[..., str]
+Converge = Callable[..., "subprocess.CompletedProcess[str]"]
+
+DROP_IN = "/etc/mysql/mysql.conf.d/zz-webstack.cnf"
+
+
+def server(host: Host) -> str:
+    """Return the process that serves, to see whether it is still the same."""
+    return str(host.check_output("pidof mysqld"))
+
+
+def test_a_new_password_is_set_and_none_shows_in_the_output(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    run = converge(
+        *("-vvv", "--diff"),
+        mysql_users=[{"name": "shop", "password": "canary-second", "priv": "shop.*:ALL"}],
+    )
+    assert run.returncode == 0, run.stdout
+    assert "changed=1 " in run.stdout
+    assert "canary" not in run.stdout + run.stderr
+    sql("SELECT 1", "--user=shop", "canary-second", user="nobody")
+    assert server(host) == before
+
+
+def test_a_run_cut_off_before_the_server_followed_is_made_up_for(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    # As if the last run had written the file, and been killed before the server knew.
+    host.check_output('sed -i \'s/"max_connections": .*/"max_connections": "99",/\' /etc/mysql/webstack-applied.json')
+    sql("SET GLOBAL max_connections = 99")
+    run = converge()
+    assert run.returncode == 0, run.stdout
+    assert sql("SELECT @@max_connections") == "151"
+    assert server(host) == before
+
+
+def test_what_differs_is_put_right_and_the_rest_is_left_alone(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    sql(
+        "CREATE USER ''@localhost; CREATE USER root@'%'; CREATE DATABASE test; ALTER DATABASE shop CHARACTER SET latin1"
+    )
+    run = converge("--diff")
+    assert run.returncode == 0, run.stdout
+    assert "canary" not in run.stdout + run.stderr
+    assert sql("SELECT COUNT(*) FROM mysql.user WHERE user IN ('', 'root')") == "1"
+    assert sql("SHOW DATABASES LIKE 'test'") == ""
+    assert "utf8mb4" in sql("SHOW CREATE DATABASE shop")
+    assert "changed=0 " in converge().stdout
+    assert server(host) == before
+
+
+def test_only_absent_users_and_databases_go(sql: Sql, converge: Converge) -> None:
+    sql("CREATE DATABASE test; CREATE TABLE test.data (id INT)")
+    run = converge(
+        mysql_databases=[{"name": "shop_old", "state": "absent"}],
+        mysql_users=[{"name": "shop_old", "state": "absent"}],
+    )
+    assert run.returncode == 0, run.stdout
+    assert sql("SHOW DATABASES LIKE 'shop\\_old'") == ""
+    assert sql("SELECT user FROM mysql.user WHERE user LIKE 'shop%'") == "shop"
+    assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
+    assert sql("SHOW TABLES FROM test") == "data"
+
+
+def test_an_option_that_can_change_at_run_time_restarts_nothing(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    options = {"innodb_buffer_pool_size": "256M", "long-query-time": 0.5, "init_connect": "SET @a = '#1'"}
+    run = converge(mysql_max_connections=77, mysql_server_options=options)
+    assert run.returncode == 0, run.stdout
+    answer = sql("SELECT @@max_connections, @@GLOBAL.long_query_time, @@init_connect, @@innodb_buffer_pool_size")
+    assert answer.split("\t") == ["77", "0.500000", "SET @a = '#1'", str(256 * 1024**2)]
+    assert server(host) == before
+
+
+def test_an_option_that_cannot_restarts_the_server_once(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    restarts = int(host.check_output("journalctl --unit mysql --no-pager --grep 'Started mysql' --output cat | wc -l"))
+    run = converge(mysql_server_options={"innodb_flush_method": "O_DIRECT_NO_FSYNC"})
+    assert run.returncode == 0, run.stdout
+    assert "'innodb_flush_method' is a read only variable" in run.stdout.replace("''", "'")
+    answer = sql("SELECT @@innodb_flush_method, @@max_connections, @@init_connect = ''")
+    assert answer.split("\t") == ["O_DIRECT_NO_FSYNC", "151", "1"]
+    assert server(host) != before
+    after = int(host.check_output("journalctl --unit mysql --no-pager --grep 'Started mysql' --output cat | wc -l"))
+    assert after == restarts + 1
+
+
+def test_a_wrong_option_fails_every_run_and_the_old_configuration_serves(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    before, content = server(host), host.file(DROP_IN).content_string
+    for _ in range(2):
+        run = converge(mysql_server_options={"no_such_option": 1})
+        assert run.returncode != 0
+        assert "unknown variable 'no_such_option=1'" in run.stdout.replace("''", "'")
+    assert host.file(DROP_IN).content_string == content
+    assert not host.file("/etc/mysql/webstack-check.cnf").exists
+    assert sql("SELECT 1") == "1"
+    assert server(host) == before
+
+
+def test_the_data_directory_is_not_changed_under_a_server(host: Host, converge: Converge) -> None:
+    before = server(host)
+    run = converge(mysql_datadir="/srv/mysql")
+    assert run.returncode != 0
+    assert "mysql_datadir is /srv/mysql, but the data is in /var/lib/mysql" in " ".join(run.stdout.split())
+    assert server(host) == before
+
+
+def test_an_open_address_takes_encrypted_connections_only(host: Host, sql: Sql, converge: Converge) -> None:
+    users = [{"name": "remote", "host": "127.0.0.%", "password": "far away", "priv": "shop.*:ALL"}]
+    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users)
+    assert run.returncode == 0, run.stdout
+    assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
+    login = "--user=remote --host=127.0.0.1 --port=3307"
+    cipher = sql("SHOW STATUS LIKE 'Ssl_cipher'", login, "far away", user="nobody")
+    assert "TLS" in cipher
+    assert "insecure transport" in sql("SELECT 1", f"{login} --ssl-mode=DISABLED", "far away", "nobody", fails=True)
+    score = host.check_output("systemd-analyze security mysql.service --no-pager | grep -o 'level for.*'")
+    assert float(score.split()[3]) <= 1.3, score
+
+
+@pytest.mark.parametrize(
+    ("facts", "variables", "sentence"),
+    [
+        ({"distribution": "Fedora"}, {}, "The role mysql is for Debian and Ubuntu, and this is Fedora."),
+        ({"distribution": "Debian"}, {"mysql_repository": {}}, "mysql_repository is empty, and Debian has no MySQL"),
+        ({"distribution": "Ubuntu"}, {"mysql_users": [{"name": "a"}]}, "mysql_users has no password for a@localhost"),
+        ({"distribution": "Ubuntu"}, {"mysql_users": [{"nmae": "a"}]}, "nmae"),
+        ({"distribution": "Ubuntu"}, {"mysql_port": "none"}, "mysql_port"),
+        ({"distribution": "Ubuntu"}, {"mysql_repository": {"uris": "a"}}, "mysql_repository lacks components"),
+        ({"distribution": "Ubuntu"}, {"mysql_server_options": {"expire_logs_days": 7}}, "expire_logs_days is refused"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name_before_a_machine_is_asked(
+    tmp_path: Path, facts: dict[str, str], variables: dict[str, object], sentence: str
+) -> None:
+    role = {"name": "foobar.webstack.mysql", "tasks_from": "check"}
+    play = {
+        "hosts": "nowhere.invalid",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.import_role": role}],
+    }
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    known = {"ansible_facts": {"memtotal_mb": 2000, "distribution_release": "any", **facts}}
+    run = subprocess.run(
+        [
+            *("ansible-playbook", "--inventory", "nowhere.invalid,", str(tmp_path / "play.yml")),
+            *("--extra-vars", json.dumps(known | variables)),
+        ],
+        env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2, run.stdout
+    assert sentence in " ".join(run.stdout.split()), run.stdout
+    assert "unreachable=0" in run.stdout
+
+
+def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next_run(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    host.check_output(
+        "DEBIAN_FRONTEND=noninteractive apt-get purge --yes mysql-server mysql-server-core mysql-common && "
+        "rm -rf /var/lib/mysql* /var/log/mysql /etc/mysql /etc/systemd/system/mysql.service.d && userdel mysql"
+    )
+    keyring = base64.b64encode(host.file("/usr/share/keyrings/debian-archive-keyring.gpg").content).decode()
+    lines = "\n".join(textwrap.wrap(keyring, 64))
+    armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    host.check_output("mkdir /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
+    host.check_output("systemd-run python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
+    source = {
+        "uris": "mirror+file:/etc/apt/mirrors/debian.list",
+        "suites": "sid",
+        "components": "main",
+        "pin_priority": 100,
+    }
+
+    # The two failing runs also show the other ways to name the repository's key.
+    for key in (armored, "http://127.0.0.1:8000/SOME-KEY-2025"):
+        run = converge(
+            mysql_repository={**source, "signed_by": key},
+            mysql_datadir="/srv/mysql/data",
+            mysql_server_options={"no_such_option": 1},
+        )
+        assert run.returncode != 0
+        said = " ".join(run.stdout.replace("''", "'").split())
+        assert "MySQL refuses its configuration: unknown variable 'no_such_option=1'" in said
+
+    assert converge(mysql_datadir="/srv/mysql/data").returncode == 0
+    assert sql("SELECT @@datadir") == "/srv/mysql/data/"
+    assert host.file("/srv/mysql/data/shop").is_directory
+    assert "/srv/mysql/data/** rwk," in host.file("/etc/apparmor.d/local/usr.sbin.mysqld").content_string
+    host.check_output("systemctl restart mysql")
+    assert "changed=0 " in converge(mysql_datadir="/srv/mysql/data").stdout

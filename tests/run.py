@@ -50,6 +50,7 @@ def main() -> None:
     start = time.monotonic()
     with ThreadPoolExecutor(max_workers=2) as pool:
         counts = list(pool.map(run, ["unit", "lint", *(f"molecule-{name}" for name in sys.argv[1:]), "galaxy"]))
+    subprocess.run(["docker", "network", "rm", "webstack-test"], capture_output=True, check=False)
     passed, failed = (sum(column) for column in zip(*counts, strict=True))
     print(f"\nAll of it took {time.monotonic() - start:.0f} s.\n{passed} passed, {failed} failed")
     sys.exit(failed > 0)

@@ -24,13 +24,14 @@ def write(path: Path) -> str:
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer with what the release is; `/health` fails when the code holds a file called `sick`."""
+    migrations = HERE / "uploads/migrations"
     answer = {
         "release": Path.cwd().name,
         "version": (HERE / "VERSION").read_text().strip(),
         "six": six.__version__,
         "host": environ["HTTP_HOST"],
         "secret": os.environ.get("SECRET", ""),
-        "migrations": (HERE / "uploads/migrations").read_text().split(),
+        "migrations": migrations.read_text().split() if migrations.exists() else [],
         "code": write(HERE / "written"),
         "uploads": write(HERE / "uploads/written"),
     }

@@ -1,0 +1,164 @@
+"""Deploys of new, bad and interrupted releases to one machine."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from releases import ask, live, releases, running
+
+PLAYBOOK = Path(__file__).parents[3] / "molecule/app_deploy/converge.yml"
+SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
+MACHINE = "webstack-app-deploy-trixie"
+COMMAND = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], "-l", MACHINE, str(PLAYBOOK)]
+
+testinfra_hosts = [f"ansible://{MACHINE}"]
+
+
+def deploy(*arguments, **variables):
+    """Deploy one application and return the finished process."""
+    extra = json.dumps({"only": ["directory"], **variables})
+    return subprocess.run([*COMMAND, *arguments, "-e", extra], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def source():
+    """Let a test change the source, and put it back afterwards."""
+    folder = SOURCES / "directory"
+    before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    yield folder
+    for file in folder.iterdir():
+        if file.is_file() and file not in before:
+            file.unlink()
+    for file, content in before.items():
+        file.write_bytes(content)
+
+
+def test_no_secret_of_the_environment_file_is_in_the_output_of_a_deploy(host):
+    result = deploy("-vvv", "--diff", fingerprint="1b")
+    assert result.returncode == 0, result.stdout
+    assert "canary-directory" not in result.stdout + result.stderr
+    assert "canary-directory" not in host.check_output("ps -eo args")
+
+
+def test_new_code_replaces_the_old_release_and_keeps_it_for_the_way_back(host, source):
+    before = live(host)
+    (source / "VERSION").write_text("2\n")
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert ask(host, "directory")["version"] == "2"
+    assert running(host) == {live(host)}
+    assert host.check_output("basename $(readlink /srv/directory/previous)") == before
+    again = deploy()
+    assert "changed=0" in again.stdout, again.stdout
+
+
+def test_going_back_to_old_code_starts_the_kept_release(host, source):
+    (source / "VERSION").write_text("3\n")
+    assert deploy().returncode == 0
+    newer = live(host)
+    (source / "VERSION").write_text("1\n")
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert ask(host, "directory")["version"] == "1"
+    assert newer in releases(host)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("sick", "", "did not answer /health with 200"),
+        ("shop.py", "import nothing_of_that_name\n", "nothing_of_that_name"),
+        ("requirements.txt", "six==0.0.1\n", "six==0.0.1"),
+    ],
+)
+def test_a_bad_release_leaves_the_old_one_serving(host, source, file, content, words):
+    before = live(host)
+    (source / file).write_text(content)
+    result = deploy()
+    assert result.returncode != 0
+    assert words in result.stdout
+    assert live(host) == before
+    assert ask(host, "directory")["release"] == before
+    assert running(host) == {before}
+
+
+def test_the_run_after_a_failed_one_cleans_up(host, source):
+    (source / "sick").write_text("")
+    assert deploy().returncode != 0
+    unfinished = releases(host)
+    (source / "sick").unlink()
+    (source / "VERSION").write_text("4\n")
+    assert deploy().returncode == 0
+    assert ask(host, "directory")["version"] == "4"
+    for release in unfinished - releases(host):
+        assert not host.file(f"/srv/directory/releases/{release}").exists
+    healthy = host.check_output("ls -d /srv/directory/releases/*/.healthy").split()
+    assert len(healthy) == len(releases(host))
+
+
+def test_no_more_releases_are_kept_than_wanted_and_always_the_live_one_and_the_one_before(host, source):
+    before = live(host)
+    # A clock set back must not make the live release the oldest one.
+    host.check_output(f"touch --date=2001-01-01 /srv/directory/releases/{before}/.healthy")
+    (source / "VERSION").write_text("5\n")
+    assert deploy(app_deploy_keep_releases=2).returncode == 0
+    assert releases(host) == {before, live(host)}
+
+
+def test_a_changed_setting_makes_a_new_release_of_the_same_code(host):
+    before = live(host)
+    result = deploy(fingerprint="2")
+    assert result.returncode == 0, result.stdout
+    after = live(host)
+    assert after != before
+    assert after[:8] == before[:8]
+
+
+def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_by_the_next(host, source):
+    before = live(host)
+    (source / "VERSION").write_text("10\n")
+    extra = json.dumps({"only": ["directory"]})
+    with subprocess.Popen([*COMMAND, "-e", extra], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if "build | Make the virtual environment" in line:
+                process.kill()
+                break
+    time.sleep(2)
+    assert ask(host, "directory")["release"] == before
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert ask(host, "directory")["version"] == "10"
+    assert running(host) == {live(host)}
+
+
+def test_a_real_folder_in_the_place_of_current_is_refused(host):
+    host.check_output("mv /srv/directory/current /srv/directory/kept && mkdir /srv/directory/current")
+    try:
+        result = deploy()
+    finally:
+        host.check_output("rmdir /srv/directory/current && mv /srv/directory/kept /srv/directory/current")
+    assert result.returncode != 0
+    assert "/srv/directory/current is a real file or folder" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("apps", "words"),
+    [
+        ([{"name": "Shop!"}], 'the name "Shop!" must be lower-case'),
+        ([{"name": "shop"}], "shop needs one source"),
+        ([{"name": "shop", "directory": "/x", "repo": "y"}], "shop needs one source"),
+        ([{"name": "shop", "repo": "https://me:secret@example.com/x"}], "a repo holds a password"),
+        ([{"name": "shop", "directory": "/x", "health_path": "health"}], "health_path must begin"),
+        ([{"name": "shop", "directroy": "/x"}], "directroy"),
+        ([{"name": "shop", "directory": "/nowhere"}], "/nowhere is not a folder on this machine"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(apps, words):
+    usual = {"service": "shop", "sockets_path": "/run/shop", "health_path": "/health"}
+    result = deploy(app_deploy_apps=[{**usual, **app} for app in apps])
+    assert result.returncode != 0
+    assert words in " ".join(result.stdout.split())
+    assert "changed=0" in result.stdout

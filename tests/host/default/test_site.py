@@ -1,0 +1,195 @@
+"""The whole site, asked as a visitor, a name server's client and an operator would ask."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import dns.resolver
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[3]
+MACHINE = "webstack-default"
+ADDRESS = "198.18.55.10"
+NAMESERVER = "198.18.55.53"
+
+testinfra_hosts = [f"ansible://{MACHINE}"]
+
+
+@pytest.fixture
+def browser(host):
+    """Return a visitor's session that resolves names at the site's own name server."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [NAMESERVER]
+    dns.resolver.override_system_resolver(resolver)
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+    dns.resolver.restore_system_resolver()
+
+
+def lookup(name, kind):
+    """Return the values of a name and type at the name server, without following a CNAME."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [NAMESERVER]
+    answer = resolver.resolve(name, kind, raise_on_no_answer=False)
+    return sorted(str(value) for value in answer.rrset or []) if str(answer.qname) == str(answer.canonical_name) else []
+
+
+def sql(host, query):
+    """Return what MySQL answers to root on the socket."""
+    return host.check_output(f"mysql --batch --skip-column-names --execute {json.dumps(query)}")
+
+
+def leave_entry(browser, message):
+    """Write into the guestbook as a visitor does and return the page that follows."""
+    page = browser.get("http://www.foobar.com/", timeout=10)
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text).group(1)
+    form = {"csrf_token": token, "name": "A test", "message": message}
+    return browser.post(page.url, data=form, headers={"Referer": page.url}, timeout=10)
+
+
+def play(*arguments):
+    """Run site.yml against the machine and return the finished process."""
+    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
+    return subprocess.run(
+        ["ansible-playbook", "-i", inventory, "site.yml", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_domain_is_an_address_and_www_a_cname_to_it():
+    assert lookup("foobar.com", "A") == [ADDRESS]
+    assert lookup("www.foobar.com", "CNAME") == ["foobar.com."]
+
+
+def test_other_records_of_the_zone_are_left_alone():
+    assert lookup("foobar.com", "MX") == ["10 mail.foobar.com."]
+    assert lookup("mail.foobar.com", "A") == ["198.18.55.25"]
+
+
+def test_a_visitor_of_www_ends_up_at_the_domain_in_one_hop(browser):
+    page = browser.get("http://www.foobar.com/?from=test", timeout=10)
+    assert [hop.status_code for hop in page.history] == [301]
+    assert page.url == "http://foobar.com/?from=test"
+    assert page.status_code == 200
+
+
+def test_an_entry_is_stored_in_mysql_and_shown(host, browser):
+    message = f"Grüße 🎉 <script>alert(1)</script> {time.time()}"
+    page = leave_entry(browser, message)
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+    assert sql(host, f"SELECT COUNT(*) FROM guestbook.entries WHERE message = '{message}'") == "1"
+
+
+def test_a_forged_post_stores_nothing(host, browser):
+    before = sql(host, "SELECT COUNT(*) FROM guestbook.entries")
+    answer = browser.post("http://foobar.com/", data={"name": "Mallory", "message": "forged"}, timeout=10)
+    assert answer.status_code == 400
+    assert sql(host, "SELECT COUNT(*) FROM guestbook.entries") == before
+
+
+def test_static_files_come_from_nginx_and_may_be_kept_for_good(browser):
+    page = browser.get("http://foobar.com/", timeout=10)
+    style = re.search(r'href="(/static/[^"]+\.css)"', page.text).group(1)
+    answer = browser.get(f"http://foobar.com{style}", timeout=10)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+
+def test_nobody_answers_to_an_unknown_host(browser):
+    with pytest.raises(requests.ConnectionError):
+        browser.get(f"http://{ADDRESS}/", headers={"Host": "elsewhere.example"}, timeout=10)
+
+
+def test_only_sshd_and_nginx_listen_on_the_network(host):
+    listeners = [line.split()[3] for line in host.check_output("ss -Hltn").splitlines()]
+    ours = {where for where in listeners if not where.startswith("127.0.0.11:")}  # Docker's resolver
+    assert ours == {"0.0.0.0:22", "[::]:22", "0.0.0.0:80", "[::]:80"}
+
+
+def test_sockets_belong_to_those_who_use_them(host):
+    socket = host.check_output("readlink -f /srv/guestbook/current/gunicorn.sock")
+    assert host.check_output(f"stat -c '%U %G %a' {socket}") == "guestbook www-data 660"
+    assert host.check_output("stat -c '%U' /run/mysqld/mysqld.sock") == "mysql"
+
+
+@pytest.mark.parametrize(("unit", "most"), [("nginx", 1.5), ("mysql", 1.3), ("gunicorn", 1.0)])
+def test_each_service_scores_well_in_its_sandbox(host, unit, most):
+    if unit == "gunicorn":
+        unit = f"gunicorn-guestbook@{host.check_output('basename $(readlink /srv/guestbook/current)')}"
+    verdict = host.check_output(f"systemd-analyze security --no-pager {unit}.service").splitlines()[-1]
+    assert float(verdict.split(":")[1].split()[0]) <= most, verdict
+
+
+def test_effective_settings_are_the_wanted_ones(host):
+    configuration = host.check_output("nginx -T")
+    assert configuration.count("server unix:/srv/guestbook/current/gunicorn.sock max_fails=0;") == 2
+    assert sql(host, "SHOW VARIABLES LIKE 'character_set_server'").split() == ["character_set_server", "utf8mb4"]
+    assert sql(host, "SHOW VARIABLES LIKE 'skip_networking'").split() == ["skip_networking", "ON"]
+    assert sql(host, "SELECT VERSION()").startswith("9.")
+
+
+def test_the_application_cannot_write_its_code_and_strangers_cannot_read_its_secrets(host):
+    assert host.run("runuser -u guestbook -- touch /srv/guestbook/current/x").rc != 0
+    assert host.run("runuser -u nobody -- cat /etc/gunicorn/guestbook.env").rc != 0
+
+
+def test_no_secret_is_in_the_output_of_a_run_nor_in_a_process_list_nor_readable_for_all(host):
+    secrets = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
+    canaries = [file.read_text().strip() for file in secrets.iterdir()]
+    assert len(canaries) == 2
+    result = play("-vvv", "--diff", "-e", '{"gunicorn_version": "27.0.1", "gunicorn_timeout": 31}')
+    assert result.returncode == 0, result.stdout[-3000:]
+    output = result.stdout + result.stderr + host.check_output("ps -eo args")
+    readable = host.check_output("find /etc /srv /run /var/log /opt -xdev -type f -perm -o=r -print0 | xargs -0 cat")
+    for canary in canaries:
+        assert canary not in output
+        assert canary not in readable
+
+
+def test_a_new_secret_makes_a_new_release_and_no_restart_in_place(host):
+    before = host.check_output("readlink /srv/guestbook/current")
+    result = play("--tags", "gunicorn,app_deploy", "-e", "vault_guestbook_secret_key=another-canary-of-the-test")
+    assert result.returncode == 0, result.stdout[-3000:]
+    after = host.check_output("readlink /srv/guestbook/current")
+    assert after != before
+    assert after.split("-")[0] == before.split("-")[0]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"sites": [{"domain": "foobar.com", "databse": {}}]}, "databse"),
+        ({"mysql_users": [{"name": "guestbook"}]}, "mysql_users"),
+        ({"gunicorn_workers": "many"}, "gunicorn_workers"),
+        ({"dns_records_wait": "soon"}, "dns_records_wait"),
+        ({"nginx_sites": [{"server_name": "foobar.com", "locatoins": []}]}, "locatoins"),
+    ],
+)
+def test_bad_input_is_refused_by_name_before_anything_is_changed(variables, words):
+    result = play("-e", json.dumps(variables))
+    assert result.returncode != 0
+    assert words in result.stdout
+    assert "changed=0" in result.stdout
+
+
+def test_everything_comes_back_after_a_restart_of_the_machine(host, browser):
+    subprocess.run(["docker", "restart", "--time", "30", MACHINE], check=True, capture_output=True)
+    deadline = time.monotonic() + 60
+    status = 0
+    while status != 200 and time.monotonic() < deadline:
+        try:
+            status = browser.get("http://foobar.com/health", timeout=10).status_code
+        except requests.RequestException:
+            time.sleep(1)
+    assert status == 200
+    assert leave_entry(browser, f"After the restart {time.time()}").status_code == 200

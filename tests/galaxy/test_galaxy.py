@@ -1,0 +1,111 @@
+"""The collection as Galaxy ships it: what is in it, and each role used by its full name from somewhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+MACHINE = {"name": "webstack-galaxy", "image": "webstack-machine:trixie"}
+ROLES = {"app_deploy", "dns_records", "gunicorn", "mysql", "nginx"}
+
+
+def run(folder: Path, *command: str, **environment: str) -> str:
+    """Run a command of the tools in a folder and return its output."""
+    result = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def there(folder: Path) -> dict[str, str]:
+    """Return what makes Ansible forget the repository: another configuration, and one place to look for collections."""
+    return {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the collection."""
+    folder = tmp_path_factory.mktemp("archive")
+    run(ROOT, "ansible-galaxy", "collection", "build", f"--output-path={folder}")
+    (made,) = folder.iterdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def elsewhere(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of somebody who has installed the collection, and wrote a play."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--no-deps", f"--collections-path={folder}")
+    (folder / "ansible.cfg").write_text("[connection]\npipelining = true\n")
+    run(folder, *install, str(archive), **there(folder))
+    shutil.copy(HERE / "play.yml", folder)
+    shutil.copytree(ROOT / "tests/apps/shop", folder / "shop")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Make a bare server for the time of the tests, and return its address."""
+    machines = f"--extra-vars={json.dumps({'machines': [MACHINE]})}"
+    run(ROOT, "ansible-playbook", "machines/destroy.yml", machines)
+    run(ROOT, "ansible-playbook", "machines/create.yml", machines)
+    yield run(ROOT, "docker", "exec", MACHINE["name"], "hostname", "-I").split()[0]
+    run(ROOT, "ansible-playbook", "machines/destroy.yml", machines)
+
+
+@pytest.fixture(scope="module")
+def play(elsewhere: Path, address: str) -> Any:
+    """Return what runs the play, after the server has become its own name server."""
+    inventory = elsewhere / "inventory.yml"
+    host = {"ansible_connection": "community.docker.docker", "address": address}
+    groups = {name: {"hosts": {MACHINE["name"]: host}} for name in ("server", "nameservers")}
+    inventory.write_text(json.dumps({"all": {"children": groups}}))
+    run(ROOT, "ansible-playbook", f"--inventory={inventory}", "tests/galaxy/nameserver.yml")
+    return lambda: run(elsewhere, "ansible-playbook", f"--inventory={inventory}", "play.yml", **there(elsewhere))
+
+
+def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) -> None:
+    with tarfile.open(archive) as tar:
+        names = set(tar.getnames())
+    tops = {name.split("/")[0] for name in names}
+    assert tops - {"CHANGELOG.md"} == {
+        "FILES.json",
+        "LICENSE",
+        "MANIFEST.json",
+        "README.md",
+        "meta",
+        "plugins",
+        "roles",
+    }
+    assert {name.split("/")[1] for name in names if name.startswith("roles/")} == ROLES
+    for role in ROLES:
+        assert {f"roles/{role}/README.md", f"roles/{role}/meta/argument_specs.yml"} <= names
+    assert [name for name in names if name.endswith((".pyc", ".retry")) or "/." in name] == []
+
+
+def test_modules_and_roles_are_documented_where_they_are_installed(elsewhere: Path) -> None:
+    modules = [f"foobar.webstack.{path.stem}" for path in (ROOT / "plugins/modules").glob("*.py")]
+    assert set(json.loads(run(elsewhere, "ansible-doc", "--json", *modules, **there(elsewhere)))) == set(modules)
+    roles = [f"foobar.webstack.{role}" for role in ROLES]
+    listed = run(elsewhere, "ansible-doc", "--type=role", "--json", *roles, **there(elsewhere))
+    assert {name for name, role in json.loads(listed).items() if "main" in role["entry_points"]} == set(roles)
+
+
+def test_each_role_works_from_a_play_elsewhere_and_changes_nothing_twice(play: Any, address: str) -> None:
+    play()
+    connection = HTTPConnection(address, timeout=10)
+    connection.request("GET", "/", headers={"Host": "shop.example"})
+    assert json.loads(connection.getresponse().read())["secret"] == "from the play"
+    assert run(ROOT, "docker", "exec", MACHINE["name"], "mysql", "-Ne", "SHOW DATABASES LIKE 'shop'") == "shop\n"
+    recap = play().partition("PLAY RECAP")[2]
+    assert recap.count("changed=0 ") == 2, recap

@@ -29,7 +29,8 @@ def run(name: str) -> tuple[int, int]:
         ).returncode
     text = COLOURS.sub("", log.read_text())
     passed, failed = (
-        sum(int(count) for count in re.findall(rf"(\d+) {word}\b[^\n]* in [\d.]+", text)) for word in ("passed", "failed")
+        sum(int(count) for count in re.findall(rf"(\d+) {word}\b[^\n]* in [\d.]+", text))
+        for word in ("passed", "failed")
     )
     if status == 0 and passed == 0:
         passed = 1

@@ -61,9 +61,7 @@ def git(*arguments: str, **environment: str) -> str:
     )
     if result.returncode != 0:
         words = re.sub(r"//[^/@\s]+@", "//", result.stderr.strip())  # an address may hold a token
-        raise SourceError(
-            f"git {arguments[0]} failed: {words.splitlines()[-1] if words else result.returncode}"
-        )
+        raise SourceError(f"git {arguments[0]} failed: {words.splitlines()[-1] if words else result.returncode}")
     return result.stdout.strip()
 
 
@@ -116,9 +114,7 @@ def from_repository(repo: str, version: str, cache: Path) -> tuple[str, Path]:
             f"{version}^{{commit}}",
         )
     except SourceError:
-        raise SourceError(
-            f"version {version} is neither a branch, a tag nor a commit of the repository."
-        ) from None
+        raise SourceError(f"version {version} is neither a branch, a tag nor a commit of the repository.") from None
     return commit, from_git(store, commit, cache)
 
 
@@ -131,9 +127,7 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
     path = cache / f"{checksum}.tar"
     if not (checksum and path.exists()):
         try:
-            content = (
-                open_url(archive, timeout=60).read() if remote else Path(archive).expanduser().read_bytes()
-            )
+            content = open_url(archive, timeout=60).read() if remote else Path(archive).expanduser().read_bytes()
         except OSError as error:
             raise SourceError(f"archive {archive} can't be read: {error}") from error
         digest = hashlib.sha256(content).hexdigest()
@@ -191,9 +185,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except FileNotFoundError:
         module.fail_json(msg="git is not installed on this machine: install it to deploy.")
-    module.exit_json(
-        changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components
-    )
+    module.exit_json(changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components)
 
 
 if __name__ == "__main__":

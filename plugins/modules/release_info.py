@@ -46,9 +46,7 @@ def look(path: Path, units: Path, service: str) -> dict[str, str | list[str]]:
     folders = [folder for folder in (path / "releases").glob("*") if folder.is_dir()]
     wanted = (units / "multi-user.target.wants").glob(f"{service}@*.service")
     healthy = {
-        folder.name: (folder / ".healthy").stat().st_mtime
-        for folder in folders
-        if (folder / ".healthy").exists()
+        folder.name: (folder / ".healthy").stat().st_mtime for folder in folders if (folder / ".healthy").exists()
     }
     return {
         "live": target(path / "current"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -166,3 +168,9 @@ def test_the_site_s_names_lead_to_the_web_server_s_address(wiring: dict[str, Any
 
 def test_the_production_server_is_the_one_at_8_8_8_8(tmp_path: Path) -> None:
     assert rendered("production", tmp_path)["sites"][0]["addresses"] == ["8.8.8.8"]
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    version = load(ROOT / "galaxy.yml")["version"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]

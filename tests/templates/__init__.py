@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).parents[2] / "roles"
-init_plugin_loader()
 
 
 def templar(role: str, **variables: Any) -> Templar:
@@ -20,10 +18,13 @@ def templar(role: str, **variables: Any) -> Templar:
     return Templar(loader=loader, variables={**values, **variables})
 
 
-def render(role: str, template: str, **variables: Any) -> str:
-    """Fill in a role's template file as the template module does."""
-    source = trust_as_template((ROLES / role / "templates" / template).read_text())
-    return str(templar(role, **variables).template(source, escape_backslashes=False))
+def render(role: str, template: str, variables: dict[str, Any], **options: Any) -> str:
+    """Fill in a role's template file as the template module does, with some of its options."""
+    folder = ROLES / role / "templates"
+    source = trust_as_template((folder / template).read_text())
+    filler = templar(role, **variables)
+    with filler.set_temporary_context(searchpath=[str(folder)]):
+        return str(filler.template(source, escape_backslashes=False, overrides=options) or "")
 
 
 def value(role: str, name: str, **variables: Any) -> Any:

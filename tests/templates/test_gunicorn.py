@@ -19,7 +19,7 @@ Unit = dict[str, dict[str, list[str]]]
 
 def settings(app: dict[str, Any], **variables: Any) -> dict[str, Any]:
     """Return what gunicorn finds in its settings."""
-    text = render("gunicorn", "gunicorn.conf.py.j2", item=app, gunicorn_apps=[app], **variables)
+    text = render("gunicorn", "gunicorn.conf.py.j2", {"item": app, "gunicorn_apps": [app], **variables})
     found: dict[str, Any] = {}
     exec(compile(text, "gunicorn.conf.py", "exec"), found)
     return found
@@ -27,7 +27,7 @@ def settings(app: dict[str, Any], **variables: Any) -> dict[str, Any]:
 
 def unit(kind: str, app: dict[str, Any], **variables: Any) -> Unit:
     """Return a unit's settings by section; a setting may stand there more than once."""
-    text = render("gunicorn", f"gunicorn.{kind}.j2", item=app, gunicorn_apps=[app], **variables)
+    text = render("gunicorn", f"gunicorn.{kind}.j2", {"item": app, "gunicorn_apps": [app], **variables})
     found: Unit = {}
     section: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -105,7 +105,7 @@ def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path:
     r"""What systemd undoes within double quotes is what a POSIX shell does: a backslash before \, ", ` and $."""
     app = {**PLAIN, "environment": {"VALUE": value, "AFTER": "1"}}
     file = tmp_path / "environment"
-    file.write_text(render("gunicorn", "environment.j2", item=app, gunicorn_apps=[app]))
+    file.write_text(render("gunicorn", "environment.j2", {"item": app, "gunicorn_apps": [app]}))
     shell = subprocess.run(
         ["/bin/sh", "-euc", '. "$0"; printf "%s|%s" "$VALUE" "$AFTER"', file],
         capture_output=True,
@@ -118,13 +118,16 @@ def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path:
 def test_an_environment_is_that_of_its_own_app() -> None:
     apps = [{**PLAIN, "environment": {"MINE": 1}}, {**PLAIN, "name": "other", "environment": {"THEIRS": 2}}]
     item = {name: value for name, value in apps[0].items() if name != "environment"}
-    text = render("gunicorn", "environment.j2", item=item, gunicorn_apps=apps)
+    text = render("gunicorn", "environment.j2", {"item": item, "gunicorn_apps": apps})
     assert 'MINE="1"\n' in text
     assert "THEIRS" not in text
 
 
 def test_an_app_without_an_environment_has_an_empty_one() -> None:
-    assert render("gunicorn", "environment.j2", item=PLAIN, gunicorn_apps=[PLAIN]).strip("#\n ") == "Ansible managed"
+    assert (
+        render("gunicorn", "environment.j2", {"item": PLAIN, "gunicorn_apps": [PLAIN]}).strip("#\n ")
+        == "Ansible managed"
+    )
 
 
 def test_a_release_is_an_instance_with_its_own_folder_environment_and_socket() -> None:
@@ -140,7 +143,7 @@ def test_a_release_is_an_instance_with_its_own_folder_environment_and_socket() -
 
 def test_an_app_at_a_fixed_path_is_no_template() -> None:
     for kind in ("service", "socket"):
-        assert "%i" not in render("gunicorn", f"gunicorn.{kind}.j2", item=PLAIN, gunicorn_apps=[PLAIN])
+        assert "%i" not in render("gunicorn", f"gunicorn.{kind}.j2", {"item": PLAIN, "gunicorn_apps": [PLAIN]})
     assert unit("service", PLAIN)["Service"]["WorkingDirectory"] == ["/opt/shop"]
     assert unit("service", PLAIN)["Unit"]["Requires"] == ["gunicorn-shop.socket"]
     assert unit("socket", PLAIN)["Socket"]["ListenStream"] == ["/run/gunicorn-shop/gunicorn.sock"]

@@ -1,35 +1,22 @@
 """nginx.conf and the role's own checks, without a machine."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
-from ansible.template import Templar, trust_as_template
 
-ROLE = Path(__file__).parents[2] / "roles/nginx"
-init_plugin_loader()
+from . import render as fill_in
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 
 
 def render(template: str, **variables: Any) -> str:
-    """Fill in one of the role's templates as the role does."""
-    loader = DataLoader()
-    values = {
+    """Fill in one of the role's templates as the role does, on a machine of its own."""
+    machine = {
         "ansible_facts": {"distribution": "Debian", "distribution_version": "13.1"},
-        "ansible_managed": "Ansible managed",
         "inventory_hostname": "web01",
-        **loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True),
-        **loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True),
         "__nginx_installed": {},
-        **variables,
     }
-    templar = Templar(loader=loader, variables=values)
-    source = trust_as_template((ROLE / "templates" / template).read_text())
-    with templar.set_temporary_context(searchpath=[str(ROLE / "templates")]):
-        return str(templar.template(source, escape_backslashes=False, overrides={"lstrip_blocks": True}) or "")
+    return fill_in("nginx", template, machine | variables, lstrip_blocks=True)
 
 
 def site(**keys: Any) -> dict[str, Any]:

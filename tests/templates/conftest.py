@@ -1,0 +1,5 @@
+"""Ansible's own way to find plugins has to be there before any test imports one of the collection."""
+
+from ansible.plugins.loader import init_plugin_loader
+
+init_plugin_loader()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +23,7 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
             "name": site["app"],
             "releases_path": f"/srv/{site['app']}/releases",
             "after": ["mysql.service"],
+            "writable_paths": [f"/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
             **present(site, "wsgi_app", "environment"),
             **site.get("gunicorn", {}),
         }
@@ -32,7 +31,7 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
     ]
 
 
-def app_deploy_apps(sites: list[Entry], gunicorn_settings: Entry) -> list[Entry]:
+def app_deploy_apps(sites: list[Entry], gunicorn_version: str) -> list[Entry]:
     """Return `app_deploy_apps`; a change of a site's gunicorn settings or environment makes a new release."""
     return [
         {
@@ -41,18 +40,19 @@ def app_deploy_apps(sites: list[Entry], gunicorn_settings: Entry) -> list[Entry]
             "sockets_path": f"/run/gunicorn-{site['app']}",
             "health_headers": {"Host": site["domain"]},
             "environment_file": f"/etc/gunicorn/{site['app']}.env",
-            "fallback_requirements": [f"gunicorn=={gunicorn_settings['gunicorn_version']}"],
+            "fallback_requirements": [f"gunicorn=={gunicorn_version}"],
             "static_paths": list(site.get("static", {}).values()),
-            "fingerprint": fingerprint([app, gunicorn_settings]),
+            "settings_files": [
+                f"/etc/gunicorn/{site['app']}.conf.py",
+                f"/etc/gunicorn/{site['app']}.env",
+                f"/etc/systemd/system/gunicorn-{site['app']}@.service",
+                f"/etc/systemd/system/gunicorn-{site['app']}@.socket",
+            ],
             **present(site, *SOURCES, "health_path", "build_commands", "migrate_command", "packages", "shared_paths"),
+            **site.get("app_deploy", {}),
         }
-        for site, app in zip(sites, gunicorn_apps(sites), strict=True)
+        for site in sites
     ]
-
-
-def fingerprint(value: object) -> str:
-    """Return a SHA-256 that stands for a value and tells nothing of it."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def nginx_upstreams(sites: list[Entry]) -> list[Entry]:

@@ -21,7 +21,8 @@ SOURCE = {"revision": "0123456789abcdef", "files": ["shop.py"]}
 def told(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
     """Return one of the role's own variables, for an app with some further keys."""
     entry = {**APP, **(app or {})}
-    return value("app_deploy", name, **{"__app_deploy_app": entry, "__app_deploy_source": SOURCE, **variables})
+    known = {"__app_deploy_app": entry, "__app_deploy_source": SOURCE, "__app_deploy_info": {"settings": "1"}}
+    return value("app_deploy", name, **{**known, **variables})
 
 
 def surplus(healthy: list[str], live: str, previous: str, keep: int) -> Any:
@@ -50,7 +51,8 @@ def test_the_same_source_and_settings_are_the_same_release() -> None:
 
 
 @pytest.mark.parametrize(
-    "app", [{"build_commands": ["make"]}, {"python": "/usr/bin/python3.13"}, {"installer": "pip"}, {"fingerprint": "x"}]
+    "app",
+    [{"build_commands": ["make"]}, {"python": "/usr/bin/python3.13"}, {"installer": "pip"}, {"settings_files": ["/x"]}],
 )
 def test_what_is_built_or_run_differently_is_another_release(app: dict[str, Any]) -> None:
     assert told("__app_deploy_id", app) != told("__app_deploy_id")

@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     nginx_upstreams,
 )
 
-VERSION = {"gunicorn_version": "27.0.1"}
+VERSION = "27.0.1"
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider"}
 SITE: dict[str, Any] = {
     "domain": "foobar.com",
@@ -51,6 +51,7 @@ def test_a_small_entry_is_enough() -> None:
         "wsgi_app": "shop:app",
         "releases_path": "/srv/shop/releases",
         "after": ["mysql.service"],
+        "writable_paths": [],
     }
     (site,) = nginx_sites([SITE], [])
     assert site == {
@@ -99,17 +100,22 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
     assert "canary" not in str(others)
 
 
-def fingerprint(**keys: Any) -> Any:
-    return app_deploy_apps([{**FULL, **keys}], VERSION)[0]["fingerprint"]
+def test_a_release_depends_on_the_files_that_gunicorn_runs_with() -> None:
+    assert app_deploy_apps([SITE], VERSION)[0]["settings_files"] == [
+        "/etc/gunicorn/shop.conf.py",
+        "/etc/gunicorn/shop.env",
+        "/etc/systemd/system/gunicorn-shop@.service",
+        "/etc/systemd/system/gunicorn-shop@.socket",
+    ]
 
 
-def test_a_release_depends_on_settings_and_environment_in_any_order() -> None:
-    assert fingerprint() == fingerprint()
-    assert fingerprint(environment={"A": 1, "B": 2}) == fingerprint(environment={"B": 2, "A": 1})
-    assert fingerprint(environment={"SECRET_KEY": "other"}) != fingerprint()
-    assert fingerprint(gunicorn={"workers": 4}) != fingerprint()
-    assert fingerprint(nginx={}, addresses=["192.0.2.1"]) == fingerprint()
-    assert app_deploy_apps([FULL], {"gunicorn_version": "28"})[0]["fingerprint"] != fingerprint()
+def test_uploads_can_be_written_to_in_the_sandbox() -> None:
+    assert gunicorn_apps([FULL])[0]["writable_paths"] == ["/srv/shop/shared/media"]
+
+
+def test_a_site_can_set_any_key_of_its_roles() -> None:
+    site = {**FULL, "app_deploy": {"python": "/usr/bin/python3.13"}}
+    assert app_deploy_apps([site], VERSION)[0]["python"] == "/usr/bin/python3.13"
 
 
 def test_nginx_serves_static_files_before_it_passes_on() -> None:

@@ -36,8 +36,9 @@ def source():
         file.write_bytes(content)
 
 
-def test_no_secret_of_the_environment_file_is_in_the_output_of_a_deploy(host):
-    result = deploy("-vvv", "--diff", fingerprint="1b")
+def test_no_secret_of_the_environment_file_is_in_the_output_of_a_deploy(host, source):
+    (source / "VERSION").write_text("1b\n")
+    result = deploy("-vvv", "--diff")
     assert result.returncode == 0, result.stdout
     assert "canary-directory" not in result.stdout + result.stderr
     assert "canary-directory" not in host.check_output("ps -eo args")
@@ -108,9 +109,10 @@ def test_no_more_releases_are_kept_than_wanted_and_always_the_live_one_and_the_o
     assert releases(host) == {before, live(host)}
 
 
-def test_a_changed_setting_makes_a_new_release_of_the_same_code(host):
+def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):
     before = live(host)
-    result = deploy(fingerprint="2")
+    host.check_output("echo 'NEW=1' >> /etc/directory.env")
+    result = deploy()
     assert result.returncode == 0, result.stdout
     after = live(host)
     assert after != before

@@ -32,13 +32,13 @@ def run(name: str) -> tuple[int, int]:
         sum(int(count) for count in re.findall(rf"(\d+) {word}\b[^\n]* in [\d.]+", text))
         for word in ("passed", "failed")
     )
-    if status == 0 and passed == 0:
+    if name == "lint" and status == 0:
         passed = 1
-    if status != 0 and failed == 0:
+    if failed == 0 and (status != 0 or passed == 0):
         failed = 1
     print(f"{name:28}{passed:4} passed {failed:4} failed {time.monotonic() - start:6.0f} s", flush=True)
-    if status != 0:
-        print("\n".join(f"    {line}" for line in text.splitlines()[-60:]), flush=True)
+    if failed:
+        print("\n".join(f"    {line}" for line in text.splitlines()[-80:]), flush=True)
     return passed, failed
 
 

@@ -30,7 +30,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         "version": (HERE / "VERSION").read_text().strip(),
         "six": six.__version__,
         "host": environ["HTTP_HOST"],
-        "secret": os.environ.get("SECRET", ""),
+        "secret": "" if environ["PATH_INFO"] == "/health" else os.environ.get("SECRET", ""),
         "migrations": migrations.read_text().split() if migrations.exists() else [],
         "code": write(HERE / "written"),
         "uploads": write(HERE / "uploads/written"),

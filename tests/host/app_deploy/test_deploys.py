@@ -110,6 +110,7 @@ def test_no_more_releases_are_kept_than_wanted_and_always_the_live_one_and_the_o
 
 
 def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):
+    assert deploy().returncode == 0
     before = live(host)
     host.check_output("echo 'NEW=1' >> /etc/directory.env")
     result = deploy()

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -71,23 +71,21 @@ class Bench:
         """Make up the settings, as group_vars/local has them for the demo."""
         self.folder = folder
         self.profile = profile
+        self.versions = ""
         self.environment = {"ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/ssh", "ANSIBLE_NOCOLOR": "1"}
         if profile:
-            self.environment |= {"ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
-            self.environment |= {"PROFILE_TASKS_TASK_OUTPUT_LIMIT": "15"}
-        self.versions = ""
+            self.environment["ANSIBLE_CALLBACKS_ENABLED"] = "ansible.posix.profile_tasks"
+            self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "15"
         key = {"key_name": "webstack", "key_secret": secrets.token_hex(16), "key_algorithm": "hmac-sha256"}
-        self.variables: dict[str, object] = {
+        self.settings: Mapping[str, object] = {
             "machines_network": NETWORK,
             "machines_subnet": f"{SUBNET}.0/24",
             "machines_keys": str(folder),
-            "nameserver_key_name": key["key_name"],
-            "nameserver_key_secret": key["key_secret"],
             "nameserver_zones": [{"zone": "foobar.com", "records": f"@ NS ns1\nns1 A {NAMESERVER}\n"}],
             "dns_provider": {"class": "octodns_bind.Rfc2136Provider", "host": NAMESERVER} | key,
             "dns_nameservers": [NAMESERVER],
             "secrets": f"{folder}/secrets",
-        }
+        } | {f"nameserver_{name}": value for name, value in key.items()}
 
     def create(self, server: str, **addresses: str) -> None:
         """Start machines beside the name server, and write the inventory in which one of them is the server."""
@@ -105,16 +103,18 @@ class Bench:
             "vars": ssh,
         }
         (self.folder / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
-        (self.folder / "settings.json").write_text(json.dumps({**self.variables, "machines": machines}))
+        (self.folder / "settings.json").write_text(json.dumps({**self.settings, "machines": machines}))
         self.playbook("machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml")
 
     def playbook(self, *playbooks: str) -> str:
-        """Run playbooks as a user does who has no SSH connection open."""
-        for control in self.folder.glob("ssh/*"):
-            with contextlib.suppress(BenchError):
-                run("ssh", "-O", "exit", "-o", f"ControlPath={control}", "localhost")
+        """Run playbooks, and close the SSH connections that they leave open, so that the next run begins without."""
         options = ("-i", f"{self.folder}/hosts.json", "-e", f"@{self.folder}/settings.json")
-        return run(BIN / "ansible-playbook", *options, *playbooks, **self.environment)
+        try:
+            return run(BIN / "ansible-playbook", *options, *playbooks, **self.environment)
+        finally:
+            for control in self.folder.glob("ssh/*"):
+                with contextlib.suppress(BenchError):
+                    run("ssh", "-O", "exit", "-o", f"ControlPath={control}", "localhost")
 
     def floor(self, address: str) -> str:
         """Send the script and the application to a machine, and run it there."""
@@ -186,7 +186,7 @@ def table(results: list[dict[str, float]]) -> str:
 def main() -> None:
     """Read the command line, measure, and leave nothing behind."""
     parser = argparse.ArgumentParser(description="Measure site.yml beside a shell script that does the same.")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, choices=range(1, 101), metavar="1..100")
     parser.add_argument("--profile", action="store_true", help="print the slowest tasks of each run, too")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -199,7 +199,7 @@ def main() -> None:
         print(f"\n{table(results)}\n\n{os.cpu_count()} cores, {memory:.0f} GiB; {bench.versions}")
         print(f"Load average: {os.getloadavg()[2]:.1f} over the last 15 minutes, this measurement's own part included")
     except (KeyboardInterrupt, BenchError) as error:
-        sys.exit(f"\n{error or 'Interrupted.'}")
+        sys.exit(f"\n{str(error) or 'Interrupted.'}")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         clean_up()

@@ -57,6 +57,6 @@ $(BIN)/.complete: requirements.txt
 	@echo "Installing the tools into .venv (about a minute) ..."
 	@$(PYTHON) -m venv .venv || \
 	  { echo "Python has no venv: run apt-get install python3-venv, or your system's equivalent." >&2; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt || \
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.txt || \
 	  { echo "The tools could not be installed: check the network and run this again." >&2; exit 1; }
 	@touch $@

@@ -18,6 +18,7 @@ Types: deb
 URIs: mirror+file:/etc/apt/mirrors/debian.list
 Suites: sid
 Components: main
+Languages: none
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 EOF
 cat > /etc/apt/preferences.d/mysql.pref <<'EOF'
@@ -204,7 +205,7 @@ EOF
 apt-get update -qq
 # Without strict pinning sid gives what MySQL needs and the stable release lacks, but no libc nor perl.
 apt-get install -qq --yes --no-install-recommends -o Dpkg::Options::=--force-confold -o APT::Solver::Strict-Pinning=false \
-  nginx python3-venv mysql-server >/dev/null
+  nginx python3-pip-whl mysql-server >/dev/null
 
 mysql <<EOF
 CREATE DATABASE guestbook;
@@ -220,8 +221,8 @@ DATABASE_URL="mysql+pymysql://guestbook:$password@localhost/guestbook?unix_socke
 SECRET_KEY=$secret_key
 EOF
 chgrp guestbook /etc/gunicorn/guestbook.env
-python3 -m venv /opt/uv
-/opt/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+python3 "$(echo /usr/share/python-wheels/pip-*.whl)/pip" install --quiet --disable-pip-version-check --root-user-action ignore \
+  --no-compile --target /opt/uv uv==0.13.9
 install -d -o guestbook-build -g guestbook -m 0751 /srv/guestbook "$app" /srv/guestbook/cache
 cp -R guestbook/. "$app"
 chown -R guestbook-build:guestbook "$app"

@@ -87,7 +87,8 @@ def test_an_entry_is_stored_in_mysql_and_shown(host, browser):
     page = leave_entry(browser, message)
     assert page.status_code == 200
     assert "<script>alert" not in page.text
-    assert sql(host, f"SELECT COUNT(*) FROM guestbook.entries WHERE message = '{message}'") == "1"
+    stored = sql(host, "SELECT HEX(message) FROM guestbook.entries ORDER BY id DESC LIMIT 1")
+    assert bytes.fromhex(stored).decode() == message
 
 
 def test_a_forged_post_stores_nothing(host, browser):

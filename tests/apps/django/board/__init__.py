@@ -1,0 +1,1 @@
+"""A board of entries, each with a token by which lost and doubled ones can be counted."""

@@ -1,4 +1,4 @@
-"""Filters of the gunicorn and app_deploy roles: what is wrong with their lists of applications."""
+"""Filters of the gunicorn and app_deploy roles: mistakes in their lists of applications, and releases on servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 DOCUMENTATION = """
 name: apps
 short_description: Filters of the roles gunicorn and app_deploy.
-description: gunicorn_mistakes and app_deploy_mistakes return one sentence for each mistake in the list of applications.
+description: >-
+  gunicorn_mistakes and app_deploy_mistakes return one sentence for each mistake in the list of applications;
+  gunicorn_units lists the units of what runs beside them;
+  release_obstacle says why a release can't be gone back to, and release_table shows the releases of a server.
 author: The foobar.webstack authors
 """
 
@@ -42,6 +45,18 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
         for app in apps
         if ("chdir" in app) == ("releases_path" in app)
     ]
+    for app in apps:
+        names = [process["name"] for key in ("background", "scheduled") for process in app.get(key, [])]
+        if names and "releases_path" not in app:
+            mistakes.append(
+                f"gunicorn_apps: {app['name']} has background or scheduled commands, which need releases_path."
+            )
+        for name in names:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or names.count(name) > 1:
+                mistakes.append(
+                    f"gunicorn_apps: the name {json.dumps(name)} of a command of {app['name']} must be lower-case "
+                    'letters, digits and "_", and be listed once.'
+                )
     wrong = [
         name
         for app in apps
@@ -61,6 +76,31 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
     return mistakes
 
 
+def gunicorn_units(apps: list[App]) -> list[dict[str, Any]]:
+    """Return the units of what runs beside the apps of `gunicorn_apps`: of each its name, template, app and process.
+
+    All instances of an app's background and scheduled units are wanted by the instance of its target.
+    """
+    units = []
+    for app in apps:
+        prefix, wants = app["name"], []
+        for process in app.get("background", []):
+            for number in range(1, process.get("replicas", 1) + 1):
+                unit = f"{prefix}-{process['name']}-{number}@"
+                units.append({"name": f"{unit}.service", "template": "background.service.j2", "process": process})
+                wants.append(f"{unit}%i.service")
+        for process in app.get("scheduled", []):
+            unit = f"{prefix}-{process['name']}@"
+            units.append({"name": f"{unit}.service", "template": "scheduled.service.j2", "process": process})
+            units.append({"name": f"{unit}.timer", "template": "scheduled.timer.j2", "process": process})
+            wants.append(f"{unit}%i.timer")
+        if wants:
+            units.append({"name": f"{prefix}@.target", "template": "target.j2", "wants": wants})
+        for unit_of_app in units:
+            unit_of_app.setdefault("app", app)
+    return units
+
+
 def app_deploy_mistakes(apps: list[App]) -> list[str]:
     """Return one sentence for each mistake in `app_deploy_apps`."""
     mistakes = _wrong_names("app_deploy_apps", [app["name"] for app in apps])
@@ -74,7 +114,51 @@ def app_deploy_mistakes(apps: list[App]) -> list[str]:
             )
         if not app["health_path"].startswith("/"):
             mistakes.append(f'app_deploy_apps: the health_path of {app["name"]} must begin with "/", such as /health.')
+        python = app.get("python", "/usr/bin/python3")
+        if not python.startswith("/") and app.get("installer") == "pip":
+            mistakes.append(
+                f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
+            )
     return mistakes
+
+
+def release_obstacle(info: dict[str, Any], release: str) -> str:
+    """Return in a sentence why a server can't go back to a release, or an empty string; info is release_info's."""
+    if not release:
+        return "there is no release before the live one to go back to."
+    if release == info["live"]:
+        return f"release {release} is live already."
+    if release not in info["finished"]:
+        return f"{release} is no finished release of this server; it has {', '.join(info['finished']) or 'none'}."
+    if release in info["bad"]:
+        return f"release {release} was rolled back as a bad one; name another (release=<id>)."
+    return ""
+
+
+def releases_after(finished: list[str], release: str) -> list[str]:
+    """Return the releases that came after one, of a list with the newest first."""
+    return finished[: finished.index(release)]
+
+
+def release_table(info: dict[str, Any]) -> list[str]:
+    """Return lines that show the releases of a server, the newest first; info is release_info's, with sizes."""
+    rows = [("RELEASE", "REVISION", "AT", "BY", "TOOK", "SIZE", "")]
+    for release, record in info["records"].items():
+        marks = [name for name in ("live", "previous") if info[name] == release]
+        rows.append(
+            (
+                release,
+                record.get("revision", "")[:12],
+                record["at"],
+                record.get("by", ""),
+                f"{record.get('seconds', 0):.0f} s",
+                f"{info['sizes'][release] / 2**20:.1f} MiB",
+                " ".join([*marks, *(["bad"] if record.get("bad") else [])]),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return lines + [f"{release} is not finished." for release in info["unfinished"]]
 
 
 class FilterModule:
@@ -82,4 +166,14 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {"gunicorn_mistakes": gunicorn_mistakes, "app_deploy_mistakes": app_deploy_mistakes}
+        return {
+            function.__name__: function
+            for function in (
+                gunicorn_mistakes,
+                gunicorn_units,
+                app_deploy_mistakes,
+                release_obstacle,
+                releases_after,
+                release_table,
+            )
+        }

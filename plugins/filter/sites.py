@@ -6,9 +6,13 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.filter.apps import gunicorn_units
+
 Entry = dict[str, Any]
 
 SOURCES = ("directory", "repo", "version", "archive", "checksum")
+# What an application needs that leaves the tables to its migrations.
+ROWS = "SELECT,INSERT,UPDATE,DELETE,EXECUTE,CREATE TEMPORARY TABLES,LOCK TABLES,SHOW VIEW"
 
 
 def present(entry: Entry, *names: str) -> Entry:
@@ -24,15 +28,18 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
             "releases_path": f"/srv/{site['app']}/releases",
             "after": ["mysql.service"],
             "writable_paths": [f"/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
-            **present(site, "wsgi_app", "environment"),
+            **present(site, "wsgi_app", "environment", "background", "scheduled"),
             **site.get("gunicorn", {}),
         }
         for site in sites
     ]
 
 
-def app_deploy_apps(sites: list[Entry], gunicorn_version: str) -> list[Entry]:
-    """Return `app_deploy_apps`; a change of a site's gunicorn settings or environment makes a new release."""
+def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[str]) -> list[Entry]:
+    """Return `app_deploy_apps`; a change of a site's gunicorn settings or environment makes a new release.
+
+    The first of the databases' servers dumps a site's database before migrations.
+    """
     return [
         {
             "name": site["app"],
@@ -42,17 +49,55 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str) -> list[Entry]:
             "environment_file": f"/etc/gunicorn/{site['app']}.env",
             "fallback_requirements": [f"gunicorn=={gunicorn_version}"],
             "static_paths": list(site.get("static", {}).values()),
-            "settings_files": [
-                f"/etc/gunicorn/{site['app']}.conf.py",
-                f"/etc/gunicorn/{site['app']}.env",
-                f"/etc/systemd/system/gunicorn-{site['app']}@.service",
-                f"/etc/systemd/system/gunicorn-{site['app']}@.socket",
-            ],
-            **present(site, *SOURCES, "health_path", "build_commands", "migrate_command", "packages", "shared_paths"),
+            "settings_files": [f"/etc/gunicorn/{site['app']}.{kind}" for kind in ("conf.py", "env")]
+            + [f"/etc/systemd/system/{unit}" for unit in units(site)],
+            **({"target": site["app"]} if "background" in site or "scheduled" in site else {}),
+            **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
+            **present(
+                site,
+                *SOURCES,
+                "health_path",
+                "build_commands",
+                "migrate_command",
+                "migrate_check_command",
+                "migrate_environment",
+                "packages",
+                "shared_paths",
+                "hooks",
+            ),
             **site.get("app_deploy", {}),
         }
         for site in sites
     ]
+
+
+def units(site: Entry) -> list[str]:
+    """Return the names of the units that a release of a site runs with."""
+    beside = [
+        unit["name"] for unit in gunicorn_units([present(site, "background", "scheduled") | {"name": site["app"]}])
+    ]
+    return [f"gunicorn-{site['app']}@.service", f"gunicorn-{site['app']}@.socket", *beside]
+
+
+def dumps(database: str, host: str) -> Entry:
+    """Return how a database is dumped and brought back, all of it: tables that came later go."""
+    options = "--single-transaction --routines --triggers --events --no-tablespaces --set-gtid-purged=OFF"
+    return {
+        "dump_command": f"mysqldump {options} --add-drop-database --databases {database}",
+        "restore_command": "mysql",
+        "dump_host": host,
+    }
+
+
+def of_site(apps: list[Entry], sites: list[Entry], domain: str) -> list[Entry]:
+    """Return those entries of a role's list whose app is the named site's, or all of them when none is named."""
+    chosen = {site["app"] for site in sites if domain in ("", site["domain"])}
+    return [app for app in apps if app["name"] in chosen]
+
+
+def of_version(apps: list[Entry], version: str) -> list[Entry]:
+    """Return `app_deploy_apps` with another version of their repositories, if one is named."""
+    return [app | {"version": version} if version and "repo" in app else app for app in apps]
 
 
 def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
@@ -94,15 +139,21 @@ def mysql_databases(sites: list[Entry]) -> list[Entry]:
 
 
 def mysql_users(sites: list[Entry]) -> list[Entry]:
-    """Return `mysql_users`: each may use its own site's database and no other."""
+    """Return `mysql_users`: each may use its own site's database and no other.
+
+    Where a site has a user for migrations, the application's own may only read and write rows.
+    """
     return [
-        {
-            "name": site["database"]["user"],
-            "password": site["database"]["password"],
-            "priv": f"{site['database']['name']}.*:ALL",
-        }
-        for site in sites
-        if "database" in site
+        {"name": name, "password": password, "priv": f"{database['name']}.*:{privileges}"}
+        for database in (site["database"] for site in sites if "database" in site)
+        for name, password, privileges in (
+            [
+                (database["user"], database["password"], ROWS),
+                (database["migration_user"], database["migration_password"], "ALL"),
+            ]
+            if "migration_user" in database
+            else [(database["user"], database["password"], "ALL")]
+        )
     ]
 
 
@@ -144,6 +195,8 @@ class FilterModule:
                 nginx_upstreams,
                 gunicorn_apps,
                 app_deploy_apps,
+                of_site,
+                of_version,
                 mysql_databases,
                 mysql_users,
                 dns_records_zones,

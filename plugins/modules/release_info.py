@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import releases
 
 DOCUMENTATION = r"""
 module: release_info
@@ -15,6 +17,7 @@ options:
   path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
   service: {type: str, required: true, description: "Name before the C(@) of the service units that run the releases."}
   settings: {type: list, elements: path, default: [], description: Files that a release runs with.}
+  size: {type: bool, default: false, description: Add up what each release takes on the disk.}
 author: [The foobar.webstack authors]
 """
 
@@ -28,20 +31,14 @@ EXAMPLES = r"""
 RETURN = r"""
 live: {type: str, returned: always, description: "Release that C(current) points to, or an empty string."}
 previous: {type: str, returned: always, description: "Release that C(previous) points to, or an empty string."}
-healthy:
-  type: list
-  elements: str
-  returned: always
-  description: Releases that passed their health gate, newest first.
-unfinished: {type: list, elements: str, returned: always, description: Releases that did not.}
+finished: {type: list, elements: str, returned: always, description: "Releases that have been live, newest first."}
+bad: {type: list, elements: str, returned: always, description: Those of them that were rolled back from.}
+unfinished: {type: list, elements: str, returned: always, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: always, description: Releases whose instance starts at boot.}
+records: {type: dict, returned: always, description: "Of each finished release its revision, when, by whom and so on."}
+sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
 settings: {type: str, returned: always, description: SHA-256 that stands for the content of the settings files.}
 """
-
-
-def target(link: Path) -> str:
-    """Return the name of the release that a link points to, or an empty string."""
-    return link.resolve().name if link.is_symlink() and link.exists() else ""
 
 
 def digest(files: list[str]) -> str:
@@ -50,20 +47,32 @@ def digest(files: list[str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def look(path: Path, units: Path, service: str) -> dict[str, str | list[str]]:
+def look(path: Path, units: Path, service: str) -> dict[str, Any]:
     """Return what RETURN describes of the releases under a folder, and the instances of a service among the units."""
-    folders = [folder for folder in (path / "releases").glob("*") if folder.is_dir()]
+    folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
     wanted = (units / "multi-user.target.wants").glob(f"{service}@*.service")
-    healthy = {
-        folder.name: (folder / ".healthy").stat().st_mtime for folder in folders if (folder / ".healthy").exists()
-    }
+    records = releases.read(path)
     return {
-        "live": target(path / "current"),
-        "previous": target(path / "previous"),
-        "healthy": sorted(healthy, key=lambda name: healthy[name], reverse=True),
-        "unfinished": sorted(folder.name for folder in folders if folder.name not in healthy),
+        "live": releases.target(path / "current"),
+        "previous": releases.target(path / "previous"),
+        "finished": list(records),
+        "bad": [name for name, record in records.items() if record.get("bad")],
+        "unfinished": [name for name in folders if name not in records],
         "enabled": sorted(unit.stem.partition("@")[2] for unit in wanted),
+        "records": records,
     }
+
+
+def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
+    """Return the bytes that each release takes; a file with several names counts where it is met first."""
+    met: set[tuple[int, int]] = set()
+    result = {}
+    for name in oldest_first:
+        stats = [file.lstat() for file in (path / "releases" / name).rglob("*")]
+        new = {(stat.st_dev, stat.st_ino): stat.st_blocks * 512 for stat in stats}
+        result[name] = sum(size for inode, size in new.items() if inode not in met)
+        met |= new.keys()
+    return result
 
 
 def main() -> None:
@@ -73,6 +82,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "service": {"type": "str", "required": True},
             "settings": {"type": "list", "elements": "path", "default": []},
+            "size": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -82,8 +92,10 @@ def main() -> None:
             module.fail_json(
                 msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
             )
-    releases = look(path, Path("/etc/systemd/system"), module.params["service"])
-    module.exit_json(changed=False, settings=digest(module.params["settings"]), **releases)
+    found = look(path, Path("/etc/systemd/system"), module.params["service"])
+    if module.params["size"]:
+        found["sizes"] = sizes(path, found["finished"][::-1])
+    module.exit_json(changed=False, settings=digest(module.params["settings"]), **found)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ENTRIES = {
 }
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
-ANSIBLE = {"inventory_hostname", "item", "lookup", "omit"}
+ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 
 pytestmark = pytest.mark.parametrize("role", ROLES)
@@ -115,10 +115,12 @@ def test_every_option_is_described(role: str) -> None:
     assert list(undescribed(spec(role))) == []
 
 
-def test_the_check_alone_takes_the_same_variables(role: str) -> None:
+def test_every_entry_point_takes_the_same_variables(role: str) -> None:
     entry_points = load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
-    assert set(entry_points) == {"check", "main"}
-    assert entry_points["check"]["options"] == entry_points["main"]["options"]
+    assert {"check", "main"} <= set(entry_points)
+    for name, entry_point in entry_points.items():
+        assert (ROOT / "roles" / role / "tasks" / f"{name}.yml").exists(), name
+        assert entry_point["options"] == entry_points["main"]["options"], name
 
 
 def test_variables_carry_the_role_s_name(role: str) -> None:
@@ -152,7 +154,8 @@ def test_every_key_of_an_entry_is_used(role: str) -> None:
 
 
 def test_every_template_is_used_and_every_file_says_who_manages_it(role: str) -> None:
-    text = " ".join(path.read_text() for path in files(role, "tasks", "vars", "templates"))
+    filters = (ROOT / "plugins/filter").glob("*.py")
+    text = " ".join(path.read_text() for path in [*files(role, "tasks", "vars", "templates"), *filters])
     written = [task["ansible.builtin.template"]["src"] for _, task in tasks(role) if "ansible.builtin.template" in task]
     for path in files(role, "templates"):
         assert path.stem in text, f"{path.name} is not used"
@@ -196,7 +199,7 @@ def test_no_failure_is_hidden(role: str) -> None:
 
 def test_a_role_knows_neither_other_roles_nor_the_inventory(role: str) -> None:
     others = tuple(prefix + other + "_" for other in ROLES if other != role for prefix in ("", "__"))
-    assert [name for name in used(role) if name in ("groups", "hostvars") or name.startswith(others)] == []
+    assert [name for name in used(role) if name == "groups" or name.startswith(others)] == []
 
 
 def test_no_order_is_left_to_chance(role: str) -> None:

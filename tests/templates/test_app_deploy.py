@@ -25,8 +25,8 @@ def told(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
     return value("app_deploy", name, **{**known, **variables})
 
 
-def surplus(healthy: list[str], live: str, previous: str, keep: int) -> Any:
-    info = {"healthy": healthy, "live": live, "previous": previous, "enabled": [], "unfinished": []}
+def surplus(finished: list[str], live: str, previous: str, keep: int) -> Any:
+    info = {"finished": finished, "live": live, "previous": previous, "enabled": [], "unfinished": []}
     return told("__app_deploy_surplus", {"keep_releases": keep}, __app_deploy_info=info)
 
 

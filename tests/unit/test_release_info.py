@@ -1,14 +1,15 @@
-"""What a server holds: the live release by where the link leads, the others by whether they passed their gate."""
+"""What a server holds: the live release by where the link leads, the others by their records."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.modules.release_info import look
+from ansible_collections.foobar.webstack.plugins.modules.release_info import look, sizes
 
-EMPTY = {"live": "", "previous": "", "healthy": [], "unfinished": [], "enabled": []}
+EMPTY = {"live": "", "previous": "", "finished": [], "bad": [], "unfinished": [], "enabled": [], "records": {}}
 
 
 @pytest.fixture
@@ -17,8 +18,9 @@ def server(tmp_path: Path) -> Path:
     for age, name in enumerate(["newest", "middle", "oldest"]):
         release = tmp_path / "srv/releases" / name
         release.mkdir(parents=True)
-        (release / ".healthy").touch()
-        os.utime(release / ".healthy", (1000 - age, 1000 - age))
+        (release / ".release.json").write_text(json.dumps({"number": 11 - age, "bad": name == "middle"}))
+        # A clock that was set back must not make the newest the oldest.
+        os.utime(release / ".release.json", (1000 + age, 1000 + age))
     (tmp_path / "srv/releases/broken").mkdir()
     (tmp_path / "srv/releases/stray-file").touch()
     (tmp_path / "srv/current").symlink_to("releases/oldest")
@@ -34,9 +36,15 @@ def test_releases_are_told_apart(server: Path) -> None:
     assert look(server / "srv", server / "units", "shop") == {
         "live": "oldest",
         "previous": "newest",
-        "healthy": ["newest", "middle", "oldest"],
+        "finished": ["newest", "middle", "oldest"],
+        "bad": ["middle"],
         "unfinished": ["broken"],
         "enabled": ["broken", "oldest"],
+        "records": {
+            "newest": {"number": 11, "bad": False},
+            "middle": {"number": 10, "bad": True},
+            "oldest": {"number": 9, "bad": False},
+        },
     }
 
 
@@ -48,3 +56,13 @@ def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
     (server / "srv/current").unlink()
     (server / "srv/current").symlink_to("releases/gone")
     assert look(server / "srv", server / "units", "shop")["live"] == ""
+
+
+def test_what_releases_share_counts_once(server: Path) -> None:
+    oldest, newest = server / "srv/releases/oldest", server / "srv/releases/newest"
+    (oldest / "shared").write_bytes(b"x" * 100_000)
+    (newest / "shared").hardlink_to(oldest / "shared")
+    (newest / "own").write_bytes(b"x" * 50_000)
+    found = sizes(server / "srv", ["oldest", "newest"])
+    assert found["oldest"] >= 100_000
+    assert 50_000 <= found["newest"] < 100_000

@@ -73,12 +73,12 @@ def test_two_sites_stay_apart() -> None:
         "shop.example",
     ]
     assert [upstream["name"] for upstream in nginx_upstreams([SITE, other])] == ["shop", "other"]
-    services = [app["service"] for app in app_deploy_apps([SITE, other], VERSION)]
+    services = [app["service"] for app in app_deploy_apps([SITE, other], VERSION, ["db01"])]
     assert services == ["gunicorn-shop", "gunicorn-other"]
 
 
 def test_a_release_knows_its_source_and_its_commands() -> None:
-    (app,) = app_deploy_apps([FULL], VERSION)
+    (app,) = app_deploy_apps([FULL], VERSION, ["db01"])
     for key in ("repo", "version", "packages", "build_commands", "migrate_command", "shared_paths", "health_path"):
         assert app[key] == FULL[key]
     assert "directory" not in app
@@ -91,7 +91,7 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
     assert gunicorn_apps([FULL])[0]["environment"] == {"SECRET_KEY": "canary"}
     assert mysql_users([FULL])[0]["password"] == "canary"
     others = [
-        app_deploy_apps([FULL], VERSION),
+        app_deploy_apps([FULL], VERSION, ["db01"]),
         nginx_sites([FULL], []),
         nginx_upstreams([FULL]),
         mysql_databases([FULL]),
@@ -101,7 +101,7 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
 
 
 def test_a_release_depends_on_the_files_that_gunicorn_runs_with() -> None:
-    assert app_deploy_apps([SITE], VERSION)[0]["settings_files"] == [
+    assert app_deploy_apps([SITE], VERSION, ["db01"])[0]["settings_files"] == [
         "/etc/gunicorn/shop.conf.py",
         "/etc/gunicorn/shop.env",
         "/etc/systemd/system/gunicorn-shop@.service",
@@ -115,7 +115,7 @@ def test_uploads_can_be_written_to_in_the_sandbox() -> None:
 
 def test_a_site_can_set_any_key_of_its_roles() -> None:
     site = {**FULL, "app_deploy": {"python": "/usr/bin/python3.13"}}
-    assert app_deploy_apps([site], VERSION)[0]["python"] == "/usr/bin/python3.13"
+    assert app_deploy_apps([site], VERSION, ["db01"])[0]["python"] == "/usr/bin/python3.13"
 
 
 def test_nginx_serves_static_files_before_it_passes_on() -> None:

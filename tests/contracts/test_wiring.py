@@ -177,4 +177,4 @@ def test_the_production_server_is_the_one_at_8_8_8_8(tmp_path: Path) -> None:
 def test_the_version_is_the_same_wherever_it_stands() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
-    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]
+    assert re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]

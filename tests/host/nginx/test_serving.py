@@ -118,12 +118,13 @@ def test_the_distributions_own_page_is_not_served(host: Any) -> None:
 
 
 def test_a_dead_application_gets_a_page_that_explains(ask: Ask) -> None:
-    answer = ask("/", site="dead.example")
-    assert answer.status == 502
-    assert b"Back in a moment" in answer.body
-    assert b"$" not in answer.body
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("10", "no-store")
+    for path in ["/", "/report.json"]:
+        answer = ask(path, site="dead.example")
+        assert answer.status == 502
+        assert b"Back in a moment" in answer.body
+        assert b"$" not in answer.body
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("10", "no-store")
 
 
 def test_maintenance_shows_the_same_page(ask: Ask) -> None:

@@ -28,5 +28,15 @@ def load(path: Path) -> Any:
 
 
 def spec(role: str) -> dict[str, Any]:
-    """Return the options of the role's entry point."""
-    return dict(load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"])
+    """Return the options of the role's main entry point."""
+    return dict(entry_points(role)["main"]["options"])
+
+
+def entry_points(role: str) -> dict[str, Any]:
+    """Return what the role can be asked to do."""
+    return dict(load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"])
+
+
+def all_options(role: str) -> dict[str, Any]:
+    """Return the options of all the role's entry points."""
+    return {name: option for entry in entry_points(role).values() for name, option in entry["options"].items()}

@@ -21,6 +21,8 @@ from . import ROLES, ROOT, jinja, load, spec
 
 ENVIRONMENTS = {"local", "production"}
 SPEC = load(ROOT / "meta/sites.yml")
+# Given with -e.
+ASKED = {"mode", "site"}
 ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "item", "lookup", "playbook_dir"}
 GROUP_VARS = {path: load(path) or {} for path in sorted((ROOT / "group_vars").glob("*/*.yml"))}
 DEFINED = {name for variables in GROUP_VARS.values() for name in variables}

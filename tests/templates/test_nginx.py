@@ -122,11 +122,33 @@ def test_an_error_page_may_hold_quotes_and_backslashes() -> None:
     assert r"It\'s \\ <style></style>" in conf(site(), nginx_error_page=r"It's \ <style></style>")
 
 
+def test_every_site_has_a_switch_of_its_own_for_its_maintenance() -> None:
+    allowed = ["192.0.2.0/24", "2001:db8::1", "192.0.2.0/24"]
+    text = conf(site(server_name="a.example localhost"), site(server_name="b.example", maintenance_allow=allowed))
+    for number, name, lines in [(1, "a.example", ""), (2, "b.example", '192.0.2.0/24 ""; 2001:db8::1 ""; ')]:
+        words = " ".join(text.split())
+        assert f"geo $maintenance_{number} {{ default /etc/nginx/maintenance/{name}; {lines}}}" in words
+        assert words.count(f"if (-f $maintenance_{number}) {{ rewrite ^ /.maintenance last; }}") == 1
+
+
+def test_the_switch_is_looked_for_before_a_site_s_own_directives() -> None:
+    text = conf(site(options={"rewrite": "^/old$ /new break"}))
+    assert text.index("if (-f") < text.index("rewrite ^/old$")
+
+
+def test_a_maintenance_page_may_hold_quotes_and_is_the_error_page_by_default() -> None:
+    text = conf(site(), site(server_name="b.example", maintenance_page="It's", maintenance_retry_after=60))
+    assert "add_header Retry-After 300 always;\n            return 503 $unavailable;" in text
+    assert "add_header Retry-After 60 always;\n            return 503 'It\\'s';" in text
+
+
 def test_sound_variables_pass() -> None:
     assert mistakes() == ""
     assert mistakes(nginx_sites=[], nginx_upstreams=[]) == ""
     for fine in ["http://localhost:8000", "http://192.0.2.1:80/x/", "http://unix:/run/a.sock:/", "https://$host"]:
         assert mistakes(**location(proxy_pass=fine)) == ""
+    for fine in ["192.0.2.1", "192.0.2.0/24", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"]:
+        assert mistakes(nginx_sites=[site(maintenance_allow=[fine])]) == ""
     assert mistakes(nginx_sites=[site(server_name="foobar.com *.foobar.com", listen=["[::1]:80", "443 ssl"])]) == ""
 
 
@@ -149,6 +171,10 @@ def test_sound_variables_pass() -> None:
         (location(proxy_pass="http://shopp"), "passes to http://shopp, which is no entry of nginx_upstreams"),
         (location(proxy_pass="shop"), "passes to shop, which is no entry of nginx_upstreams"),
         (location(alias="/srv/static"), "must both end in a slash or neither"),
+        *(
+            ({"nginx_sites": [site(maintenance_allow=[none])]}, f"nginx_sites: {none} in maintenance_allow is neither")
+            for none in ["office.example", "192.0.2", "192.0.2.0/", "cafe", "192.0.2.1; default"]
+        ),
         (location(options={"proxy_set_header": "A b"}, **{"return": 204}), "use the location's own key"),
         ({"nginx_http_options": {"proxy_set_header": "A b"}}, "use the location's own key"),
         (upstream(name="a b"), "a b must be unique"),

@@ -5,13 +5,16 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
+SITES = yaml.safe_load((ROOT / "molecule/nginx/vars/main.yml").read_text())["nginx_sites"]
 
 
 @dataclass
@@ -60,25 +63,33 @@ def ask(address: str) -> Ask:
 @pytest.fixture
 def play(host: Any) -> Play:
     """Run the role on this machine, with variables that differ from the scenario's."""
+    return partial(run, host, "molecule/nginx/converge.yml")
 
-    def _play(**variables: Any) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [
-                "ansible-playbook",
-                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-                f"--limit={host.backend.get_hostname()}",
-                f"--extra-vars={json.dumps(variables)}",
-                str(ROOT / "molecule/nginx/converge.yml"),
-            ],
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    return _play
+@pytest.fixture
+def maintain(host: Any) -> Play:
+    """Run maintenance.yml on this machine, whose sites are the scenario's unless told otherwise."""
+    return partial(run, host, "maintenance.yml", nginx_sites=SITES)
+
+
+def run(host: Any, playbook: str, *options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a playbook on one machine of the scenario."""
+    return subprocess.run(
+        [
+            "ansible-playbook",
+            f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+            f"--limit={host.backend.get_hostname()}",
+            f"--extra-vars={json.dumps(variables)}",
+            *options,
+            str(ROOT / playbook),
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,18 +1,14 @@
 """What the role does to a server that is already serving, and what it refuses to do."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from .conftest import ROOT, Ask, Play
+from .conftest import SITES, Ask, Play
 
 testinfra_hosts = ["ansible://webstack-nginx-trixie"]
 
-VARIABLES = yaml.safe_load(Path(ROOT / "molecule/nginx/vars/main.yml").read_text())
-SITES = VARIABLES["nginx_sites"]
 LIVE = "/etc/nginx/nginx.conf"
 REJECTED = "/etc/nginx/nginx.conf.rejected"
 

@@ -127,13 +127,6 @@ def test_a_dead_application_gets_a_page_that_explains(ask: Ask) -> None:
         assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("10", "no-store")
 
 
-def test_maintenance_shows_the_same_page(ask: Ask) -> None:
-    for method in ["GET", "POST"]:
-        answer = ask("/any/path", site="closed.example", method=method)
-        assert answer.status == 503
-        assert b"Back in a moment" in answer.body
-
-
 def test_an_error_of_the_application_is_passed_on(ask: Ask) -> None:
     answer = ask("/own-error")
     assert (answer.status, answer.seen["name"]) == (503, "shop")

@@ -114,6 +114,7 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
 def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
     """Return `nginx_sites`: the aliases redirect, nginx serves the static files, the application all else.
 
+    Pages of the previous release find their static files there for one more release.
     The first site answers to the preview names, too, such as localhost, without a redirect.
     """
     return [
@@ -122,7 +123,11 @@ def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
             "redirect_from": site.get("aliases", []),
             "locations": [
                 *(
-                    {"path": path, "alias": f"/srv/{site['app']}/current/{folder}/"}
+                    {
+                        "path": path,
+                        "alias": f"/srv/{site['app']}/current/{folder}/",
+                        "fallback": f"/srv/{site['app']}/previous/{folder}/",
+                    }
                     for path, folder in site.get("static", {}).items()
                 ),
                 {"path": "/", "proxy_pass": f"http://{site['app']}"},

@@ -160,6 +160,9 @@ def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, A
     assert release["environment_file"] == f"/etc/gunicorn/{name}.env"
     assert app["releases_path"] == f"{home}/releases"
     assert [server["address"] for server in upstream["servers"]] == [f"unix:{home}/current/gunicorn.sock"] * 2
+    static = [place for place in wiring["nginx_sites"][0]["locations"] if "alias" in place]
+    assert [place["alias"] for place in static] == [f"{home}/current/{path}/" for path in release["static_paths"]]
+    assert [place["fallback"] for place in static] == [f"{home}/previous/{path}/" for path in release["static_paths"]]
     assert wiring["gunicorn_socket_group"] == wiring["nginx_user"]
 
 

@@ -142,6 +142,26 @@ def test_a_maintenance_page_may_hold_quotes_and_is_the_error_page_by_default() -
     assert "add_header Retry-After 60 always;\n            return 503 'It\\'s';" in text
 
 
+@pytest.mark.parametrize(
+    ("path", "fallback"),
+    [
+        ("/static/", "/.fallback/static/"),
+        ("^~ /static/", "^~ /.fallback/static/"),
+        ("= /robots.txt", "= /.fallback/robots.txt"),
+        ("/", "/.fallback/"),
+    ],
+)
+def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(path: str, fallback: str) -> None:
+    place = {"path": path, "alias": "/srv/a/", "fallback": "/srv/b/", "immutable": True, "options": {"etag": False}}
+    words = " ".join(conf(site(locations=[place])).split())
+    same = 'gzip_static on; add_header Cache-Control "public, max-age=31536000, immutable";'
+    miss = "log_not_found off; error_page 404 = /.fallback$uri;"
+    assert f"location {path} {{ alias /srv/a/; {same} {miss} etag off; }}" in words
+    assert f"location {fallback} {{ internal; alias /srv/b/; " in words
+    assert words.count(f"{same} etag off; }}") == 1
+    assert ".fallback" not in conf(site(locations=[{"path": path, "alias": "/srv/a/"}]))
+
+
 def test_sound_variables_pass() -> None:
     assert mistakes() == ""
     assert mistakes(nginx_sites=[], nginx_upstreams=[]) == ""
@@ -149,6 +169,8 @@ def test_sound_variables_pass() -> None:
         assert mistakes(**location(proxy_pass=fine)) == ""
     for fine in ["192.0.2.1", "192.0.2.0/24", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"]:
         assert mistakes(nginx_sites=[site(maintenance_allow=[fine])]) == ""
+    for fine in ["/static/", "^~ /static/"]:
+        assert mistakes(nginx_sites=[site(locations=[{"path": fine, "alias": "/srv/a/", "fallback": "/srv/b/"}])]) == ""
     assert mistakes(nginx_sites=[site(server_name="foobar.com *.foobar.com", listen=["[::1]:80", "443 ssl"])]) == ""
 
 
@@ -175,6 +197,9 @@ def test_sound_variables_pass() -> None:
             ({"nginx_sites": [site(maintenance_allow=[none])]}, f"nginx_sites: {none} in maintenance_allow is neither")
             for none in ["office.example", "192.0.2", "192.0.2.0/", "cafe", "192.0.2.1; default"]
         ),
+        (location(proxy_pass="http://shop", fallback="/srv/b/"), "only beside an alias that ends like it"),
+        (location(alias="/srv/a/", fallback="/srv/b"), "only beside an alias that ends like it"),
+        (location(alias="/srv/a/", fallback="/srv/b/", path="~ ^/a/(.*)"), "a path that is no regular expression"),
         (location(options={"proxy_set_header": "A b"}, **{"return": 204}), "use the location's own key"),
         ({"nginx_http_options": {"proxy_set_header": "A b"}}, "use the location's own key"),
         (upstream(name="a b"), "a b must be unique"),

@@ -121,8 +121,8 @@ def test_a_site_can_set_any_key_of_its_roles() -> None:
 def test_nginx_serves_static_files_before_it_passes_on() -> None:
     (site,) = nginx_sites([FULL], [])
     assert site["locations"] == [
-        {"path": "/static/", "alias": "/srv/shop/current/public/"},
-        {"path": "/media/", "alias": "/srv/shop/current/media/"},
+        {"path": "/static/", "alias": "/srv/shop/current/public/", "fallback": "/srv/shop/previous/public/"},
+        {"path": "/media/", "alias": "/srv/shop/current/media/", "fallback": "/srv/shop/previous/media/"},
         {"path": "/", "proxy_pass": "http://shop"},
     ]
     assert site["redirect_from"] == ["www.foobar.com"]

@@ -65,6 +65,10 @@ def test_connections_are_kept_only_where_the_upstream_says_so(ask: Ask) -> None:
         ("/static/app.0123456789ab.js", "public, max-age=31536000, immutable"),
         ("/static/site.css", "no-cache"),
         ("/bundles/site.css", "public, max-age=31536000, immutable"),
+        # Of the previous release.
+        ("/static/app.ba9876543210.js", "public, max-age=31536000, immutable"),
+        ("/static/old.css", "no-cache"),
+        ("/kept/old.css", "public, max-age=31536000, immutable"),
     ],
 )
 def test_static_files_say_how_long_they_keep(ask: Ask, path: str, kept: str) -> None:
@@ -75,19 +79,59 @@ def test_static_files_say_how_long_they_keep(ask: Ask, path: str, kept: str) -> 
 
 
 def test_static_files_and_pages_are_compressed(host: Any, ask: Ask) -> None:
-    for path in ["/static/site.css", "/static/ready.css", "/"]:
+    for path in ["/static/site.css", "/static/ready.css", "/static/old.css", "/static/app.ba9876543210.js", "/"]:
         answer = ask(path, headers={"Accept-Encoding": "gzip"})
         assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
         assert gzip.decompress(answer.body)
-    ready = host.file("/srv/shop/current/static/ready.css.gz").size
-    assert int(ask("/static/ready.css", headers={"Accept-Encoding": "gzip"}).headers["Content-Length"]) == ready
+    for release, file in [("current", "ready.css"), ("previous", "old.css")]:
+        ready = host.file(f"/srv/shop/{release}/static/{file}.gz").size
+        assert int(ask(f"/static/{file}", headers={"Accept-Encoding": "gzip"}).headers["Content-Length"]) == ready
 
 
-def test_a_missing_static_file_does_not_bother_the_application(ask: Ask) -> None:
+def test_a_file_of_both_releases_is_the_current_one_s(ask: Ask) -> None:
+    assert b"margin: 0" in ask("/static/site.css").body
+    assert b"margin: 9" in ask("/static/old.css").body
+
+
+@pytest.mark.parametrize("path", ["/static/none.0123456789ab.js", "/kept/none.css", "/bundles/old.css"])
+def test_a_missing_static_file_does_not_bother_the_application(ask: Ask, path: str) -> None:
     before = ask("/").seen["visit"]
-    answer = ask("/static/none.0123456789ab.js")
+    answer = ask(path)
     assert (answer.status, answer.headers["Cache-Control"]) == (404, None)
     assert ask("/").seen["visit"] == before + 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../secret.css",
+        "/static/%2e%2e/secret.css",
+        "/static/..%2fsecret.css",
+        "/static/%252e%252e/secret.css",
+        "/static/folder/../../secret.css",
+        "/static/folder%2f..%2f..%2fsecret.css",
+        "/static/%0a/../../secret.css",
+        "/static/..\\secret.css",
+        "/static../secret.css",
+        "/static..%2fsecret.css",
+        "/.fallback/static/../secret.css",
+        "/static/../.fallback/static/old.css",
+        "/.fallback/static/old.css",
+        "/../../../etc/passwd",
+    ],
+)
+def test_no_path_leads_out_of_the_static_folder(address: str, path: str) -> None:
+    answer = raw(address, f"GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n".encode())
+    assert b"\r\n\r\nsecret" not in answer
+    assert b"margin" not in answer
+    assert b"root:" not in answer
+
+
+def test_a_folder_of_files_is_no_page(ask: Ask) -> None:
+    for path, status in {"/static/": 403, "/static/folder": 404, "/static/folder/": 404, "/kept/folder": 404}.items():
+        answer = ask(path)
+        assert (answer.status, answer.headers["Location"]) == (status, None)
+        assert b"fallback" not in answer.body
 
 
 @pytest.mark.parametrize("site", ["www.shop.example", "shop.example.net", "www.shop.example:8080"])

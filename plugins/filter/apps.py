@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ short_description: Filters of the roles gunicorn and app_deploy.
 description: >-
   gunicorn_mistakes and app_deploy_mistakes return one sentence for each mistake in the list of applications;
   gunicorn_units lists the units of what runs beside them;
+  fallbacks lists the commands for what a lock does not bring;
   release_obstacle says why a release can't be gone back to, and release_table shows the releases of a server.
 author: The foobar.webstack authors
 """
@@ -122,6 +124,15 @@ def app_deploy_mistakes(apps: list[App]) -> list[str]:
     return mistakes
 
 
+def fallbacks(requirements: list[str], install: str) -> list[str]:
+    """Return shell commands that install each requirement, unless .venv has a command of that name already."""
+    names = [re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0] for requirement in requirements]
+    return [
+        f"{{ test -e .venv/bin/{name} || {install} {shlex.quote(requirement)}; }}"
+        for name, requirement in zip(names, requirements, strict=True)
+    ]
+
+
 def release_obstacle(info: dict[str, Any], release: str) -> str:
     """Return in a sentence why a server can't go back to a release, or an empty string; info is release_info's."""
     if not release:
@@ -172,6 +183,7 @@ class FilterModule:
                 gunicorn_mistakes,
                 gunicorn_units,
                 app_deploy_mistakes,
+                fallbacks,
                 release_obstacle,
                 releases_after,
                 release_table,

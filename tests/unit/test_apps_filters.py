@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +72,75 @@ def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated()
     assert "the repo of shop holds a password" in mistakes[0]
     assert "secret" not in mistakes[0]
     assert apps.app_deploy_mistakes([app | {"repo": "git@example.com:shop.git"}]) == []
+
+
+def test_what_runs_beside_an_app_is_wanted_by_its_target() -> None:
+    app = {
+        "name": "shop",
+        "background": [{"name": "mailer", "command": "work", "replicas": 2}],
+        "scheduled": [{"name": "purge", "command": "purge", "on_calendar": "hourly"}],
+    }
+    units = {unit["name"]: unit for unit in apps.gunicorn_units([app, {"name": "plain"}])}
+    assert list(units) == [
+        "shop-mailer-1@.service",
+        "shop-mailer-2@.service",
+        "shop-purge@.service",
+        "shop-purge@.timer",
+        "shop@.target",
+    ]
+    assert units["shop@.target"]["wants"] == [
+        "shop-mailer-1@%i.service",
+        "shop-mailer-2@%i.service",
+        "shop-purge@%i.timer",
+    ]
+    assert all(unit["app"] is app for unit in units.values())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_fallback_is_installed_only_where_its_command_is_missing(there: bool, tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    if there:
+        (tmp_path / ".venv/bin/gunicorn").touch()
+    (command,) = apps.fallbacks(["gunicorn[gevent]==27.0.1"], "echo installing")
+    output = subprocess.run(["sh", "-euc", command], cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert output.returncode == 0
+    assert output.stdout == ("" if there else "installing gunicorn[gevent]==27.0.1\n")
+
+
+INFO: dict[str, Any] = {
+    "live": "c",
+    "previous": "b",
+    "finished": ["c", "b", "a"],
+    "bad": ["a"],
+    "unfinished": ["d"],
+    "records": {
+        "c": {"number": 3, "at": "2026-01-03T00:00:00Z", "by": "jane@laptop", "seconds": 7.6, "revision": "f" * 40},
+        "b": {"number": 2, "at": "2026-01-02T00:00:00Z"},
+        "a": {"number": 1, "at": "2026-01-01T00:00:00Z", "bad": True},
+    },
+    "sizes": {"a": 2**20, "b": 0, "c": 2**21},
+}
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [("", "no release before"), ("c", "live already"), ("d", "no finished release"), ("a", "rolled back"), ("b", "")],
+)
+def test_only_another_finished_and_good_release_can_be_gone_back_to(release: str, words: str) -> None:
+    obstacle = apps.release_obstacle(INFO, release)
+    assert words in obstacle
+    assert bool(obstacle) == bool(words)
+
+
+def test_the_table_shows_every_release_and_what_became_of_it() -> None:
+    assert apps.release_table(INFO) == [
+        "RELEASE  REVISION      AT                    BY           TOOK  SIZE",
+        "c        ffffffffffff  2026-01-03T00:00:00Z  jane@laptop  8 s   2.0 MiB  live",
+        "b                      2026-01-02T00:00:00Z               0 s   0.0 MiB  previous",
+        "a                      2026-01-01T00:00:00Z               0 s   1.0 MiB  bad",
+        "d is not finished.",
+    ]
+
+
+def test_the_releases_after_one_are_the_newer_ones() -> None:
+    assert apps.releases_after(["c", "b", "a"], "a") == ["c", "b"]

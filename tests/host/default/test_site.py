@@ -148,7 +148,7 @@ def test_the_application_cannot_write_its_code_and_strangers_cannot_read_its_sec
 def test_no_secret_is_in_the_output_of_a_run_nor_in_a_process_list_nor_readable_for_all(host):
     secrets = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
     canaries = [file.read_text().strip() for file in secrets.iterdir()]
-    assert len(canaries) == 2
+    assert len(canaries) == 3
     result = play("-vvv", "--diff", "-e", '{"gunicorn_version": "27.0.1", "gunicorn_timeout": 31}')
     assert result.returncode == 0, result.stdout[-3000:]
     output = result.stdout + result.stderr + host.check_output("ps -eo args")

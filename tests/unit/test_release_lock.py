@@ -1,0 +1,83 @@
+"""The lock of an application's releases: one run at a time, and none that is gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.action.release_lock import Owner, is_gone, ourselves, started
+from ansible_collections.foobar.webstack.plugins.modules.release_lock import hold, release
+
+JANE = {"by": "jane@laptop", "pid": 1}
+JOE = {"by": "joe@laptop", "pid": 2}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "locks/shop.lock"
+
+
+def test_a_free_lock_is_taken_and_a_held_one_is_not(file: Path) -> None:
+    assert hold(file, JANE, {}, 3600)["owner"] == JANE
+    held = hold(file, JOE, {}, 3600)
+    assert held["owner"] == JANE
+    assert held["since"].endswith("Z")
+
+
+def test_who_holds_the_lock_may_ask_again_and_keeps_the_time(file: Path) -> None:
+    assert hold(file, JANE, {}, 3600) == hold(file, JANE, {}, 3600)
+
+
+def test_only_who_holds_the_lock_gives_it_back(file: Path) -> None:
+    assert release(file, JANE) == 0
+    hold(file, JANE, {}, 3600)
+    release(file, JOE)
+    assert hold(file, JOE, {}, 3600)["owner"] == JANE
+    release(file, JANE)
+    assert hold(file, JOE, {}, 3600)["owner"] == JOE
+
+
+def test_the_lock_of_a_run_that_is_gone_or_too_old_is_taken_over(file: Path) -> None:
+    hold(file, JANE, {}, 3600)
+    assert hold(file, JOE, JANE, 3600)["owner"] == JOE
+    assert hold(file, JANE, {}, 0)["owner"] == JANE
+
+
+def test_whoever_was_told_of_another_owner_takes_nothing_over(file: Path) -> None:
+    hold(file, JANE, {}, 3600)
+    assert hold(file, JOE, {"by": "somebody"}, 3600)["owner"] == JANE
+
+
+@pytest.fixture
+def owner() -> Owner:
+    """Return an owner whose process has ended and was waited for."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = {**ourselves(), "pid": process.pid, "started": started(process.pid)}
+    assert not is_gone(owner, ourselves())
+    process.kill()
+    process.wait()
+    return owner
+
+
+def test_a_run_that_was_killed_is_gone(owner: Owner) -> None:
+    assert is_gone(owner, ourselves())
+
+
+def test_a_killed_run_is_gone_before_its_parent_has_noticed() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        owner = {**ourselves(), "pid": process.pid, "started": started(process.pid)}
+        process.kill()
+        while started(process.pid):
+            pass
+        assert is_gone(owner, ourselves())
+
+
+def test_a_run_of_a_machine_that_was_restarted_is_gone(owner: Owner) -> None:
+    assert is_gone({**owner, "boot": "before"}, ourselves())
+
+
+@pytest.mark.parametrize("name", ["by", "machine", "pids"])
+def test_of_another_controller_nobody_knows(owner: Owner, name: str) -> None:
+    assert not is_gone({**owner, name: "another"}, ourselves())

@@ -1,0 +1,76 @@
+"""Links, records and the log of releases: what is live, what was before, what is bad."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import releases
+from ansible_collections.foobar.webstack.plugins.modules.release_switch import switch
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return an application's folder with three releases, none of them finished."""
+    for name in "abc":
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_first_release_has_none_before_it(path: Path) -> None:
+    assert switch(path, "a", False, {}) == ""
+    assert releases.target(path / "current") == "a"
+    assert releases.target(path / "previous") == ""
+
+
+def test_a_release_keeps_the_one_before_for_the_way_back(path: Path) -> None:
+    switch(path, "a", False, {"by": "jane"})
+    assert switch(path, "b", False, {"by": "joe", "revision": "1"}) == "a"
+    assert [releases.target(path / link) for link in ("current", "previous")] == ["b", "a"]
+    records = releases.read(path)
+    assert list(records) == ["b", "a"]
+    assert (records["b"]["number"], records["b"]["by"], records["b"]["revision"]) == (2, "joe", "1")
+
+
+def test_what_was_rolled_back_from_is_bad_until_it_is_live_again(path: Path) -> None:
+    switch(path, "a", False, {"revision": "1"})
+    switch(path, "b", False, {})
+    switch(path, "a", True, {})
+    records = releases.read(path)
+    assert [name for name, record in records.items() if record["bad"]] == ["b"]
+    assert records["a"]["revision"] == "1"
+    switch(path, "b", False, {})
+    assert not releases.read(path)["b"]["bad"]
+
+
+def test_making_the_live_release_live_again_leaves_the_way_back(path: Path) -> None:
+    switch(path, "a", False, {})
+    switch(path, "b", False, {})
+    assert switch(path, "b", False, {}) == "b"
+    assert releases.target(path / "previous") == "a"
+
+
+def test_what_an_interrupted_switch_has_left_is_in_nobodys_way(path: Path) -> None:
+    (path / "current.part").symlink_to("releases/gone")
+    (path / "releases/a/.release.json.part").write_text("{")
+    switch(path, "a", False, {})
+    assert releases.target(path / "current") == "a"
+    assert not (path / "current.part").is_symlink()
+
+
+def test_each_event_is_a_line_of_json_that_strangers_cannot_read(tmp_path: Path) -> None:
+    for event in ("deploy", "rollback"):
+        releases.log("shop", event, logs=tmp_path / "logs", release="a", by="jane")
+    log = tmp_path / "logs/shop.log"
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()] == ["deploy", "rollback"]
+    assert log.stat().st_mode & 0o007 == 0
+
+
+def test_who_holds_the_lock_is_known_with_the_time_it_took(tmp_path: Path) -> None:
+    assert releases.held("shop", tmp_path) == {}
+    lock = {"owner": {"by": "jane"}, "clock": releases.clock() - 5}
+    (tmp_path / "shop.lock").write_text(json.dumps(lock))
+    held = releases.held("shop", tmp_path)
+    assert held["by"] == "jane"
+    assert 5 <= held["seconds"] < 60

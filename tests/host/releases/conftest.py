@@ -1,0 +1,112 @@
+"""What the tests of releases do to the one server, and what they ask it."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[3]
+ADDRESS = "198.18.55.20"
+MACHINE = "webstack-releases"
+INVENTORY = os.environ["MOLECULE_INVENTORY_FILE"]
+SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
+APPS = {"board": ("board.example", SOURCES / "django"), "api": ("api.example", SOURCES / "fastapi")}
+
+sys.path.append(str(ROOT / "tests/load"))
+
+
+def command(playbook, **variables):
+    """Return the command that runs a playbook with extra variables."""
+    return ["ansible-playbook", f"--inventory={INVENTORY}", playbook, f"--extra-vars={json.dumps(variables)}"]
+
+
+def play(playbook, **variables):
+    """Run a playbook and return the finished process."""
+    return subprocess.run(command(playbook, **variables), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+class App:
+    """One of the applications on the server, with its source on this machine."""
+
+    def __init__(self, host, name):
+        """Begin with the version that is live."""
+        self.host, self.name = host, name
+        self.domain, self.source = APPS[name]
+        self.path = f"/srv/{name}"
+
+    def ask(self, path="/", **options):
+        """Return the site's answer, through nginx."""
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(f"http://{ADDRESS}{path}", headers={"Host": self.domain}, timeout=20, **options)
+
+    def version(self):
+        """Return the version that answers."""
+        return self.ask().json()["version"]
+
+    def renew(self):
+        """Change the source, and return the version that it has now."""
+        file = self.source / "VERSION"
+        file.write_text(f"{int(file.read_text().split('.')[0]) + 1}\n")
+        return file.read_text().strip()
+
+    def deploy(self, **variables):
+        """Release what the source is and return the finished process."""
+        return play("deploy.yml", site=self.domain, **variables)
+
+    def rollback(self, **variables):
+        """Go back and return the finished process."""
+        return play("rollback.yml", site=self.domain, **variables)
+
+    def live(self):
+        """Return the id of the live release."""
+        return self.host.check_output(f"basename $(readlink {self.path}/current)")
+
+    def releases(self):
+        """Return the ids of the releases on disk."""
+        return set(self.host.check_output(f"ls {self.path}/releases").split())
+
+    def running(self, pattern="gunicorn-{}@*.service"):
+        """Return the ids of the releases that have an active unit of this name."""
+        units = self.host.check_output(
+            f"systemctl list-units --plain --no-legend --state=active,deactivating '{pattern.format(self.name)}'"
+        )
+        return {line.split()[0].partition("@")[2].rpartition(".")[0] for line in units.splitlines()}
+
+    def log(self):
+        """Return the events of the application's log."""
+        return [
+            json.loads(line) for line in self.host.check_output(f"cat /var/log/app_deploy/{self.name}.log").split("\n")
+        ]
+
+    def is_tidy(self):
+        """See to it that nothing is left of other releases than the kept ones."""
+        finished = self.host.check_output(f"ls -d {self.path}/releases/*/.release.json").split()
+        assert self.releases() == {file.split("/")[4] for file in finished}
+        assert len(finished) <= 3
+        assert self.running() == {self.live()}
+        assert self.running("gunicorn-{}@*.socket") == {self.live()}
+        assert self.host.run(f"test -s /run/app_deploy/{self.name}.lock").rc == 1
+        assert self.host.run(f"find {self.path} -name '*.part' | grep .").rc == 1
+
+
+def sql(host, query):
+    """Return what MySQL answers to root on the socket."""
+    return host.check_output(f"mysql --batch --skip-column-names --execute {shlex.quote(query)}")
+
+
+@pytest.fixture
+def board(host):
+    """Return the Django site."""
+    return App(host, "board")
+
+
+@pytest.fixture
+def api(host):
+    """Return the FastAPI application."""
+    return App(host, "api")

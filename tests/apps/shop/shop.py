@@ -23,9 +23,11 @@ def write(path: Path) -> str:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with what the release is; `/health` tells nothing, and fails when the code holds a file called `sick`."""
+    """Answer with what the release is; `/health` tells nothing, and fails where a file is called `sick`."""
     if environ["PATH_INFO"] == "/health":
-        start_response("503 Sick" if (HERE / "sick").exists() else "200 OK", [])
+        start_response(
+            "503 Sick" if any((HERE / place / "sick").exists() for place in (".", "uploads")) else "200 OK", []
+        )
         return [b""]
     migrations = HERE / "uploads/migrations"
     answer = {

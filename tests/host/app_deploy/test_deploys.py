@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import testinfra
 from releases import ask, live, releases, running
 
 PLAYBOOK = Path(__file__).parents[3] / "molecule/app_deploy/converge.yml"
@@ -96,17 +97,39 @@ def test_the_run_after_a_failed_one_cleans_up(host, source):
     assert ask(host, "directory")["version"] == "4"
     for release in unfinished - releases(host):
         assert not host.file(f"/srv/directory/releases/{release}").exists
-    healthy = host.check_output("ls -d /srv/directory/releases/*/.healthy").split()
-    assert len(healthy) == len(releases(host))
+    finished = host.check_output("ls -d /srv/directory/releases/*/.release.json").split()
+    assert len(finished) == len(releases(host))
 
 
 def test_no_more_releases_are_kept_than_wanted_and_always_the_live_one_and_the_one_before(host, source):
     before = live(host)
     # A clock set back must not make the live release the oldest one.
-    host.check_output(f"touch --date=2001-01-01 /srv/directory/releases/{before}/.healthy")
+    host.check_output(f"touch --date=2001-01-01 /srv/directory/releases/{before}/.release.json")
     (source / "VERSION").write_text("5\n")
     assert deploy(app_deploy_keep_releases=2).returncode == 0
     assert releases(host) == {before, live(host)}
+
+
+@pytest.mark.parametrize("sick", ["trixie", "bookworm"])
+def test_hosts_that_have_switched_go_back_where_another_one_fails(source, sick):
+    hosts = {suite: testinfra.get_host(f"docker://webstack-app-deploy-{suite}") for suite in ("trixie", "bookworm")}
+    extra = json.dumps({"only": ["directory"]})
+    fleet = [part for part in COMMAND if part not in ("-l", MACHINE)] + ["-e", extra]
+    assert subprocess.run(fleet, capture_output=True, check=False).returncode == 0
+    before = {suite: live(host) for suite, host in hosts.items()}
+    (source / "VERSION").write_text(f"fleet {sick}\n")
+    hosts[sick].check_output("touch /srv/directory/shared/uploads/sick")
+    try:
+        result = subprocess.run(fleet, capture_output=True, text=True, check=False)
+        assert result.returncode != 0
+        assert {suite: live(host) for suite, host in hosts.items()} == before
+        assert "another host failed, this one serves what it served" in " ".join(result.stdout.split())
+        for suite, host in hosts.items():
+            assert running(host) == {before[suite]}
+    finally:
+        hosts[sick].check_output("rm /srv/directory/shared/uploads/sick")
+    assert subprocess.run(fleet, capture_output=True, check=False).returncode == 0
+    assert {ask(host, "directory")["version"] for host in hosts.values()} == {f"fleet {sick}"}
 
 
 def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):

@@ -1,8 +1,8 @@
 """Releases under load: what visitors notice of them, counted at their end and in the database."""
 
 import json
+from contextlib import contextmanager
 
-import pytest
 from conftest import ADDRESS, play, sql
 from load import Kind, Load
 
@@ -16,57 +16,52 @@ KINDS = {
 }
 
 
-@pytest.fixture
-def visitors(host, board):
-    """Let visitors come while a test goes on, and see to it afterwards that every row was stored once."""
+@contextmanager
+def visitors(board, title):
+    """Let visitors come for a while; see to it then that every row was stored once, and return what they have seen."""
     load = Load((ADDRESS, 80), board.domain, KINDS, rate=50, retry=True)
+    seen = {}
     with load:
-        yield load
-    tokens = load.tokens()
-    rows = sql(host, "SELECT token, COUNT(*) FROM board.board_entry WHERE name NOT LIKE 'work:%' GROUP BY token")
+        yield seen
+    seen |= load.summary()
+    print(f"\n{title}: {json.dumps(seen)}")
+    rows = sql(board.host, "SELECT token, COUNT(*) FROM board.board_entry WHERE name NOT LIKE 'work:%' GROUP BY token")
     stored = dict(row.split("\t") for row in rows.splitlines())
-    assert [token for token in tokens if token not in stored] == []
+    assert [token for token in load.tokens() if token not in stored] == []
     assert [token for token, count in stored.items() if count != "1"] == []
-    assert len(tokens) > 100
+    assert len(load.tokens()) > 100
 
 
-def report(title, load):
-    """Print what the visitors have seen, for those who run the tests with -s or read their log."""
-    summary = load.summary()
-    print(f"\n{title}: {json.dumps(summary)}")
-    return summary
-
-
-def test_twenty_deploys_and_five_rollbacks_lose_no_request(board, visitors):
-    for number in range(1, 21):
-        version = board.renew()
-        result = board.deploy()
-        assert result.returncode == 0, result.stdout
-        assert board.version() == version
-        if number % 4 == 0:
-            result = board.rollback()
+def test_twenty_deploys_and_five_rollbacks_lose_no_request(board):
+    with visitors(board, "20 deploys and 5 rollbacks") as seen:
+        for number in range(1, 21):
+            version = board.renew()
+            result = board.deploy()
             assert result.returncode == 0, result.stdout
-            assert board.version() != version
-    summary = report("20 deploys and 5 rollbacks", visitors)
-    assert summary["failed"] == summary["raced"] == 0, summary
-    assert summary["requests"] > 5000
+            assert board.version() == version
+            if number % 4 == 1:
+                result = board.rollback()
+                assert result.returncode == 0, result.stdout
+                assert board.version() != version
+    assert seen["failed"] == seen["raced"] == 0, seen
+    assert seen["requests"] > 5000
     board.is_tidy()
 
 
-def test_a_changed_setting_of_gunicorn_loses_no_request(host, board, visitors):
+def test_a_changed_setting_of_gunicorn_loses_no_request(host, board):
     before = board.live()
-    result = play("site.yml", gunicorn_timeout=31)
-    assert result.returncode == 0, result.stdout
+    with visitors(board, "A changed setting of gunicorn") as seen:
+        result = play("site.yml", gunicorn_timeout=31)
+        assert result.returncode == 0, result.stdout
     assert board.live() != before
     assert "timeout = 31" in host.check_output("cat /etc/gunicorn/board.conf.py")
-    summary = report("A changed setting of gunicorn", visitors)
-    assert summary["failed"] == 0, summary
+    assert seen["failed"] == 0, seen
 
 
-def test_a_reload_of_nginx_costs_at_most_a_retry_on_a_kept_alive_connection(board, visitors):
-    for number in range(5):
-        result = play("site.yml", nginx_http_options={"keepalive_time": f"{50 + number}m"})
-        assert "Reload nginx" in result.stdout, result.stdout
-    summary = report("5 reloads of nginx", visitors)
-    assert summary["failed"] == 0, summary
-    assert summary["raced"] <= 10
+def test_a_reload_of_nginx_costs_at_most_a_retry_on_a_kept_alive_connection(board):
+    with visitors(board, "5 reloads of nginx") as seen:
+        for number in range(5):
+            result = play("site.yml", nginx_http_options={"keepalive_time": f"{50 + number}m"})
+            assert "Reload nginx" in result.stdout, result.stdout
+    assert seen["failed"] == 0, seen
+    assert seen["raced"] <= 10

@@ -86,6 +86,10 @@ def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(host, board):
     assert again.returncode != 0
     assert "was rolled back as a bad one" in " ".join(again.stdout.split())
     assert board.live() == good
+    whole = play("site.yml")
+    assert whole.returncode == 0, whole.stdout
+    assert f"so {good} stays live until another version is deployed" in " ".join(whole.stdout.split())
+    assert board.live() == good
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Measurements of the whole; README.md says of what."""

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 
-.PHONY: help demo down test lint unit galaxy molecule $(SCENARIOS:%=molecule-%) bench lock clean engine
+.PHONY: help demo down test lint unit galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,6 +40,9 @@ $(SCENARIOS:%=molecule-%): molecule-%: $(BIN)/.complete engine
 
 bench: $(BIN)/.complete engine ## Measure site.yml beside a shell script that does the same
 	$(BIN)/python bench/bench.py --rounds 5
+
+bench-deploy: $(BIN)/.complete engine ## Measure releases beside other ways to make them, and beside a shell script
+	$(BIN)/python bench/deploy.py --plot docs/releases.svg
 
 lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \

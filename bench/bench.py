@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.machines import BIN, SUBNET, BenchError, Machines, clock, machine, measurement, run
+from bench.machines import BIN, SUBNET, BenchError, Machines, clock, machine, markdown, measurement, run
 
 
 class Bench(Machines):
@@ -76,13 +76,12 @@ def visit(address: str) -> None:
 def table(results: list[dict[str, float]]) -> str:
     """Return the results as a table in Markdown."""
     medians = {name: statistics.median(result[name] for result in results) for name in results[0]}
-    rows = ["| round | floor | first run | second run | its tasks | first / floor | second / floor |"]
-    rows.append("|---|--:|--:|--:|--:|--:|--:|")
+    rows = []
     for title, row in [*enumerate(results, 1), ("**median**", medians)]:
         floor, first, second = (row[name] for name in ("floor", "first run", "second run"))
-        cells = f"{floor:.1f} s | {first:.1f} s | {second:.1f} s | {row['tasks']:.0f}"
-        rows.append(f"| {title} | {cells} | {first / floor:.2f} | {second / floor:.2f} |")
-    return "\n".join(rows)
+        ratios = [f"{first / floor:.2f}", f"{second / floor:.2f}"]
+        rows.append([str(title), *(f"{time:.1f} s" for time in (floor, first, second)), f"{row['tasks']:.0f}", *ratios])
+    return markdown(["round", "floor", "first run", "second run", "its tasks", "first / floor", "second / floor"], rows)
 
 
 def main() -> None:

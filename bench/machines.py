@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -141,3 +141,9 @@ class Machines:
         """Run a shell command on a machine; what a command of this machine's shell prints may be piped into it."""
         ssh = f"ssh -i {self.folder}/id_ed25519 -o UserKnownHostsFile={self.folder}/known_hosts root@{address}"
         return run("sh", "-c", f"{before and f'{before} | '}{ssh} {shlex.quote(command)}")
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; its first column is text, the others are numbers."""
+    rule = "|---|" + "--:|" * (len(head) - 1)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,0 +1,114 @@
+"""What the benchmark of releases prints and draws is what it was told; nothing is measured here."""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))
+from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table  # noqa: E402
+from bench.machines import markdown  # noqa: E402
+
+PROFILE = """
+TASK [foobar.webstack.app_deploy : build | Run the build commands] *************
+changed: [web] => (item=true)
+
+PLAY RECAP *********************************************************************
+web : ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
+
+TASKS RECAP ********************************************************************
+foobar.webstack.app_deploy : build | Make the virtual environment ------- 1.50s
+foobar.webstack.app_deploy : build | Install what the lock does not bring --- 0.25s
+foobar.webstack.app_deploy : build | Run the build commands ------------- 0.50s
+foobar.webstack.app_deploy : update | Unpack the source ----------------- 0.75s
+foobar.webstack.app_deploy : update | Link the socket ------------------- 0.25s
+foobar.webstack.app_deploy : migrate | Migrate -------------------------- 2.00s
+foobar.webstack.app_deploy : start | Ask for its health page over its own socket --- 0.50s
+foobar.webstack.app_deploy : switch | Make the release live ------------- 0.25s
+foobar.webstack.app_deploy : finish | Give the lock back ---------------- 0.25s
+"""
+STEPS = ("upload", "environment", "build", "migrate", "start", "switch", "rest")
+
+
+def summary(failed: int, worst: float | None) -> dict[str, Any]:
+    """Return what the load client says, as far as tables and plots need it."""
+    return {"requests": 1000, "failed": failed, "worst": worst, "p99": 0.02, "longest_pause": 0.5}
+
+
+def figures(total: float, environment: float = 0.0, disk: float = 1.0) -> dict[str, float]:
+    """Return the figures of a release."""
+    return {**dict.fromkeys(STEPS, 0.0), "environment": environment, "total": total, "disk": disk}
+
+
+def test_a_table_has_text_on_the_left_and_numbers_on_the_right() -> None:
+    assert markdown(["a", "b"], [["x", "1"], ["y", "2"]]) == "| a | b |\n|---|--:|\n| x | 1 |\n| y | 2 |"
+
+
+def test_tasks_count_for_the_step_that_their_file_names() -> None:
+    assert split_tasks(PROFILE, 10.0) == {
+        "environment": 1.75,
+        "upload": 1.0,
+        "build": 0.5,
+        "migrate": 2.0,
+        "start": 0.5,
+        "switch": 0.25,
+        "rest": 4.0,
+        "total": 10.0,
+    }
+
+
+def test_the_upload_of_the_script_is_what_its_marks_leave() -> None:
+    output = "upload 100.000000000\nenvironment 103.5\na warning 7\nbuild 104.0\nmigrate 105.0\nstart 106.5\n"
+    assert split_marks(output, 7.5) == {
+        **dict.fromkeys(STEPS, 0.0),
+        "upload": 1.0,
+        "environment": 3.5,
+        "build": 0.5,
+        "migrate": 1.0,
+        "start": 1.5,
+        "total": 7.5,
+    }
+
+
+def test_each_figure_has_a_median_of_its_own() -> None:
+    assert medians([{"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 7.0}, {"a": 30.0, "b": 8.0}]) == {"a": 2.0, "b": 8.0}
+
+
+def test_ways_are_told_with_counts_and_shares() -> None:
+    lines = ways_table({"restart": summary(60, 1.25), "ours": summary(0, None)}, "released by").splitlines()
+    assert lines[0].startswith("| released by | requests | failed |")
+    assert lines[2] == "| systemctl restart | 1000 | 60 (6.0%) | 1.25 s | 0.02 s | 0.50 s |"
+    assert lines[3] == "| deploy.yml | 1000 | 0 | - | 0.02 s | 0.50 s |"
+
+
+def test_times_are_medians_and_set_against_the_script_with_and_without_its_environment() -> None:
+    times = {"code": {"ours": [figures(12.0)], "script": [figures(10.0, environment=4.0, disk=30.0)]}}
+    assert times_table(times).splitlines()[2] == "| code | 12.0 s | 10.0 s | 6.0 s | 1.20 | 2.00 | 1.0 MiB | 30.0 MiB |"
+
+
+def test_steps_have_a_line_for_each_kind_and_each_side() -> None:
+    lines = steps_table({"code": {"ours": [figures(12.0)], "script": [figures(10.0, 4.0)]}}).splitlines()[2:]
+    assert [line.split(" | ")[0] for line in lines] == ["| code: deploy.yml", "| code: script"]
+    assert "4.0 s" in lines[1]
+
+
+def test_the_longest_bars_are_as_long_as_each_other_and_none_is_drawn_for_nothing() -> None:
+    root = ET.fromstring(plot({"restart": summary(60, 1.25), "ours": summary(0, 0.05)}))
+    bars = [(bar.get("class"), float(bar.get("width", ""))) for bar in root.findall(".//{*}rect")]
+    assert bars == [("bar", 170.0), ("ours", 6.8), ("bar", 170.0), ("ours", 0.0)]
+
+
+@pytest.mark.parametrize("worst", [0.0, None])
+def test_a_plot_of_nothing_is_a_plot(worst: float | None) -> None:
+    assert ET.fromstring(plot({"ours": summary(0, worst)})).tag.endswith("svg")
+
+
+def test_the_plot_follows_the_page_into_the_dark_and_says_what_it_shows() -> None:
+    drawn = plot({"hup": summary(3, 1.0)})
+    assert "prefers-color-scheme:dark" in drawn
+    assert "HUP to the master: 1.00 s, 3 (0.3%)</title>" in drawn

@@ -71,7 +71,8 @@ class ActionModule(ActionBase):
         if holder:
             raise AnsibleActionFail(
                 f"{self._task.args['app']}: {holder['owner']['by']} (process {holder['owner']['pid']}) has been "
-                f"changing its releases since {holder['since']}; wait until that run has ended."
+                f"changing its releases since {holder['since']}; wait until that run has ended, or if it surely has, "
+                "add -e app_deploy_lock_timeout=0."
             )
         return {**result, "by": us["by"]}
 

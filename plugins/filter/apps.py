@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 DOCUMENTATION = """
@@ -24,18 +26,55 @@ App = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.
 OLDEST_GUNICORN = 27
+# Users that Debian or one of the other roles makes: an application must not run as one of them.
+SYSTEM_USERS = {
+    "backup",
+    "bin",
+    "daemon",
+    "games",
+    "irc",
+    "list",
+    "lp",
+    "mail",
+    "man",
+    "mysql",
+    "news",
+    "nginx",
+    "nobody",
+}
+SYSTEM_USERS |= {"proxy", "root", "sshd", "sync", "sys", "uucp"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
 
 
 def _wrong_names(variable: str, names: Sequence[str]) -> list[str]:
     """Return what is wrong with the names of a list of applications."""
+    return (
+        [f"{variable}: the name {name} is that of a user of the system's." for name in names if name in SYSTEM_USERS]
+        + [
+            f'{variable}: the name {json.dumps(name)} must be lower-case letters, digits and "_", begin with a letter, '
+            f"and have {LONGEST_NAME} characters at most."
+            for name in names
+            if not re.fullmatch(f"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name)
+        ]
+        + [f"{variable}: the name {name} must be listed once." for name, count in Counter(names).items() if count > 1]
+    )
+
+
+def _wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
+    """Return what is wrong with the names and values of environment variables, without the values."""
+    wrong = [
+        name
+        for app in apps
+        for name, value in app.get(key, {}).items()
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\r\n]", str(value))
+    ]
+    if not wrong:
+        return []
     return [
-        f'{variable}: the name {json.dumps(name)} must be lower-case letters, digits and "_", begin with a letter, '
-        f"and have {LONGEST_NAME} characters at most."
-        for name in names
-        if not re.fullmatch(f"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name)
-    ] + [f"{variable}: the name {name} must be listed once." for name, count in Counter(names).items() if count > 1]
+        f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand on '
+        "one line."
+    ]
 
 
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
@@ -59,17 +98,10 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
                     f"gunicorn_apps: the name {json.dumps(name)} of a command of {app['name']} must be lower-case "
                     'letters, digits and "_", and be listed once.'
                 )
-    wrong = [
-        name
-        for app in apps
-        for name, value in app.get("environment", {}).items()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\r\n]", str(value))
-    ]
-    if wrong:
-        mistakes.append(
-            f'gunicorn_apps: environment has {", ".join(wrong)}: a name must be letters, digits and "_", and a value '
-            "must stand on one line."
-        )
+        for process in app.get("background", []) + app.get("scheduled", []):
+            if re.search(r"[\r\n]", process["command"]):
+                mistakes.append(f"gunicorn_apps: the command of {process['name']} must stand on one line.")
+    mistakes += _wrong_variables("gunicorn_apps", "environment", apps)
     if not re.match(r"\d+", gunicorn_version) or int(gunicorn_version.split(".")[0]) < OLDEST_GUNICORN:
         mistakes.append(
             f"gunicorn_version: {gunicorn_version} is too old; before {OLDEST_GUNICORN}, threaded workers drop "
@@ -103,9 +135,12 @@ def gunicorn_units(apps: list[App]) -> list[dict[str, Any]]:
     return units
 
 
-def app_deploy_mistakes(apps: list[App]) -> list[str]:
-    """Return one sentence for each mistake in `app_deploy_apps`."""
+def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
+    """Return one sentence for each mistake in `app_deploy_apps` and `app_deploy_serial`."""
     mistakes = _wrong_names("app_deploy_apps", [app["name"] for app in apps])
+    mistakes += _wrong_variables("app_deploy_apps", "migrate_environment", apps)
+    if int(serial) < 1:
+        mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
     for app in apps:
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
@@ -151,6 +186,22 @@ def releases_after(finished: list[str], release: str) -> list[str]:
     return finished[: finished.index(release)]
 
 
+def release_dump(files: list[dict[str, Any]], at: str) -> str:
+    """Return the path of the oldest dump that is younger than a moment, or an empty string; files are find's.
+
+    The moment is when a release went live. What was kept of a database before it was brought back is no such dump.
+    """
+    moment = datetime.fromisoformat(at).timestamp()
+    found = [file for file in files if file["mtime"] > moment and ".lost." not in file["path"]]
+    return str(min(found, key=lambda file: file["mtime"])["path"]) if found else ""
+
+
+def minutes_since(files: list[dict[str, Any]], path: str) -> int:
+    """Return how many minutes old one of find's files is."""
+    mtime = float(next(file["mtime"] for file in files if file["path"] == path))
+    return round((time.time() - mtime) / 60)
+
+
 def release_table(info: dict[str, Any]) -> list[str]:
     """Return lines that show the releases of a server, the newest first; info is release_info's, with sizes."""
     rows = [("RELEASE", "REVISION", "AT", "BY", "TOOK", "SIZE", "")]
@@ -186,6 +237,8 @@ class FilterModule:
                 fallbacks,
                 release_obstacle,
                 releases_after,
+                release_dump,
+                minutes_since,
                 release_table,
             )
         }

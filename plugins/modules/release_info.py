@@ -16,6 +16,7 @@ short_description: Tell which releases of an application a server holds
 options:
   path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
   service: {type: str, required: true, description: "Name before the C(@) of the service units that run the releases."}
+  target: {type: str, default: "", description: "Name before the C(@) of the targets that run beside the releases."}
   settings: {type: list, elements: path, default: [], description: Files that a release runs with.}
   size: {type: bool, default: false, description: Add up what each release takes on the disk.}
 author: [The foobar.webstack authors]
@@ -35,6 +36,7 @@ finished: {type: list, elements: str, returned: always, description: "Releases t
 bad: {type: list, elements: str, returned: always, description: Those of them that were rolled back from.}
 unfinished: {type: list, elements: str, returned: always, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: always, description: Releases whose instance starts at boot.}
+beside: {type: list, elements: str, returned: always, description: Releases whose target starts at boot.}
 records: {type: dict, returned: always, description: "Of each finished release its revision, when, by whom and so on."}
 sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
 settings: {type: str, returned: always, description: SHA-256 that stands for the content of the settings files.}
@@ -47,10 +49,10 @@ def digest(files: list[str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def look(path: Path, units: Path, service: str) -> dict[str, Any]:
-    """Return what RETURN describes of the releases under a folder, and the instances of a service among the units."""
+def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
+    """Return what RETURN describes of the releases under a folder, and the enabled instances of service and target."""
     folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
-    wanted = (units / "multi-user.target.wants").glob(f"{service}@*.service")
+    wants = units / "multi-user.target.wants"
     records = releases.read(path)
     return {
         "live": releases.target(path / "current"),
@@ -58,7 +60,8 @@ def look(path: Path, units: Path, service: str) -> dict[str, Any]:
         "finished": list(records),
         "bad": [name for name, record in records.items() if record.get("bad")],
         "unfinished": [name for name in folders if name not in records],
-        "enabled": sorted(unit.stem.partition("@")[2] for unit in wanted),
+        "enabled": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{service}@*.service")),
+        "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
         "records": records,
     }
 
@@ -81,6 +84,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "service": {"type": "str", "required": True},
+            "target": {"type": "str", "default": ""},
             "settings": {"type": "list", "elements": "path", "default": []},
             "size": {"type": "bool", "default": False},
         },
@@ -92,7 +96,7 @@ def main() -> None:
             module.fail_json(
                 msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
             )
-    found = look(path, Path("/etc/systemd/system"), module.params["service"])
+    found = look(path, Path("/etc/systemd/system"), module.params["service"], module.params["target"])
     if module.params["size"]:
         found["sizes"] = sizes(path, found["finished"][::-1])
     module.exit_json(changed=False, settings=digest(module.params["settings"]), **found)

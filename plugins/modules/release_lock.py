@@ -18,7 +18,8 @@ short_description: Let one run at a time change an application's releases
 description:
   - The lock is a file on the server that says which run of which controller holds it, and since when.
   - A lock is taken over when its run is gone - the controller that asks is the one that held it, and the process no
-    longer runs there - when it is older than O(timeout), and after a restart of the server.
+    longer runs there - when another controller has held it for longer than O(timeout), and after a restart of the
+    server.
 options:
   app: {type: str, required: true, description: Name of the application.}
   state: {type: str, choices: [present, absent], default: present, description: Whether this run holds the lock.}
@@ -43,7 +44,8 @@ Owner = dict[str, Any]
 def hold(file: Path, owner: Owner, gone: Owner, timeout: int) -> Owner:
     """Take the lock and return what it holds then: this owner, or the one who keeps it.
 
-    It is free, or this owner's, or held by the owner that is known to be gone, or older than timeout seconds.
+    It is free, or this owner's, or held by the owner that is known to be gone, or for more than timeout seconds by a
+    controller whose processes can't be seen from this one.
     """
     file.parent.mkdir(mode=0o755, exist_ok=True)
     with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
@@ -51,8 +53,10 @@ def hold(file: Path, owner: Owner, gone: Owner, timeout: int) -> Owner:
         text = lock.read()
         held: Owner = json.loads(text) if text else {}
         same = held.get("owner") == owner
-        if held and not same and held["owner"] != gone and clock() - held["clock"] < timeout:
-            return held
+        if held and not same and held["owner"] != gone:
+            visible = all(held["owner"].get(name) == owner.get(name) for name in ("machine", "pids"))
+            if visible or clock() - held["clock"] < timeout:
+                return held
         if not same:
             held = {"owner": owner, "since": now(), "clock": clock()}
             lock.seek(0)

@@ -20,10 +20,16 @@ options:
   app: {type: str, required: true, description: Name of the application.}
   path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
   release: {type: str, required: true, description: Release to make live.}
-  event: {type: str, required: true, choices: [deploy, rollback, failure], description: What the log says of it.}
+  event:
+    type: str
+    required: true
+    choices: [deploy, rollback, revert, failure]
+    description: >-
+      What the log says of it. With C(revert) the release that was live is no finished one any more, as if it had never
+      been live. With C(failure) nothing is switched.
   revision: {type: str, default: "", description: What the source's revision is; kept from the record unless set.}
-  bad: {type: bool, default: false, description: The release that was live is a bad one.}
-  reason: {type: str, default: "", description: "Why it failed; with O(event=failure) nothing is switched."}
+  bad: {type: list, elements: str, default: [], description: Releases that are bad from now on.}
+  reason: {type: str, default: "", description: Why it failed.}
 author: [The foobar.webstack authors]
 """
 
@@ -41,19 +47,33 @@ previous: {type: str, returned: success, description: "Release that was live bef
 """
 
 
-def switch(path: Path, release: str, bad: bool, details: dict[str, Any]) -> str:
-    """Make a release live and return the one that was, which may be noted as a bad one."""
+def switch(path: Path, release: str, bad: list[str], details: dict[str, Any]) -> str:
+    """Make a release live, note those that are bad, and return the one that was live."""
     records = releases.read(path)
     live = releases.target(path / "current")
     old = records.get(release, {})
     number = max((int(record["number"]) for record in records.values()), default=0) + 1
     record = {**old, **details, "number": number, "at": releases.now(), "bad": False}
     releases.write(path / "releases" / release / releases.RECORD, record)
-    if live and live != release:
-        if bad and live in records:
-            releases.write(path / "releases" / live / releases.RECORD, records[live] | {"bad": True})
+    for name in bad:
+        if name in records and name != release:
+            releases.write(path / "releases" / name / releases.RECORD, records[name] | {"bad": True})
+    if live not in ("", release):
         releases.link(path / "previous", f"releases/{live}")
     releases.link(path / "current", f"releases/{release}")
+    return live
+
+
+def revert(path: Path, release: str) -> str:
+    """Make the release before live again, as if the one that is had never been, and return that one."""
+    live = releases.target(path / "current")
+    releases.link(path / "current", f"releases/{release}")
+    (path / "releases" / live / releases.RECORD).unlink(missing_ok=True)
+    before = [name for name, record in releases.read(path).items() if name != release and not record["bad"]]
+    if before:
+        releases.link(path / "previous", f"releases/{before[0]}")
+    else:
+        (path / "previous").unlink(missing_ok=True)
     return live
 
 
@@ -64,9 +84,9 @@ def main() -> None:
             "app": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
             "release": {"type": "str", "required": True},
-            "event": {"type": "str", "required": True, "choices": ["deploy", "rollback", "failure"]},
+            "event": {"type": "str", "required": True, "choices": ["deploy", "rollback", "revert", "failure"]},
             "revision": {"type": "str", "default": ""},
-            "bad": {"type": "bool", "default": False},
+            "bad": {"type": "list", "elements": "str", "default": []},
             "reason": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
@@ -76,7 +96,9 @@ def main() -> None:
     live = releases.target(path / "current")
     if not module.check_mode:
         details = releases.held(options["app"]) | {name: options[name] for name in ("revision",) if options[name]}
-        if event != "failure":
+        if event == "revert":
+            live = revert(path, release)
+        elif event != "failure":
             live = switch(path, release, options["bad"], details)
         if options["reason"]:
             details["reason"] = options["reason"]

@@ -21,7 +21,12 @@ SOURCE = {"revision": "0123456789abcdef", "files": ["shop.py"]}
 def told(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
     """Return one of the role's own variables, for an app with some further keys."""
     entry = {**APP, **(app or {})}
-    known = {"__app_deploy_app": entry, "__app_deploy_source": SOURCE, "__app_deploy_info": {"settings": "1"}}
+    known = {
+        "__app_deploy_name": "shop",
+        "__app_deploy_app": entry,
+        "__app_deploy_source": SOURCE,
+        "__app_deploy_info": {"settings": "1"},
+    }
     return value("app_deploy", name, **{**known, **variables})
 
 

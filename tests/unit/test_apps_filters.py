@@ -41,6 +41,7 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop needs either chdir"),
         (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
         (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
+        (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
         (PLAIN, "26.3.0", "gunicorn_version: 26.3.0 is too old"),
         (PLAIN, "latest", "gunicorn_version: latest is too old"),
     ],
@@ -144,3 +145,20 @@ def test_the_table_shows_every_release_and_what_became_of_it() -> None:
 
 def test_the_releases_after_one_are_the_newer_ones() -> None:
     assert apps.releases_after(["c", "b", "a"], "a") == ["c", "b"]
+
+
+def test_the_dump_to_bring_back_is_the_first_one_after_the_release_went_live() -> None:
+    files = [
+        {"path": f"/b/{name}.sql.gz", "mtime": mtime}
+        for name, mtime in (("c.3", 130.0), ("b.2", 120.0), ("a.lost.1", 110.0), ("a.1", 90.0))
+    ]
+    assert apps.release_dump(files, "1970-01-01T00:01:40Z") == "/b/b.2.sql.gz"
+    assert apps.release_dump(files, "1970-01-01T01:00:00Z") == ""
+    assert apps.minutes_since(files, "/b/b.2.sql.gz") > 60 * 24 * 365
+
+
+def test_values_of_the_environment_of_migrations_stand_on_one_line_and_are_not_shown() -> None:
+    (mistake,) = apps.app_deploy_mistakes([DEPLOYED | {"migrate_environment": {"KEY": "secret\nsecret"}}])
+    assert "migrate_environment has KEY:" in mistake
+    assert "secret" not in mistake
+    assert "app_deploy_serial: 0" in apps.app_deploy_mistakes([], 0)[0]

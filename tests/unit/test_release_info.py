@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from ansible_collections.foobar.webstack.plugins.modules.release_info import look, sizes
 
-EMPTY = {"live": "", "previous": "", "finished": [], "bad": [], "unfinished": [], "enabled": [], "records": {}}
+EMPTY = {
+    "live": "",
+    "previous": "",
+    "finished": [],
+    "bad": [],
+    "unfinished": [],
+    "enabled": [],
+    "beside": [],
+    "records": {},
+}
 
 
 @pytest.fixture
@@ -27,19 +36,26 @@ def server(tmp_path: Path) -> Path:
     (tmp_path / "srv/previous").symlink_to("releases/newest")
     wants = tmp_path / "units/multi-user.target.wants"
     wants.mkdir(parents=True)
-    for unit in ("shop@oldest.service", "shop@broken.service", "shop2@other.service", "shop.service"):
+    for unit in (
+        "shop@oldest.service",
+        "shop@broken.service",
+        "shop2@other.service",
+        "shop.service",
+        "shop@oldest.target",
+    ):
         (wants / unit).symlink_to("/etc/systemd/system/shop@.service")
     return tmp_path
 
 
 def test_releases_are_told_apart(server: Path) -> None:
-    assert look(server / "srv", server / "units", "shop") == {
+    assert look(server / "srv", server / "units", "shop", "shop") == {
         "live": "oldest",
         "previous": "newest",
         "finished": ["newest", "middle", "oldest"],
         "bad": ["middle"],
         "unfinished": ["broken"],
         "enabled": ["broken", "oldest"],
+        "beside": ["oldest"],
         "records": {
             "newest": {"number": 11, "bad": False},
             "middle": {"number": 10, "bad": True},
@@ -49,13 +65,13 @@ def test_releases_are_told_apart(server: Path) -> None:
 
 
 def test_a_bare_server_holds_nothing(tmp_path: Path) -> None:
-    assert look(tmp_path / "srv", tmp_path / "units", "shop") == EMPTY
+    assert look(tmp_path / "srv", tmp_path / "units", "shop", "shop") == EMPTY
 
 
 def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
     (server / "srv/current").unlink()
     (server / "srv/current").symlink_to("releases/gone")
-    assert look(server / "srv", server / "units", "shop")["live"] == ""
+    assert look(server / "srv", server / "units", "shop", "shop")["live"] == ""
 
 
 def test_what_releases_share_counts_once(server: Path) -> None:

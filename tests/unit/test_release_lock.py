@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.action.release_lock import Owner, is_gone, ourselves, started
 from ansible_collections.foobar.webstack.plugins.modules.release_lock import hold, release
 
-JANE = {"by": "jane@laptop", "pid": 1}
-JOE = {"by": "joe@laptop", "pid": 2}
+JANE = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1}
+JOE = {"by": "joe@desk", "machine": "desk", "pids": "1", "pid": 2}
 
 
 @pytest.fixture
@@ -81,3 +81,8 @@ def test_a_run_of_a_machine_that_was_restarted_is_gone(owner: Owner) -> None:
 @pytest.mark.parametrize("name", ["by", "machine", "pids"])
 def test_of_another_controller_nobody_knows(owner: Owner, name: str) -> None:
     assert not is_gone({**owner, name: "another"}, ourselves())
+
+
+def test_a_long_run_on_the_same_machine_keeps_its_lock(file: Path) -> None:
+    hold(file, JANE, {}, 3600)
+    assert hold(file, {**JANE, "pid": 3}, {}, 0)["owner"] == JANE

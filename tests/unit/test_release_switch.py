@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import releases
-from ansible_collections.foobar.webstack.plugins.modules.release_switch import switch
+from ansible_collections.foobar.webstack.plugins.modules.release_switch import revert, switch
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_the_first_release_has_none_before_it(path: Path) -> None:
-    assert switch(path, "a", False, {}) == ""
+    assert switch(path, "a", [], {}) == ""
     assert releases.target(path / "current") == "a"
     assert releases.target(path / "previous") == ""
 
 
 def test_a_release_keeps_the_one_before_for_the_way_back(path: Path) -> None:
-    switch(path, "a", False, {"by": "jane"})
-    assert switch(path, "b", False, {"by": "joe", "revision": "1"}) == "a"
+    switch(path, "a", [], {"by": "jane"})
+    assert switch(path, "b", [], {"by": "joe", "revision": "1"}) == "a"
     assert [releases.target(path / link) for link in ("current", "previous")] == ["b", "a"]
     records = releases.read(path)
     assert list(records) == ["b", "a"]
@@ -34,27 +34,42 @@ def test_a_release_keeps_the_one_before_for_the_way_back(path: Path) -> None:
 
 
 def test_what_was_rolled_back_from_is_bad_until_it_is_live_again(path: Path) -> None:
-    switch(path, "a", False, {"revision": "1"})
-    switch(path, "b", False, {})
-    switch(path, "a", True, {})
+    switch(path, "a", [], {"revision": "1"})
+    switch(path, "b", [], {})
+    switch(path, "a", ["b"], {})
     records = releases.read(path)
     assert [name for name, record in records.items() if record["bad"]] == ["b"]
     assert records["a"]["revision"] == "1"
-    switch(path, "b", False, {})
+    switch(path, "b", [], {})
     assert not releases.read(path)["b"]["bad"]
 
 
+def test_a_release_that_is_taken_back_was_never_there(path: Path) -> None:
+    for name in "abc":
+        switch(path, name, [], {})
+    assert revert(path, "b") == "c"
+    assert [releases.target(path / link) for link in ("current", "previous")] == ["b", "a"]
+    assert list(releases.read(path)) == ["b", "a"]
+
+
+def test_there_is_no_way_back_from_the_first_release(path: Path) -> None:
+    switch(path, "a", [], {})
+    switch(path, "b", [], {})
+    revert(path, "a")
+    assert releases.target(path / "previous") == ""
+
+
 def test_making_the_live_release_live_again_leaves_the_way_back(path: Path) -> None:
-    switch(path, "a", False, {})
-    switch(path, "b", False, {})
-    assert switch(path, "b", False, {}) == "b"
+    switch(path, "a", [], {})
+    switch(path, "b", [], {})
+    assert switch(path, "b", [], {}) == "b"
     assert releases.target(path / "previous") == "a"
 
 
 def test_what_an_interrupted_switch_has_left_is_in_nobodys_way(path: Path) -> None:
     (path / "current.part").symlink_to("releases/gone")
     (path / "releases/a/.release.json.part").write_text("{")
-    switch(path, "a", False, {})
+    switch(path, "a", [], {})
     assert releases.target(path / "current") == "a"
     assert not (path / "current.part").is_symlink()
 

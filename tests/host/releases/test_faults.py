@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT, command
+from conftest import MACHINE, ROOT, command
 
 testinfra_hosts = ["ansible://webstack-releases"]
 
@@ -147,7 +147,8 @@ def test_a_connection_that_is_cut_leaves_the_old_release(host, board):
     )
     for line in process.stdout:
         if "update | Unpack" in line:
-            host.run("pkill --full 'sshd.*root@notty'")
+            cut = ["docker", "exec", MACHINE, "pkill", "--full", "sshd.*root@notty"]
+            subprocess.run(cut, check=True)
             break
     output = process.stdout.read()
     process.wait()
@@ -160,7 +161,7 @@ def test_a_connection_that_is_cut_leaves_the_old_release(host, board):
 def test_a_restart_of_the_machine_between_build_and_switch_keeps_the_old_release(host, board):
     before, version = board.live(), board.renew()
     assert deploy_until(board, "migrate | Ask")
-    subprocess.run(["docker", "restart", "--time", "30", "webstack-releases"], check=True, capture_output=True)
+    subprocess.run(["docker", "restart", "--time", "30", MACHINE], check=True, capture_output=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:

@@ -147,9 +147,10 @@ def test_a_connection_that_is_cut_leaves_the_old_release(host, board):
     )
     for line in process.stdout:
         if "update | Unpack" in line:
-            cut = ["docker", "exec", MACHINE, "pkill", "--full", "sshd.*root@notty"]
-            subprocess.run(cut, check=True)
             break
+    while process.poll() is None:
+        subprocess.run(["docker", "exec", MACHINE, "pkill", "--full", "sshd.*root@notty"], check=False)
+        time.sleep(0.1)
     output = process.stdout.read()
     process.wait()
     assert process.returncode != 0, output

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table
+from bench.machines import markdown
+
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))
-from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table  # noqa: E402
-from bench.machines import markdown  # noqa: E402
 
 PROFILE = """
 TASK [foobar.webstack.app_deploy : build | Run the build commands] *************

@@ -23,9 +23,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.load.load import Kind, Load, Request, summarise
+
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))
-from tests.load.load import Kind, Load, Request, summarise  # noqa: E402
 
 HOST = "shop.example"
 

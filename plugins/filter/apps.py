@@ -16,7 +16,7 @@ name: apps
 short_description: Filters of the roles gunicorn and app_deploy.
 description: >-
   gunicorn_mistakes and app_deploy_mistakes return one sentence for each mistake in the list of applications;
-  gunicorn_units lists the units of what runs beside them;
+  gunicorn_files and gunicorn_environments list what is written for them;
   fallbacks lists the commands for what a lock does not bring;
   release_obstacle says why a release can't be gone back to, and release_table shows the releases of a server.
 author: The foobar.webstack authors
@@ -111,7 +111,7 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
 
 
 def gunicorn_units(apps: list[App]) -> list[dict[str, Any]]:
-    """Return the units of what runs beside the apps of `gunicorn_apps`: of each its name, template, app and process.
+    """Return the units of what runs beside the apps of `gunicorn_apps`: of each name, template (`src`), app, process.
 
     All instances of an app's background and scheduled units are wanted by the instance of its target.
     """
@@ -121,18 +121,50 @@ def gunicorn_units(apps: list[App]) -> list[dict[str, Any]]:
         for process in app.get("background", []):
             for number in range(1, process.get("replicas", 1) + 1):
                 unit = f"{prefix}-{process['name']}-{number}@"
-                units.append({"name": f"{unit}.service", "template": "background.service.j2", "process": process})
+                units.append({"name": f"{unit}.service", "src": "background.service.j2", "process": process})
                 wants.append(f"{unit}%i.service")
         for process in app.get("scheduled", []):
             unit = f"{prefix}-{process['name']}@"
-            units.append({"name": f"{unit}.service", "template": "scheduled.service.j2", "process": process})
-            units.append({"name": f"{unit}.timer", "template": "scheduled.timer.j2", "process": process})
+            units.append({"name": f"{unit}.service", "src": "scheduled.service.j2", "process": process})
+            units.append({"name": f"{unit}.timer", "src": "scheduled.timer.j2", "process": process})
             wants.append(f"{unit}%i.timer")
         if wants:
-            units.append({"name": f"{prefix}@.target", "template": "target.j2", "wants": wants})
+            units.append({"name": f"{prefix}@.target", "src": "target.j2", "wants": wants})
         for unit_of_app in units:
             unit_of_app.setdefault("app", app)
     return units
+
+
+def gunicorn_files(apps: list[App]) -> list[dict[str, Any]]:
+    """Return settings and units of the apps of `gunicorn_apps`, as the module templates takes files."""
+    files = []
+    for app in apps:
+        unit = f"/etc/systemd/system/gunicorn-{app['name']}{'' if 'chdir' in app else '@'}"
+        settings = f"/etc/gunicorn/{app['name']}.conf.py"
+        own = {"vars": {"item": app}}
+        files += [
+            {"src": "gunicorn.conf.py.j2", "dest": settings, "validate": "/usr/bin/python3 -m ast %s", **own},
+            {"src": "gunicorn.socket.j2", "dest": f"{unit}.socket", **own},
+            {"src": "gunicorn.service.j2", "dest": f"{unit}.service", **own},
+        ]
+    beside = [
+        {"src": unit["src"], "dest": f"/etc/systemd/system/{unit['name']}", "vars": {"__gunicorn_unit": unit}}
+        for unit in gunicorn_units(apps)
+    ]
+    return files + beside
+
+
+def gunicorn_environments(apps: list[App]) -> list[dict[str, Any]]:
+    """Return the environment files of the apps of `gunicorn_apps`, each for the eyes of the app's own user."""
+    return [
+        {
+            "src": "environment.j2",
+            "dest": f"/etc/gunicorn/{app['name']}.env",
+            "group": app.get("user", app["name"]),
+            "vars": {"item": app},
+        }
+        for app in apps
+    ]
 
 
 def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
@@ -232,7 +264,8 @@ class FilterModule:
             function.__name__: function
             for function in (
                 gunicorn_mistakes,
-                gunicorn_units,
+                gunicorn_files,
+                gunicorn_environments,
                 app_deploy_mistakes,
                 fallbacks,
                 release_obstacle,

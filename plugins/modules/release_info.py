@@ -37,6 +37,11 @@ bad: {type: list, elements: str, returned: always, description: Those of them th
 unfinished: {type: list, elements: str, returned: always, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: always, description: Releases whose instance starts at boot.}
 beside: {type: list, elements: str, returned: always, description: Releases whose target starts at boot.}
+running:
+  type: list
+  elements: str
+  returned: always
+  description: Units of both kinds that are active and start at boot.
 records: {type: dict, returned: always, description: "Of each finished release its revision, when, by whom and so on."}
 sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
 settings: {type: str, returned: always, description: SHA-256 that stands for the content of the settings files.}
@@ -64,6 +69,14 @@ def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
         "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
         "records": records,
     }
+
+
+def active(module: AnsibleModule, service: str, target: str) -> set[str]:
+    """Return the names of the active instances of service and target."""
+    patterns = [f"{service}@*.service", f"{target}@*.target"]
+    command = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", *patterns]
+    _, output, _ = module.run_command(command, check_rc=True)
+    return {line.split()[0] for line in output.splitlines()}
 
 
 def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
@@ -96,7 +109,11 @@ def main() -> None:
             module.fail_json(
                 msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
             )
-    found = look(path, Path("/etc/systemd/system"), module.params["service"], module.params["target"])
+    service, target = module.params["service"], module.params["target"]
+    found = look(path, Path("/etc/systemd/system"), service, target)
+    enabled = [f"{service}@{name}.service" for name in found["enabled"]]
+    enabled += [f"{target}@{name}.target" for name in found["beside"]]
+    found["running"] = sorted(active(module, service, target).intersection(enabled))
     if module.params["size"]:
         found["sizes"] = sizes(path, found["finished"][::-1])
     module.exit_json(changed=False, settings=digest(module.params["settings"]), **found)

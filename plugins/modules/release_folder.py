@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Complete the folder of a release: its owner, its revision and its links to what lies outside."""
+"""Make the folder of a release: its source, its owner, its revision and its links to what lies outside."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: release_folder
-short_description: Complete the folder of a release that was unpacked
+short_description: Make the folder of a release from an archive
 description:
-  - Hands the folder to the user that builds. Others can pass through it, to the static files and the socket, but
-    neither list it nor read the code.
+  - Sends the archive to the server and unpacks it. The files belong to the user that builds; whoever else is in its
+    group may read them, and nobody else.
+  - Others can pass through the folder, to the static files and the socket, but neither list it nor read the code.
   - Writes C(REVISION), and makes links to what outlives the release.
 options:
   path: {type: path, required: true, description: Folder of the release.}
+  archive: {type: path, required: true, description: Tar archive of the source on the controller.}
+  strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
   owner: {type: str, required: true, description: User that builds; the group is this user's own.}
   revision: {type: str, required: true, description: What the source's revision is.}
   links: {type: dict, required: true, description: "Paths in the release, and where they lead."}
@@ -25,15 +28,24 @@ author: [The foobar.webstack authors]
 """
 
 EXAMPLES = r"""
-- name: Complete the folder
+- name: Make the folder
   foobar.webstack.release_folder:
     path: /srv/shop/releases/1a2b3c4d-5e6f7a8b
+    archive: shop.tar.gz
     owner: shop-build
     revision: 1a2b3c4d
     links: {uploads: /srv/shop/shared/uploads}
 """
 
 RETURN = r""" # """
+
+
+def hand_over(path: Path, uid: int, gid: int) -> None:
+    """Give all in a folder to a user; what may be executed by somebody may be by the user and the group."""
+    for file in [*path.rglob("*"), path]:
+        os.chown(file, uid, gid, follow_symlinks=False)
+        if not file.is_symlink():
+            file.chmod(0o750 if file.stat().st_mode & 0o111 else 0o640)
 
 
 def link(path: Path, to: str) -> None:
@@ -51,6 +63,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "archive": {"type": "path", "required": True},
+            "strip_components": {"type": "int", "default": 0},
             "owner": {"type": "str", "required": True},
             "revision": {"type": "str", "required": True},
             "links": {"type": "dict", "required": True},
@@ -58,7 +72,15 @@ def main() -> None:
     )
     path, links = Path(module.params["path"]), module.params["links"]
     user = pwd.getpwnam(module.params["owner"])
-    os.chown(path, user.pw_uid, user.pw_gid)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o751)
+    # Nobody passes until all has its owner and its mode.
+    path.mkdir(mode=0o700, exist_ok=True)
+    archive, strip = module.params["archive"], module.params["strip_components"]
+    tar = ["tar", "--extract", f"--file={archive}", f"--directory={path}", f"--strip-components={strip}"]
+    module.run_command(tar, check_rc=True)
+    hand_over(path, user.pw_uid, user.pw_gid)
     path.chmod(0o751)
     revision = path / "REVISION"
     revision.unlink(missing_ok=True)

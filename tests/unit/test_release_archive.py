@@ -10,8 +10,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.modules import release_archive
-from ansible_collections.foobar.webstack.plugins.modules.release_archive import SourceError, root
+from ansible_collections.foobar.webstack.plugins.action import release_archive
+from ansible_collections.foobar.webstack.plugins.action.release_archive import SourceError, root
 
 IDENTITY = {name: "x" for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")}
 

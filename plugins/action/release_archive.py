@@ -1,5 +1,7 @@
-#!/usr/bin/python
-"""Make the archive of a release from a directory, a git repository or an archive, on the controller."""
+"""Make the archive of a release from a directory, a git repository or an archive, on the controller.
+
+The servers need neither git nor the keys of the repository. The same content always has the same revision.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +12,11 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import open_url
-
-DOCUMENTATION = r"""
-module: release_archive
-short_description: Make the archive of a release and tell its revision
-description:
-  - Runs on the controller, which needs git; the servers need neither git nor the keys of the repository.
-  - The same content always has the same revision. The archive is kept in O(cache) and made only once.
-options:
-  directory: {type: path, description: A folder; what its C(.gitignore) lists is left out.}
-  repo: {type: str, description: Address of a git repository.}
-  version: {type: str, default: HEAD, description: "Branch, tag or commit of O(repo)."}
-  archive: {type: str, description: Path or http(s) address of a tar archive.}
-  checksum: {type: str, description: "SHA-256 of O(archive), needed with an address."}
-  cache: {type: path, required: true, description: Folder for repositories and archives.}
-author: [The foobar.webstack authors]
-"""
-
-EXAMPLES = r"""
-- name: Make the archive of a tag
-  foobar.webstack.release_archive:
-    repo: https://git.example.com/shop.git
-    version: v1.2.0
-    cache: ~/.cache/foobar.webstack
-  delegate_to: localhost
-"""
-
-RETURN = r"""
-revision: {type: str, returned: always, description: "Commit, git tree or SHA-256 that names the content."}
-path: {type: str, returned: always, description: Path of the archive on the controller.}
-files: {type: list, elements: str, returned: always, description: Names at the root of the release.}
-strip_components: {type: int, returned: always, description: "1 when all lies in one folder of the archive, else 0."}
-"""
+from ansible.plugins.action import ActionBase
 
 
 class SourceError(Exception):
@@ -155,38 +127,40 @@ def root(archive: Path) -> tuple[list[str], int]:
     return sorted({part[strip] for part in parts if len(part) > strip}), strip
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path"},
-            "repo": {"type": "str"},
-            "version": {"type": "str", "default": "HEAD"},
-            "archive": {"type": "str"},
-            "checksum": {"type": "str"},
-            "cache": {"type": "path", "required": True},
-        },
-        required_one_of=[("directory", "repo", "archive")],
-        mutually_exclusive=[("directory", "repo", "archive")],
-        supports_check_mode=True,
-    )
-    options = module.params
-    cache = Path(options["cache"])
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        if options["directory"]:
-            revision, path = from_directory(Path(options["directory"]), cache)
-        elif options["repo"]:
-            revision, path = from_repository(options["repo"], options["version"], cache)
-        else:
-            revision, path = from_archive(options["archive"], options["checksum"], cache)
-        files, strip_components = root(path)
-    except SourceError as error:
-        module.fail_json(msg=str(error))
-    except FileNotFoundError:
-        module.fail_json(msg="git is not installed on this machine: install it to deploy.")
-    module.exit_json(changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components)
+class ActionModule(ActionBase):
+    """Return the archive's `path`, its `revision`, the `files` at its root and `strip_components`."""
 
+    _requires_connection = False
+    _supports_check_mode = True
 
-if __name__ == "__main__":
-    main()
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make the archive unless the cache holds it, or say in one sentence why that can't be."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            {
+                "directory": {"type": "path"},
+                "repo": {"type": "str"},
+                "version": {"type": "str", "default": "HEAD"},
+                "archive": {"type": "str"},
+                "checksum": {"type": "str"},
+                "cache": {"type": "path", "required": True},
+            },
+            required_one_of=[("directory", "repo", "archive")],
+            mutually_exclusive=[("directory", "repo", "archive")],
+        )
+        cache = Path(options["cache"])
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            if options["directory"]:
+                revision, path = from_directory(Path(options["directory"]), cache)
+            elif options["repo"]:
+                revision, path = from_repository(options["repo"], options["version"], cache)
+            else:
+                revision, path = from_archive(options["archive"], options["checksum"], cache)
+            files, strip_components = root(path)
+        except SourceError as error:
+            raise AnsibleActionFail(str(error)) from None
+        except FileNotFoundError:
+            raise AnsibleActionFail("git is not installed on this machine: install it to deploy.") from None
+        result.update(changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components)
+        return result

@@ -1,0 +1,27 @@
+"""Send the archive of a release to the server, for the module of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Give the module the archive's path on the server in the place of the one on the controller."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send the archive, run the module, and remove the archive."""
+        super().run(tmp, task_vars)
+        folder = self._make_tmp_path()
+        try:
+            archive = self._transfer_file(
+                self._task.args["archive"], self._connection._shell.join_path(folder, "archive")
+            )
+            self._fixup_perms2((folder, archive))
+            arguments = {**self._task.args, "archive": archive}
+            name = "foobar.webstack.release_folder"
+            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        finally:
+            self._remove_tmp_path(folder)
+        return result

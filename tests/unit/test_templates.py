@@ -1,0 +1,81 @@
+"""Several files in one call: all of them or none, and nothing at all in check mode."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GREETING = {"src": "greeting.j2", "dest": "deep/er/greeting", "vars": {"name": "world"}}
+SECRET = {"src": "secret.j2", "dest": "secret", "validate": "grep --quiet canary %s"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with two templates."""
+    (tmp_path / "greeting.j2").write_text(
+        "#jinja2: lstrip_blocks: True\n  {% if true %}\nhello {{ name }}\n  {% endif %}\n"
+    )
+    (tmp_path / "secret.j2").write_text("{{ word }}\n")
+    return tmp_path
+
+
+def write(folder: Path, *files: dict[str, Any], word: str = "canary", options: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Write files below a folder with the module, as a play on this machine, and return what it says."""
+    task = {
+        "foobar.webstack.templates": {
+            "files": [file | {"dest": str(folder / file["dest"])} for file in files],
+            "owner": pwd.getpwuid(os.getuid()).pw_name,
+            "group": grp.getgrgid(os.getgid()).gr_name,
+            "mode": "0640",
+        }
+    }
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": word}, "tasks": [task]}
+    (folder / "play.yml").write_text(json.dumps([play]))
+    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    command = ["ansible-playbook", str(folder / "play.yml"), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    result: dict[str, Any] = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
+    return result
+
+
+def test_files_get_content_mode_and_folders_and_a_second_run_changes_nothing(folder: Path) -> None:
+    first = write(folder, GREETING, SECRET)
+    assert first["dests"] == [str(folder / "deep/er/greeting"), str(folder / "secret")]
+    assert (folder / "deep/er/greeting").read_text() == "hello world\n"
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o640
+    assert (folder / "deep").stat().st_mode & 0o777 == 0o755
+    second = write(folder, GREETING, SECRET)
+    assert (second["changed"], second["dests"]) == (False, [])
+
+
+def test_no_file_is_written_when_one_is_refused(folder: Path) -> None:
+    result = write(folder, GREETING, SECRET, word="other")
+    assert result["failed"]
+    assert result["msg"].startswith(f"{folder / 'secret'} stays as it was, failed to validate")
+    assert not (folder / "deep").exists()
+    assert not (folder / "secret").exists()
+
+
+def test_another_mode_is_a_change(folder: Path) -> None:
+    write(folder, SECRET)
+    (folder / "secret").chmod(0o644)
+    assert write(folder, SECRET)["dests"] == [str(folder / "secret")]
+    assert (folder / "secret").stat().st_mode & 0o777 == 0o640
+
+
+def test_check_mode_shows_the_difference_and_writes_nothing(folder: Path) -> None:
+    result = write(folder, {**GREETING, "group": "nobody_has_it_yet"}, options=("--check", "--diff"))
+    assert result["changed"]
+    assert [diff["after"] for diff in result["diff"]] == ["hello world\n"]
+    assert not (folder / "deep").exists()
+
+
+def test_an_unknown_group_is_refused(folder: Path) -> None:
+    assert write(folder, {**GREETING, "group": "nobody_has_it_yet"})["failed"]

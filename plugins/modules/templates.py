@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 from pathlib import Path
@@ -19,6 +20,7 @@ description:
     quarter of a second, so a role that has its files compared in one call is done sooner.
   - No file is written unless all of those that change have passed their validation.
   - Folders that a file needs are made, with the mode 0755.
+  - With O(pending), a run that is killed before its handlers leaves the next one in the know.
 options:
   files:
     type: list
@@ -34,6 +36,11 @@ options:
   owner: {type: str, required: true, description: Owner of all files.}
   group: {type: str, required: true, description: Group of the files that have none of their own.}
   mode: {type: raw, required: true, description: Mode of all files.}
+  pending:
+    type: path
+    description: >-
+      File that names the changed files from just before the first of them is written until you remove it, when what
+      uses them has taken them up. As long as it is there, they count as changed. In /run it goes with a restart.
 author: [The foobar.webstack authors]
 """
 
@@ -46,6 +53,7 @@ EXAMPLES = r"""
     owner: root
     group: root
     mode: "0644"
+    pending: /run/shop.pending
   register: written
 
 - name: Restart what has another unit
@@ -54,10 +62,15 @@ EXAMPLES = r"""
     state: restarted
     daemon_reload: true
   when: "'/etc/systemd/system/shop.service' in written.dests"
+
+- name: Nothing is pending any more
+  ansible.builtin.file:
+    path: /run/shop.pending
+    state: absent
 """
 
 RETURN = r"""
-dests: {type: list, elements: str, returned: always, description: Paths of the files that changed.}
+dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
 """
 
 File = dict[str, Any]
@@ -76,6 +89,20 @@ def is_known(owner: str, group: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def waiting(pending: Path | None) -> list[str]:
+    """Return the paths of the files that an interrupted run has changed."""
+    found: list[str] = json.loads(pending.read_text()) if pending and pending.exists() else []
+    return found
+
+
+def note(pending: Path, dests: list[str]) -> None:
+    """Write down, in one rename, which files change."""
+    make_folder(pending.parent)
+    part = pending.with_name(f"{pending.name}.part")
+    part.write_text(json.dumps(dests))
+    part.replace(pending)
 
 
 def make_folder(path: Path) -> None:
@@ -134,18 +161,22 @@ def main() -> None:
             "owner": {"type": "str", "required": True},
             "group": {"type": "str", "required": True},
             "mode": {"type": "raw", "required": True},
+            "pending": {"type": "path"},
         },
         supports_check_mode=True,
     )
     # A new file is nobody else's to read until it has its own mode.
     os.umask(0o077)
     files: list[File] = [file | {"group": file["group"] or module.params["group"]} for file in module.params["files"]]
+    pending = Path(module.params["pending"]) if module.params["pending"] else None
     before = {file["dest"]: read(Path(file["dest"])) for file in files}
     changing = [file for file in files if before[file["dest"]] != file["content"].encode()]
-    dests = [file["dest"] for file in changing]
+    dests = list(dict.fromkeys([*waiting(pending), *(file["dest"] for file in changing)]))
     diff = [difference(file["dest"], before[file["dest"]], file["content"]) for file in changing]
-    if not module.check_mode:
+    if changing and not module.check_mode:
         ready = [(validated(module, file), file["dest"]) for file in changing]
+        if pending:
+            note(pending, dests)
         for made, dest in ready:
             make_folder(Path(dest).parent)
             module.atomic_move(made, dest)

@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(folder: Path, *files: dict[str, Any], word: str = "canary", options: tuple[str, ...] = ()) -> dict[str, Any]:
+def write(
+    folder: Path, *files: dict[str, Any], word: str = "canary", options: tuple[str, ...] = (), **more: str
+) -> dict[str, Any]:
     """Write files below a folder with the module, as a play on this machine, and return what it says."""
     task = {
         "foobar.webstack.templates": {
@@ -34,6 +36,7 @@ def write(folder: Path, *files: dict[str, Any], word: str = "canary", options: t
             "owner": pwd.getpwuid(os.getuid()).pw_name,
             "group": grp.getgrgid(os.getgid()).gr_name,
             "mode": "0640",
+            **more,
         }
     }
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": word}, "tasks": [task]}
@@ -79,3 +82,22 @@ def test_check_mode_shows_the_difference_and_writes_nothing(folder: Path) -> Non
 
 def test_an_unknown_group_is_refused(folder: Path) -> None:
     assert write(folder, {**GREETING, "group": "nobody_has_it_yet"})["failed"]
+
+
+def test_what_changed_stays_so_until_nothing_is_pending_any_more(folder: Path) -> None:
+    pending = folder / "run/pending"
+    both = [str(folder / "secret"), str(folder / "deep/er/greeting")]
+    assert write(folder, SECRET, pending=str(pending))["dests"] == both[:1]
+    assert write(folder, GREETING, SECRET, pending=str(pending))["dests"] == both
+    # Whoever was killed now has told nobody what changed.
+    again = write(folder, GREETING, SECRET, pending=str(pending))
+    assert (again["changed"], again["dests"]) == (True, both)
+    pending.unlink()
+    assert not write(folder, GREETING, SECRET, pending=str(pending))["changed"]
+
+
+def test_nothing_is_pending_where_nothing_was_written(folder: Path) -> None:
+    pending = folder / "pending"
+    assert write(folder, SECRET, word="other", pending=str(pending))["failed"]
+    assert write(folder, SECRET, pending=str(pending), options=("--check",))["changed"]
+    assert not pending.exists()

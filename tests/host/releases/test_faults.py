@@ -145,7 +145,7 @@ def test_a_connection_that_is_cut_leaves_the_old_release(host, board):
         command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for line in process.stdout:
-        if "update | Unpack" in line:
+        if "update | Make" in line:
             break
     while process.poll() is None:
         subprocess.run(["docker", "exec", MACHINE, "pkill", "--full", "sshd.*root@notty"], check=False)

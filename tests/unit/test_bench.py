@@ -24,7 +24,7 @@ TASKS RECAP ********************************************************************
 foobar.webstack.app_deploy : build | Make the virtual environment ------- 1.50s
 foobar.webstack.app_deploy : build | Install what the lock does not bring --- 0.25s
 foobar.webstack.app_deploy : build | Run the build commands ------------- 0.50s
-foobar.webstack.app_deploy : update | Unpack the source ----------------- 0.75s
+foobar.webstack.app_deploy : update | Make the folder of the release from its source --- 0.75s
 foobar.webstack.app_deploy : update | Link the socket ------------------- 0.25s
 foobar.webstack.app_deploy : migrate | Migrate -------------------------- 2.00s
 foobar.webstack.app_deploy : start | Ask for its health page over its own socket --- 0.50s

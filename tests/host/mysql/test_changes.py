@@ -174,6 +174,20 @@ def test_a_wrong_variable_is_refused_by_name_before_a_machine_is_asked(
     assert "unreachable=0" in run.stdout
 
 
+def test_a_server_that_does_not_start_says_why_and_keeps_its_data(host: Host, sql: Sql, converge: Converge) -> None:
+    unit = "/etc/systemd/system/mysql.service.d/zz-test.conf"
+    check = "[Service]\nExecStartPre=/bin/sh -c 'echo canary of the start; exit 1'\n"
+    host.check_output(f"cat > {unit} <<'EOF'\n{check}EOF\nsystemctl daemon-reload; systemctl stop mysql")
+    try:
+        run = converge()
+        assert run.returncode != 0
+        assert "canary of the start" in run.stdout
+    finally:
+        host.check_output(f"rm {unit}; systemctl daemon-reload")
+    assert converge().returncode == 0
+    assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
+
+
 def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next_run(
     host: Host, sql: Sql, converge: Converge
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_second_deploy_at_the_same_time_is_refused_and_says_who_is_at_it(board
         command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as first:
         for line in first.stdout:
-            if "update | Unpack" in line:
+            if "update | Make" in line:
                 break
         second = board.deploy()
         assert first.stdout.read()

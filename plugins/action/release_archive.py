@@ -25,12 +25,15 @@ class SourceError(Exception):
 
 def git(*arguments: str, **environment: str) -> str:
     """Run git and return its output without the newline; raise SourceError with git's last words."""
-    result = subprocess.run(
-        ["git", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **environment},
-    )
+    try:
+        result = subprocess.run(
+            ["git", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **environment},
+        )
+    except FileNotFoundError:
+        raise SourceError("git is not installed on this machine: install it to deploy.") from None
     if result.returncode != 0:
         words = re.sub(r"//[^/@\s]+@", "//", result.stderr.strip())  # an address may hold a token
         raise SourceError(f"git {arguments[0]} failed: {words.splitlines()[-1] if words else result.returncode}")
@@ -116,9 +119,13 @@ def root(archive: Path) -> tuple[list[str], int]:
     """Return the names at the root of the release, and how many leading folders to strip (0 or 1)."""
     try:
         with tarfile.open(archive) as tar:
-            names = [name.removeprefix("./").strip("/") for name in tar.getnames()]
+            members = tar.getmembers()
     except tarfile.TarError as error:
         raise SourceError(f"archive {archive} is not a tar archive: {error}") from error
+    for member in members:
+        if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+            raise SourceError(f"archive {archive} holds {member.name}, which is neither a file, a folder nor a link.")
+    names = [member.name.removeprefix("./").strip("/") for member in members]
     parts = [name.split("/") for name in names if name not in ("", ".")]
     if not parts:
         raise SourceError("the source is empty: there is nothing to release.")
@@ -148,9 +155,13 @@ class ActionModule(ActionBase):
             required_one_of=[("directory", "repo", "archive")],
             mutually_exclusive=[("directory", "repo", "archive")],
         )
+        # As for a module: a proxy, say, or the SSH command of git. This process runs one task and ends.
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)
+        os.environ.update({name: str(value) for name, value in environment.items()})
         cache = Path(options["cache"])
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
             if options["directory"]:
                 revision, path = from_directory(Path(options["directory"]), cache)
             elif options["repo"]:
@@ -160,7 +171,7 @@ class ActionModule(ActionBase):
             files, strip_components = root(path)
         except SourceError as error:
             raise AnsibleActionFail(str(error)) from None
-        except FileNotFoundError:
-            raise AnsibleActionFail("git is not installed on this machine: install it to deploy.") from None
+        except OSError as error:
+            raise AnsibleActionFail(f"cache {cache} can't be used: {error}") from None
         result.update(changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components)
         return result

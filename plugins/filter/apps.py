@@ -26,7 +26,8 @@ App = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.
 OLDEST_GUNICORN = 27
-# Users that Debian or one of the other roles makes: an application must not run as one of them.
+# Users that Debian or one of the other roles makes: an application must not run as one of them. With the name gunicorn,
+# the units of what runs beside it would be those of another application.
 SYSTEM_USERS = {
     "backup",
     "bin",
@@ -42,7 +43,7 @@ SYSTEM_USERS = {
     "nginx",
     "nobody",
 }
-SYSTEM_USERS |= {"proxy", "root", "sshd", "sync", "sys", "uucp"}
+SYSTEM_USERS |= {"gunicorn", "proxy", "root", "sshd", "sync", "sys", "uucp"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
 

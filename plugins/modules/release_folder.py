@@ -45,7 +45,7 @@ def hand_over(path: Path, uid: int, gid: int) -> None:
     for file in [*path.rglob("*"), path]:
         os.chown(file, uid, gid, follow_symlinks=False)
         if not file.is_symlink():
-            file.chmod(0o750 if file.stat().st_mode & 0o111 else 0o640)
+            file.chmod(0o750 if file.is_dir() or file.stat().st_mode & 0o111 else 0o640)
 
 
 def link(path: Path, to: str) -> None:
@@ -75,11 +75,13 @@ def main() -> None:
     if not path.parent.exists():
         path.parent.mkdir(parents=True)
         path.parent.chmod(0o751)
-    # Nobody passes until all has its owner and its mode.
+    # Nobody passes until all has its owner and its mode, whatever the archive says of its own folder.
     path.mkdir(mode=0o700, exist_ok=True)
     archive, strip = module.params["archive"], module.params["strip_components"]
-    tar = ["tar", "--extract", f"--file={archive}", f"--directory={path}", f"--strip-components={strip}"]
-    module.run_command(tar, check_rc=True)
+    options = ["--no-same-owner", "--no-same-permissions", "--no-overwrite-dir", f"--strip-components={strip}"]
+    code, _, error = module.run_command(["tar", "--extract", f"--file={archive}", f"--directory={path}", *options])
+    if code != 0:
+        module.fail_json(msg=f"The archive can't be unpacked into {path}: {error.strip().splitlines()[0]}")
     hand_over(path, user.pw_uid, user.pw_gid)
     path.chmod(0o751)
     revision = path / "REVISION"

@@ -77,8 +77,8 @@ File = dict[str, Any]
 
 
 def read(path: Path) -> bytes | None:
-    """Return the content of a file, or nothing where there is none."""
-    return path.read_bytes() if path.exists() else None
+    """Return the content of a file, or nothing where there is none; a link is to give way to a file."""
+    return path.read_bytes() if path.exists() and not path.is_symlink() else None
 
 
 def is_known(owner: str, group: str) -> bool:
@@ -117,11 +117,12 @@ def validated(module: AnsibleModule, file: File) -> str:
     """Return the path of a temporary file with the new content that has passed its validation."""
     path = Path(module.tmpdir, f"{len(os.listdir(module.tmpdir))}-{Path(file['dest']).name}")
     path.touch(mode=0o600)
-    path.write_text(file["content"])
+    path.write_bytes(file["content"].encode())
     if file["validate"]:
         code, output, error = module.run_command(file["validate"].replace("%s", str(path)))
         if code != 0:
-            module.fail_json(msg=f"{file['dest']} stays as it was, failed to validate: {(error or output).strip()}")
+            said = (error or output).strip()
+            module.fail_json(msg=f"{file['dest']} stays as it was, failed to validate: {said}", **invocation(module))
     return str(path)
 
 
@@ -131,6 +132,12 @@ def attributes(module: AnsibleModule, file: File) -> dict[str, Any]:
     parameters |= {"path": file["dest"], "group": file["group"], "attributes": None}
     found: dict[str, Any] = module.load_file_common_arguments(parameters)
     return found
+
+
+def invocation(module: AnsibleModule) -> dict[str, Any]:
+    """Return what the module was asked for without the files' contents, in the place of all of it."""
+    dests = [file["dest"] for file in module.params["files"]]
+    return {"invocation": {"module_args": {**module.params, "files": dests}}}
 
 
 def difference(dest: str, before: bytes | None, after: str) -> dict[str, str]:
@@ -186,7 +193,10 @@ def main() -> None:
             continue
         if module.set_fs_attributes_if_different(attributes(module, file), False) and file["dest"] not in dests:
             dests.append(file["dest"])
-    module.exit_json(changed=bool(dests), dests=dests, diff=diff)
+            if pending and not module.check_mode:
+                note(pending, dests)
+    shown = {"diff": diff} if module._diff else {}
+    module.exit_json(changed=bool(dests), dests=dests, **shown, **invocation(module))
 
 
 if __name__ == "__main__":

@@ -232,3 +232,13 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(cache: Path) -> None:
     with pytest.raises(SourceError, match="/nowhere is not a folder on this machine"):
         release_archive.from_directory(Path("/nowhere"), cache)
+
+
+def test_an_archive_with_more_than_files_folders_and_links_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "shop.tar"
+    device = tarfile.TarInfo("shop/disk")
+    device.type = tarfile.BLKTYPE
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(device)
+    with pytest.raises(SourceError, match="shop/disk, which is neither a file, a folder nor a link"):
+        root(archive)

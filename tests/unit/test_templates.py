@@ -39,12 +39,16 @@ def write(
             **more,
         }
     }
+    # A server may have any locale.
+    task["environment"] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": word}, "tasks": [task]}
     (folder / "play.yml").write_text(json.dumps([play]))
     environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     command = ["ansible-playbook", str(folder / "play.yml"), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    result: dict[str, Any] = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
+    result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") :])["plays"][0]["tasks"][0]["hosts"][
+        "localhost"
+    ]
     return result
 
 
@@ -78,6 +82,24 @@ def test_check_mode_shows_the_difference_and_writes_nothing(folder: Path) -> Non
     assert result["changed"]
     assert [diff["after"] for diff in result["diff"]] == ["hello world\n"]
     assert not (folder / "deep").exists()
+
+
+def test_a_link_gives_way_to_a_file_even_with_the_same_content(folder: Path) -> None:
+    (folder / "elsewhere").write_text("canary\n")
+    (folder / "secret").symlink_to("elsewhere")
+    assert write(folder, SECRET)["changed"]
+    assert not (folder / "secret").is_symlink()
+
+
+def test_what_is_no_ascii_is_written_as_utf_8_whatever_the_server_s_locale(folder: Path) -> None:
+    write(folder, {**SECRET, "validate": "true"}, word="“schön”")
+    assert (folder / "secret").read_bytes() == "“schön”\n".encode()
+
+
+def test_contents_are_shown_only_as_the_difference(folder: Path) -> None:
+    result = write(folder, SECRET, options=("-vvv",))
+    assert result["invocation"]["module_args"]["files"] == [str(folder / "secret")]
+    assert "canary" not in json.dumps(result)
 
 
 def test_an_unknown_group_is_refused(folder: Path) -> None:

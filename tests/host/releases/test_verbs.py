@@ -50,16 +50,17 @@ def test_pages_of_the_release_before_keep_their_static_files(board):
 
 
 def test_background_commands_switch_with_the_release_and_finish_their_job(host, board):
-    assert board.running("board-work-*@*.service") == {board.live()}
+    before = board.live()
+    assert board.running("board-work-*@*.service") == {before}
     board.renew()
     assert board.deploy().returncode == 0
     assert board.running("board-work-*@*.service") == {board.live()}
     time.sleep(4)
-    unfinished = (
-        "SELECT COUNT(*) FROM (SELECT token FROM board.board_entry WHERE name LIKE 'work:%' "
-        f"AND name <> 'work:{board.live()}' GROUP BY token HAVING COUNT(*) <> 3) AS jobs"
+    # Of the release before alone: earlier ones have met with restarts of MySQL and of the machine.
+    jobs = sql(
+        host, f"SELECT COUNT(*) FROM board.board_entry WHERE name = 'work:{before}' GROUP BY token ORDER BY MIN(id)"
     )
-    assert sql(host, unfinished) == "0"
+    assert set(jobs.split()) == {"3"}
 
 
 def test_scheduled_commands_are_those_of_the_live_release(host, board):

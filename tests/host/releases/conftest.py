@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ class App:
             f"systemctl list-units --plain --no-legend --state=active,deactivating '{pattern.format(self.name)}'"
         )
         return {line.split()[0].partition("@")[2].rpartition(".")[0] for line in units.splitlines()}
+
+    def works(self):
+        """Return the ids of the releases whose background commands run once jobs that were begun are done.
+
+        A job takes three seconds; nobody waits for it, the release is live by then.
+        """
+        time.sleep(4)
+        return self.running("{}-work-*@*.service")
 
     def log(self):
         """Return the events of the application's log."""

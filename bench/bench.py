@@ -27,7 +27,7 @@ class Bench(Machines):
         self.versions = ""
         if profile:
             self.environment["ANSIBLE_CALLBACKS_ENABLED"] = "ansible.posix.profile_tasks"
-            self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "15"
+            self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "120"
 
     def floor(self, address: str) -> str:
         """Send the script and the application to a machine, and run it there."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 # A release without it is not finished.
 RECORD = ".release.json"
@@ -14,10 +17,22 @@ LOGS = Path("/var/log/app_deploy")
 # Emptied by a restart of the server, which no run survives.
 LOCKS = Path("/run/app_deploy")
 
+# What a module must be told to look at an application's releases.
+LOOK: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "service": {"type": "str", "required": True},
+    "target": {"type": "str", "default": ""},
+    "settings": {"type": "list", "elements": "path", "default": []},
+}
+
 Record = dict[str, Any]
 
 
-def target(link: Path) -> str:
+class NotALinkError(Exception):
+    """A real file or folder stands where a link of ours belongs; the text says what to do."""
+
+
+def linked(link: Path) -> str:
     """Return the name of the release that a link points to, or an empty string."""
     return link.resolve().name if link.is_symlink() and link.exists() else ""
 
@@ -72,3 +87,49 @@ def log(app: str, event: str, logs: Path = LOGS, **details: Any) -> None:
     file = os.open(logs / f"{app}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     with os.fdopen(file, "w") as lines:
         lines.write(json.dumps({"at": now(), "event": event, **details}) + "\n")
+
+
+def digest(files: list[str]) -> str:
+    """Return a SHA-256 that stands for the content of files; one that is not there counts as such."""
+    contents = [Path(file).read_bytes() if Path(file).exists() else b"" for file in files]
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
+    """Return what release_info documents of the releases under a folder and the enabled units of both kinds."""
+    folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
+    wants = units / "multi-user.target.wants"
+    records = read(path)
+    return {
+        "live": linked(path / "current"),
+        "previous": linked(path / "previous"),
+        "finished": list(records),
+        "bad": [name for name, record in records.items() if record.get("bad")],
+        "unfinished": [name for name in folders if name not in records],
+        "enabled": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{service}@*.service")),
+        "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
+        "records": records,
+    }
+
+
+def active(module: AnsibleModule, service: str, target: str) -> set[str]:
+    """Return the names of the active instances of service and target; without systemd there are none."""
+    patterns = [f"{service}@*.service", f"{target}@*.target"]
+    command = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", *patterns]
+    _, output, _ = module.run_command(command)
+    return {line.split()[0] for line in output.splitlines()}
+
+
+def info(module: AnsibleModule, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what release_info documents, asked with the options in LOOK, or raise NotALinkError."""
+    path, service, target = Path(asked["path"]), asked["service"], asked["target"]
+    for name in (path / "current", path / "previous"):
+        if name.exists() and not name.is_symlink():
+            raise NotALinkError(
+                f"{name} is a real file or folder, not a link to a release: move it away and run again."
+            )
+    found = look(path, Path("/etc/systemd/system"), service, target)
+    enabled = [f"{service}@{name}.service" for name in found["enabled"]]
+    enabled += [f"{target}@{name}.target" for name in found["beside"]]
+    running = active(module, service, target).intersection(enabled)
+    return {**found, "running": sorted(running), "settings": digest(asked["settings"])}

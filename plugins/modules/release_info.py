@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import releases
@@ -48,37 +46,6 @@ settings: {type: str, returned: always, description: SHA-256 that stands for the
 """
 
 
-def digest(files: list[str]) -> str:
-    """Return a SHA-256 that stands for the content of files; one that is not there counts as such."""
-    contents = [Path(file).read_bytes() if Path(file).exists() else b"" for file in files]
-    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
-
-
-def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
-    """Return what RETURN describes of the releases under a folder, and the enabled instances of service and target."""
-    folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
-    wants = units / "multi-user.target.wants"
-    records = releases.read(path)
-    return {
-        "live": releases.target(path / "current"),
-        "previous": releases.target(path / "previous"),
-        "finished": list(records),
-        "bad": [name for name, record in records.items() if record.get("bad")],
-        "unfinished": [name for name in folders if name not in records],
-        "enabled": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{service}@*.service")),
-        "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
-        "records": records,
-    }
-
-
-def active(module: AnsibleModule, service: str, target: str) -> set[str]:
-    """Return the names of the active instances of service and target; without systemd there are none."""
-    patterns = [f"{service}@*.service", f"{target}@*.target"]
-    command = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", *patterns]
-    _, output, _ = module.run_command(command)
-    return {line.split()[0] for line in output.splitlines()}
-
-
 def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
     """Return the bytes that each release takes; a file with several names counts where it is met first."""
     met: set[tuple[int, int]] = set()
@@ -94,29 +61,16 @@ def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "service": {"type": "str", "required": True},
-            "target": {"type": "str", "default": ""},
-            "settings": {"type": "list", "elements": "path", "default": []},
-            "size": {"type": "bool", "default": False},
-        },
+        argument_spec={**releases.LOOK, "size": {"type": "bool", "default": False}},
         supports_check_mode=True,
     )
-    path = Path(module.params["path"])
-    for link in (path / "current", path / "previous"):
-        if link.exists() and not link.is_symlink():
-            module.fail_json(
-                msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
-            )
-    service, target = module.params["service"], module.params["target"]
-    found = look(path, Path("/etc/systemd/system"), service, target)
-    enabled = [f"{service}@{name}.service" for name in found["enabled"]]
-    enabled += [f"{target}@{name}.target" for name in found["beside"]]
-    found["running"] = sorted(active(module, service, target).intersection(enabled))
+    try:
+        found = releases.info(module, module.params)
+    except releases.NotALinkError as error:
+        module.fail_json(msg=str(error))
     if module.params["size"]:
-        found["sizes"] = sizes(path, found["finished"][::-1])
-    module.exit_json(changed=False, settings=digest(module.params["settings"]), **found)
+        found["sizes"] = sizes(Path(module.params["path"]), found["finished"][::-1])
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

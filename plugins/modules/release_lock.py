@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.releases import LOCKS, clock, now
+from ansible_collections.foobar.webstack.plugins.module_utils.releases import (
+    LOCKS,
+    LOOK,
+    NotALinkError,
+    clock,
+    info,
+    now,
+)
 
 DOCUMENTATION = r"""
 module: release_lock
@@ -24,6 +31,14 @@ options:
   app: {type: str, required: true, description: Name of the application.}
   state: {type: str, choices: [present, absent], default: present, description: Whether this run holds the lock.}
   timeout: {type: int, default: 3600, description: Seconds after which the run of another controller counts as gone.}
+  look:
+    type: dict
+    description: What to look at once the lock is taken, when nobody else changes it any more.
+    suboptions:
+      path: {type: path, required: true, description: "As of M(foobar.webstack.release_info), like the others."}
+      service: {type: str, required: true, description: As there.}
+      target: {type: str, default: "", description: As there.}
+      settings: {type: list, elements: path, default: [], description: As there.}
 author: [The foobar.webstack authors]
 """
 
@@ -35,6 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 holder: {type: dict, returned: when somebody else holds the lock, description: "Who, by which process, since when."}
+info: {type: dict, returned: with look, description: What M(foobar.webstack.release_info) would have returned.}
 seconds: {type: float, returned: success, description: How long this run has held the lock.}
 """
 
@@ -86,21 +102,29 @@ def main() -> None:
             "app": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "timeout": {"type": "int", "default": 3600},
+            "look": {"type": "dict", "options": LOOK},
             "owner": {"type": "dict", "required": True},
             "gone": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
-    options = module.params
+    options, owner = module.params, module.params["owner"]
     file = LOCKS / f"{options['app']}.lock"
-    if module.check_mode:
-        module.exit_json(changed=False, seconds=0)
+    seconds = 0.0
     if options["state"] == "absent":
-        module.exit_json(changed=False, seconds=release(file, options["owner"]))
-    held = hold(file, options["owner"], options["gone"], options["timeout"])
-    if held["owner"] != options["owner"]:
-        module.fail_json(msg="", holder=held)
-    module.exit_json(changed=False, seconds=clock() - held["clock"])
+        seconds = 0 if module.check_mode else release(file, owner)
+    elif not module.check_mode:
+        held = hold(file, owner, options["gone"], options["timeout"])
+        if held["owner"] != owner:
+            module.fail_json(msg="", holder=held)
+        seconds = clock() - held["clock"]
+    try:
+        found = {"info": info(module, options["look"])} if options["look"] else {}
+    except NotALinkError as error:
+        if not module.check_mode:
+            release(file, owner)
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, seconds=seconds, **found)
 
 
 if __name__ == "__main__":

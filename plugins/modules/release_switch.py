@@ -50,7 +50,7 @@ previous: {type: str, returned: success, description: "Release that was live bef
 def switch(path: Path, release: str, bad: list[str], details: dict[str, Any]) -> str:
     """Make a release live, note those that are bad, and return the one that was live."""
     records = releases.read(path)
-    live = releases.target(path / "current")
+    live = releases.linked(path / "current")
     old = records.get(release, {})
     number = max((int(record["number"]) for record in records.values()), default=0) + 1
     record = {**old, **details, "number": number, "at": releases.now(), "bad": False}
@@ -66,7 +66,7 @@ def switch(path: Path, release: str, bad: list[str], details: dict[str, Any]) ->
 
 def revert(path: Path, release: str) -> str:
     """Make the release before live again, as if the one that is had never been, and return that one."""
-    live = releases.target(path / "current")
+    live = releases.linked(path / "current")
     releases.link(path / "current", f"releases/{release}")
     (path / "releases" / live / releases.RECORD).unlink(missing_ok=True)
     before = [name for name, record in releases.read(path).items() if name != release and not record["bad"]]
@@ -93,7 +93,7 @@ def main() -> None:
     )
     options = module.params
     path, release, event = Path(options["path"]), options["release"], options["event"]
-    live = releases.target(path / "current")
+    live = releases.linked(path / "current")
     if not module.check_mode:
         details = releases.held(options["app"]) | {name: options[name] for name in ("revision",) if options[name]}
         if event == "revert":

@@ -20,14 +20,14 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_first_release_has_none_before_it(path: Path) -> None:
     assert switch(path, "a", [], {}) == ""
-    assert releases.target(path / "current") == "a"
-    assert releases.target(path / "previous") == ""
+    assert releases.linked(path / "current") == "a"
+    assert releases.linked(path / "previous") == ""
 
 
 def test_a_release_keeps_the_one_before_for_the_way_back(path: Path) -> None:
     switch(path, "a", [], {"by": "jane"})
     assert switch(path, "b", [], {"by": "joe", "revision": "1"}) == "a"
-    assert [releases.target(path / link) for link in ("current", "previous")] == ["b", "a"]
+    assert [releases.linked(path / link) for link in ("current", "previous")] == ["b", "a"]
     records = releases.read(path)
     assert list(records) == ["b", "a"]
     assert (records["b"]["number"], records["b"]["by"], records["b"]["revision"]) == (2, "joe", "1")
@@ -48,7 +48,7 @@ def test_a_release_that_is_taken_back_was_never_there(path: Path) -> None:
     for name in "abc":
         switch(path, name, [], {})
     assert revert(path, "b") == "c"
-    assert [releases.target(path / link) for link in ("current", "previous")] == ["b", "a"]
+    assert [releases.linked(path / link) for link in ("current", "previous")] == ["b", "a"]
     assert list(releases.read(path)) == ["b", "a"]
 
 
@@ -56,21 +56,21 @@ def test_there_is_no_way_back_from_the_first_release(path: Path) -> None:
     switch(path, "a", [], {})
     switch(path, "b", [], {})
     revert(path, "a")
-    assert releases.target(path / "previous") == ""
+    assert releases.linked(path / "previous") == ""
 
 
 def test_making_the_live_release_live_again_leaves_the_way_back(path: Path) -> None:
     switch(path, "a", [], {})
     switch(path, "b", [], {})
     assert switch(path, "b", [], {}) == "b"
-    assert releases.target(path / "previous") == "a"
+    assert releases.linked(path / "previous") == "a"
 
 
 def test_what_an_interrupted_switch_has_left_is_in_nobodys_way(path: Path) -> None:
     (path / "current.part").symlink_to("releases/gone")
     (path / "releases/a/.release.json.part").write_text("{")
     switch(path, "a", [], {})
-    assert releases.target(path / "current") == "a"
+    assert releases.linked(path / "current") == "a"
     assert not (path / "current.part").is_symlink()
 
 

@@ -27,7 +27,7 @@ class Bench(Machines):
         self.versions = ""
         if profile:
             self.environment["ANSIBLE_CALLBACKS_ENABLED"] = "ansible.posix.profile_tasks"
-            self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "120"
+            self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "15"
 
     def floor(self, address: str) -> str:
         """Send the script and the application to a machine, and run it there."""
@@ -40,24 +40,33 @@ class Bench(Machines):
         names = [f"bench-plain{number}", f"bench-ours{number}"]
         self.create(names[1], **dict(zip(names, (plain, ours), strict=True)))
         result: dict[str, float] = {}
-        with clock(result, "floor"):
-            self.floor(plain)
-        visit(plain)
-        with clock(result, "first run"):
-            first = self.playbook("site.yml")
-        visit(ours)
+        output = {}
+
+        def script() -> None:
+            with clock(result, "floor"):
+                self.floor(plain)
+            visit(plain)
+
+        def first_run() -> None:
+            with clock(result, "first run"):
+                output["first"] = self.playbook("site.yml")
+            visit(ours)
+
+        # Whoever comes second finds a disk that is still busy, so they take turns.
+        for step in (script, first_run) if number % 2 else (first_run, script):
+            step()
         with clock(result, "second run"):
-            second = self.playbook("site.yml")
+            output["second"] = self.playbook("site.yml")
         visit(ours)
-        result["tasks"] = sum(map(int, re.findall(r" ok=(\d+)", second)))
-        if re.search(r" changed=[1-9]", second):
-            raise BenchError(f"The second run has changed something:\n{second}")
+        result["tasks"] = sum(map(int, re.findall(r" ok=(\d+)", output["second"])))
+        if re.search(r" changed=[1-9]", output["second"]):
+            raise BenchError(f"The second run has changed something:\n{output['second']}")
         packages = run("docker", "exec", names[1], "dpkg-query", "--show", "nginx", "mysql-server", "python3")
         self.versions = ", ".join([run(BIN / "ansible", "--version").splitlines()[0], *packages.splitlines()])
         if self.profile:
-            for title, output in (("first", first), ("second", second)):
+            for title, text in output.items():
                 print(f"\nSlowest tasks of the {title} run")
-                print("\n".join(re.findall(r"^.+ -+ +[\d.]+s$", output, re.MULTILINE)))
+                print("\n".join(re.findall(r"^.+ -+ +[\d.]+s$", text, re.MULTILINE)))
         run("docker", "rm", "--force", "--volumes", *names)
         return result
 

@@ -110,17 +110,27 @@ def test_no_more_releases_are_kept_than_wanted_and_always_the_live_one_and_the_o
     assert releases(host) == {before, live(host)}
 
 
+@pytest.fixture
+def hosts():
+    """Return both machines by the names of their systems."""
+    return {suite: testinfra.get_host(f"docker://webstack-app-deploy-{suite}") for suite in ("trixie", "bookworm")}
+
+
+def on_both(**variables):
+    """Deploy one application to both machines and return the finished process."""
+    extra = json.dumps({"only": ["directory"], **variables})
+    command = [part for part in COMMAND if part not in ("-l", MACHINE)]
+    return subprocess.run([*command, "-e", extra], capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize("sick", ["trixie", "bookworm"])
-def test_hosts_that_have_switched_go_back_where_another_one_fails(source, sick):
-    hosts = {suite: testinfra.get_host(f"docker://webstack-app-deploy-{suite}") for suite in ("trixie", "bookworm")}
-    extra = json.dumps({"only": ["directory"]})
-    fleet = [part for part in COMMAND if part not in ("-l", MACHINE)] + ["-e", extra]
-    assert subprocess.run(fleet, capture_output=True, check=False).returncode == 0
+def test_hosts_that_have_switched_go_back_where_another_one_fails(hosts, source, sick):
+    assert on_both().returncode == 0
     before = {suite: live(host) for suite, host in hosts.items()}
     (source / "VERSION").write_text(f"fleet {sick}\n")
     hosts[sick].check_output("touch /srv/directory/shared/uploads/sick")
     try:
-        result = subprocess.run(fleet, capture_output=True, text=True, check=False)
+        result = on_both()
         assert result.returncode != 0
         assert {suite: live(host) for suite, host in hosts.items()} == before
         assert "another host failed, this one serves what it served" in " ".join(result.stdout.split())
@@ -128,8 +138,26 @@ def test_hosts_that_have_switched_go_back_where_another_one_fails(source, sick):
             assert running(host) == {before[suite]}
     finally:
         hosts[sick].check_output("rm /srv/directory/shared/uploads/sick")
-    assert subprocess.run(fleet, capture_output=True, check=False).returncode == 0
+    assert on_both().returncode == 0
     assert {ask(host, "directory")["version"] for host in hosts.values()} == {f"fleet {sick}"}
+
+
+def test_all_hosts_go_back_with_a_database_that_is_restored_once(hosts, source):
+    assert on_both().returncode == 0
+    before = {suite: live(host) for suite, host in hosts.items()}
+    database = "/srv/directory/shared/uploads/migrations"
+    (first,) = [host for host in hosts.values() if host.file(database).exists]
+    content = first.file(database).content_string
+    (source / "VERSION").write_text("database\n")
+    assert on_both().returncode == 0
+    first.check_output(f"echo written-since >> {database}")
+    result = on_both(verb="rollback", app_deploy_restore_database=True, app_deploy_lose_writes=True)
+    assert result.returncode == 0, result.stdout
+    assert {suite: live(host) for suite, host in hosts.items()} == before
+    assert all(running(host) == {before[suite]} for suite, host in hosts.items())
+    assert first.file(database).content_string == content
+    assert not any(host.file(database).exists for host in hosts.values() if host is not first)
+    assert "written-since" in first.check_output("zcat /var/backups/directory/*.lost.*.sql.gz")
 
 
 def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 APPS = ["plain", "open", "threaded"]
+USERS = {"threaded": "clerk"}
 
 
 def ask(host, app, path="/", seconds=10):
@@ -24,7 +25,19 @@ def restarts(host, app):
 
 @pytest.mark.parametrize("app", APPS)
 def test_an_application_answers_as_its_own_user(host, app):
-    assert ask(host, app)["user"] == host.user(app).uid
+    assert ask(host, app)["user"] == host.user(USERS.get(app, app)).uid
+
+
+def test_the_users_of_applications_cannot_log_in_and_have_no_home(host):
+    user = host.user("plain")
+    assert (user.home, user.shell) == ("/nonexistent", "/usr/sbin/nologin")
+    assert user.uid < 1000
+
+
+def test_an_account_that_was_there_before_keeps_its_home_and_its_shell(host):
+    user = host.user("clerk")
+    assert (user.home, user.shell) == ("/home/clerk", "/bin/bash")
+    assert ask(host, "threaded")["user"] == user.uid
 
 
 def test_an_asgi_application_answers(host):
@@ -52,7 +65,7 @@ def test_only_the_web_server_and_the_application_reach_the_socket(host):
     )
     assert (
         host.run(
-            "runuser -u threaded -- curl -sS --max-time 5 --unix-socket "
+            "runuser -u clerk -- curl -sS --max-time 5 --unix-socket "
             "/run/gunicorn-plain/gunicorn.sock http://localhost/"
         ).rc
         != 0
@@ -93,7 +106,7 @@ def test_an_applications_own_gunicorn_is_kept_and_a_missing_one_is_brought(host)
 
 def test_workers_are_as_many_as_the_machine_has_cores(host):
     ask(host, "threaded")
-    children = host.check_output("pgrep -u threaded -P $(systemctl show -p MainPID --value gunicorn-threaded) | wc -l")
+    children = host.check_output("pgrep -u clerk -P $(systemctl show -p MainPID --value gunicorn-threaded) | wc -l")
     assert children == host.check_output("nproc")
 
 

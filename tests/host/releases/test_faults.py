@@ -116,6 +116,20 @@ def test_a_bad_release_never_goes_live(api, code, words):
     completes(api, api.renew())
 
 
+def test_a_health_page_may_be_as_slow_as_its_timeout_allows(api):
+    main = api.source / "app/main.py"
+    text = main.read_text()
+    main.write_text(
+        f"{text}\nimport asyncio\n\n@app.middleware('http')\nasync def slow(request, call):\n"
+        "    await asyncio.sleep(3)\n    return await call(request)\n"
+    )
+    try:
+        completes(api, api.renew())
+    finally:
+        main.write_text(text)
+    completes(api, api.renew())
+
+
 def test_a_failing_migration_leaves_the_old_release_and_says_where_the_dump_is(board):
     file = board.source / "board/migrations/0002_bad.py"
     file.write_text(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import html
 import json
 import re
@@ -21,7 +22,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -117,12 +119,12 @@ def times_table(times: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
         ours, script = medians(by[OURS]), medians(by["script"])
         work = statistics.median(figures["total"] - figures["environment"] for figures in by["script"])
         rows.append(
-            [KINDS[kind], *(f"{value:.1f} s" for value in (ours["total"], script["total"], work))]
+            [KINDS[kind], *(f"{value:.1f} s" for value in (ours["live"], ours["total"], script["total"], work))]
             + [f"{ours['total'] / script['total']:.2f}", f"{ours['total'] / work:.2f}"]
             + [f"{figures['disk']:.1f} MiB" for figures in (ours, script)]
         )
-    head = ["new is", "deploy.yml", "script", "script without venv, pip", "ratio", "ratio without"]
-    return markdown([*head, "disk: deploy.yml", "disk: script"], rows)
+    head = ["new is", "deploy.yml: live after", "done after", "script", "script without venv, pip"]
+    return markdown([*head, "ratio", "ratio without", "disk: deploy.yml", "disk: script"], rows)
 
 
 def steps_table(times: Mapping[str, Mapping[str, Sequence[Figures]]]) -> str:
@@ -191,13 +193,22 @@ def version(way: str) -> str:
     return ""
 
 
-def await_version(way: str, wanted: int) -> None:
-    """Wait until a release serves."""
-    end = time.monotonic() + 30
+def await_version(way: str, wanted: int) -> float:
+    """Wait until a release serves, and return how many seconds that took."""
+    start = time.monotonic()
     while version(way) != str(wanted):
-        if time.monotonic() > end:
+        if time.monotonic() > start + 60:
             raise BenchError(f"{TITLES[way]}: release {wanted} does not serve.")
-        time.sleep(0.2)
+        time.sleep(0.1)
+    return time.monotonic() - start
+
+
+def timed(way: str, wanted: int, release: Callable[[], Figures]) -> Figures:
+    """Release, and add to the figures after how many seconds visitors have met the release that is wanted."""
+    with ThreadPoolExecutor(1) as pool:
+        live = pool.submit(await_version, way, wanted)
+        figures = release()
+        return {**figures, "live": live.result()}
 
 
 @contextlib.contextmanager
@@ -343,11 +354,28 @@ class Deploys(Machines):
                     self.shell(SERVER, "rm -rf /srv/board/cache/* /root/.cache/*")
                 for who, results in by.items():
                     before = self.disk(folders[who])
+                    way = OURS if who == OURS else "restart"
                     with clock({}, f"{KINDS[kind]}, {who}, round {number}"):
-                        results.append(self.release(OURS) if who == OURS else self.release("restart", ""))
-                    await_version(OURS if who == OURS else "restart", self.number)
+                        results.append(timed(way, self.number, functools.partial(self.release, way, "")))
                     results[-1]["disk"] = self.disk(folders[who]) - before
         return times
+
+    def rollbacks(self, rounds: int) -> list[Figures]:
+        """Return how long it takes to go back to the release before."""
+        results: list[Figures] = []
+
+        def back() -> Figures:
+            total: Figures = {}
+            with clock(total, f"rollback.yml, round {len(results) + 1}"):
+                self.playbook("rollback.yml")
+            return {"total": total.popitem()[1]}
+
+        for _ in range(rounds):
+            before = int(version(OURS))
+            self.change()
+            self.release(OURS)
+            results.append(timed(OURS, before, back))
+        return results
 
     def disk(self, folders: str) -> float:
         """Return how many MiB folders of the server take; what is linked hard counts once."""
@@ -370,8 +398,13 @@ def main() -> None:
         if arguments.plot:
             arguments.plot.write_text(plot({way: ways[way] for way in (*COMMANDS, OURS)}))
         times = bench.times(arguments.rounds)
-        print(f"\n{times_table(times)}\n\n{steps_table(times)}\n\n{machine()}; {versions}")
-        figures = {"machine": machine(), "versions": versions, "ways": ways, "bad": bad, "times": times}
+        rollbacks = bench.rollbacks(arguments.rounds)
+        back = medians(rollbacks)
+        print(f"\n{times_table(times)}\n\n{steps_table(times)}")
+        print(f"\nrollback.yml: live after {back['live']:.1f} s, done after {back['total']:.1f} s")
+        print(f"\n{machine()}; {versions}")
+        figures: dict[str, Any] = {"machine": machine(), "versions": versions, "ways": ways, "bad": bad}
+        figures |= {"times": times, "rollbacks": rollbacks}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(f"{json.dumps(figures, indent=2)}\n")
 

@@ -82,6 +82,8 @@ def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(host, board):
     assert board.works() == {good}
     event = board.log()[-1]
     assert (event["event"], event["release"], event["before"]) == ("rollback", good, bad)
+    (line,) = [line for line in play("releases.yml", site="board.example").stdout.splitlines() if bad in line]
+    assert line.endswith("  previous bad")
     again = board.deploy()
     assert again.returncode != 0
     assert "was rolled back as a bad one" in " ".join(again.stdout.split())

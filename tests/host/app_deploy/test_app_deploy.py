@@ -23,6 +23,14 @@ def test_an_application_cannot_write_its_own_code(host, app):
     assert ask(host, app)["code"] == "PermissionError"
 
 
+@pytest.mark.parametrize("app", APPS)
+def test_a_process_that_starts_has_nothing_left_to_compile(host, app):
+    current = f"{path(app)}/current"
+    found = host.check_output(f"cd {current}/ && runuser -u {app} -- .venv/bin/python -m compileall shop.py .venv/lib")
+    assert "six.py" in host.check_output(f"find {current}/.venv/lib -name six.py")
+    assert "Compiling" not in found
+
+
 def test_shared_folders_can_be_written_to(host):
     assert ask(host, "directory")["uploads"] == "written"
     assert host.file("/srv/directory/shared/uploads/written").user == "directory"

@@ -57,6 +57,14 @@ def test_new_code_replaces_the_old_release_and_keeps_it_for_the_way_back(host, s
     assert "changed=0" in again.stdout, again.stdout
 
 
+def test_a_release_shares_the_files_of_its_environment_with_the_one_before(host, source):
+    (source / "VERSION").write_text("2b\n")
+    assert deploy().returncode == 0
+    for name in ("six.py", "six.cpython-*.pyc"):
+        find = f"find /srv/directory/{{}}/.venv/lib -name '{name}' -printf '%i '"
+        assert host.check_output(find.format("current")) == host.check_output(find.format("previous")) != ""
+
+
 def test_going_back_to_old_code_starts_the_kept_release(host, source):
     (source / "VERSION").write_text("3\n")
     assert deploy().returncode == 0

@@ -202,7 +202,7 @@ def fallbacks(requirements: list[str], install: str) -> list[str]:
 
 
 def release_obstacle(info: dict[str, Any], release: str) -> str:
-    """Return in a sentence why a server can't go back to a release, or an empty string; info is release_info's."""
+    """Return in a sentence why a server can't go back to a release, or an empty string."""
     if not release:
         return "there is no release before the live one to go back to."
     if release == info["live"]:
@@ -236,7 +236,7 @@ def minutes_since(files: list[dict[str, Any]], path: str) -> int:
 
 
 def release_table(info: dict[str, Any]) -> list[str]:
-    """Return lines that show the releases of a server, the newest first; info is release_info's, with sizes."""
+    """Return lines that show the releases of a server, the newest first; info is of the module release."""
     rows = [("RELEASE", "REVISION", "AT", "BY", "TOOK", "SIZE", "")]
     for release, record in info["records"].items():
         marks = [name for name in ("live", "previous") if info[name] == release]

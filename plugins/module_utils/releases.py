@@ -9,27 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 # A release without it is not finished.
 RECORD = ".release.json"
 LOGS = Path("/var/log/app_deploy")
-# Emptied by a restart of the server, which no run survives.
-LOCKS = Path("/run/app_deploy")
-
-# What a module must be told to look at an application's releases.
-LOOK: dict[str, dict[str, Any]] = {
-    "path": {"type": "path", "required": True},
-    "service": {"type": "str", "required": True},
-    "target": {"type": "str", "default": ""},
-    "settings": {"type": "list", "elements": "path", "default": []},
-}
 
 Record = dict[str, Any]
-
-
-class NotALinkError(Exception):
-    """A real file or folder stands where a link of ours belongs; the text says what to do."""
 
 
 def linked(link: Path) -> str:
@@ -68,19 +52,6 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def clock() -> float:
-    """Return the seconds since the server's start, which no change of its clock can touch."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def held(app: str, locks: Path = LOCKS) -> Record:
-    """Return who holds an application's lock (`by`) and for how many `seconds`, or nothing when nobody does."""
-    file = locks / f"{app}.lock"
-    text = file.read_text() if file.exists() else ""
-    lock = json.loads(text) if text else {}
-    return {"by": lock["owner"]["by"], "seconds": round(clock() - lock["clock"], 1)} if lock else {}
-
-
 def log(app: str, event: str, logs: Path = LOGS, **details: Any) -> None:
     """Append one line of JSON to the application's log."""
     logs.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -96,7 +67,7 @@ def digest(files: list[str]) -> str:
 
 
 def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
-    """Return what release_info documents of the releases under a folder and the enabled units of both kinds."""
+    """Return what the module release documents of the releases in a folder and the enabled units of both kinds."""
     folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
     wants = units / "multi-user.target.wants"
     records = read(path)
@@ -112,24 +83,40 @@ def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
     }
 
 
-def active(module: AnsibleModule, service: str, target: str) -> set[str]:
-    """Return the names of the active instances of service and target; without systemd there are none."""
-    patterns = [f"{service}@*.service", f"{target}@*.target"]
-    command = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", *patterns]
-    _, output, _ = module.run_command(command)
-    return {line.split()[0] for line in output.splitlines()}
+def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
+    """Return the bytes that each release takes; a file with several names counts where it is met first."""
+    met: set[tuple[int, int]] = set()
+    result = {}
+    for name in oldest_first:
+        stats = [file.lstat() for file in (path / "releases" / name).rglob("*")]
+        new = {(stat.st_dev, stat.st_ino): stat.st_blocks * 512 for stat in stats}
+        result[name] = sum(size for inode, size in new.items() if inode not in met)
+        met |= new.keys()
+    return result
 
 
-def info(module: AnsibleModule, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what release_info documents, asked with the options in LOOK, or raise NotALinkError."""
-    path, service, target = Path(asked["path"]), asked["service"], asked["target"]
-    for name in (path / "current", path / "previous"):
-        if name.exists() and not name.is_symlink():
-            raise NotALinkError(
-                f"{name} is a real file or folder, not a link to a release: move it away and run again."
-            )
-    found = look(path, Path("/etc/systemd/system"), service, target)
-    enabled = [f"{service}@{name}.service" for name in found["enabled"]]
-    enabled += [f"{target}@{name}.target" for name in found["beside"]]
-    running = active(module, service, target).intersection(enabled)
-    return {**found, "running": sorted(running), "settings": digest(asked["settings"])}
+def switch(path: Path, release: str, bad: list[str], details: Record) -> None:
+    """Make a release live, and note those that are bad."""
+    records = read(path)
+    live = linked(path / "current")
+    old = records.get(release, {})
+    number = max((int(record["number"]) for record in records.values()), default=0) + 1
+    write(path / "releases" / release / RECORD, {**old, **details, "number": number, "at": now(), "bad": False})
+    for name in bad:
+        if name in records and name != release:
+            write(path / "releases" / name / RECORD, records[name] | {"bad": True})
+    if live not in ("", release):
+        link(path / "previous", f"releases/{live}")
+    link(path / "current", f"releases/{release}")
+
+
+def revert(path: Path, release: str) -> None:
+    """Make the release before live again, as if the one that is had never been."""
+    live = linked(path / "current")
+    link(path / "current", f"releases/{release}")
+    (path / "releases" / live / RECORD).unlink(missing_ok=True)
+    before = [name for name, record in read(path).items() if name != release and not record["bad"]]
+    if before:
+        link(path / "previous", f"releases/{before[0]}")
+    else:
+        (path / "previous").unlink(missing_ok=True)

@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.releases import look
-from ansible_collections.foobar.webstack.plugins.modules.release_info import sizes
+from ansible_collections.foobar.webstack.plugins.module_utils.releases import look, sizes
 
 EMPTY = {
     "live": "",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.action.release_lock import Owner, is_gone, ourselves, started
-from ansible_collections.foobar.webstack.plugins.modules.release_lock import hold, release
+from ansible_collections.foobar.webstack.plugins.action.release import Owner, is_gone, ourselves, started
+from ansible_collections.foobar.webstack.plugins.module_utils.release_lock import clock, give_back, held, hold
 
 JANE = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1}
 JOE = {"by": "joe@desk", "machine": "desk", "pids": "1", "pid": 2}
@@ -21,9 +22,9 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_free_lock_is_taken_and_a_held_one_is_not(file: Path) -> None:
     assert hold(file, JANE, {}, 3600)["owner"] == JANE
-    held = hold(file, JOE, {}, 3600)
-    assert held["owner"] == JANE
-    assert held["since"].endswith("Z")
+    holder = hold(file, JOE, {}, 3600)
+    assert holder["owner"] == JANE
+    assert holder["since"].endswith("Z")
 
 
 def test_who_holds_the_lock_may_ask_again_and_keeps_the_time(file: Path) -> None:
@@ -31,11 +32,11 @@ def test_who_holds_the_lock_may_ask_again_and_keeps_the_time(file: Path) -> None
 
 
 def test_only_who_holds_the_lock_gives_it_back(file: Path) -> None:
-    assert release(file, JANE) == 0
+    give_back(file, JANE)
     hold(file, JANE, {}, 3600)
-    release(file, JOE)
+    give_back(file, JOE)
     assert hold(file, JOE, {}, 3600)["owner"] == JANE
-    release(file, JANE)
+    give_back(file, JANE)
     assert hold(file, JOE, {}, 3600)["owner"] == JOE
 
 
@@ -86,3 +87,13 @@ def test_of_another_controller_nobody_knows(owner: Owner, name: str) -> None:
 def test_a_long_run_on_the_same_machine_keeps_its_lock(file: Path) -> None:
     hold(file, JANE, {}, 3600)
     assert hold(file, {**JANE, "pid": 3}, {}, 0)["owner"] == JANE
+
+
+def test_who_holds_the_lock_is_known_with_the_time_it_took(tmp_path: Path) -> None:
+    file = tmp_path / "shop.lock"
+    assert held(file) == {}
+    file.write_text(json.dumps({"owner": {"by": "jane"}, "clock": clock() - 5}))
+    assert held(file)["by"] == "jane"
+    assert 5 <= held(file)["seconds"] < 60
+    file.write_text("")
+    assert held(file) == {}

@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask for the lock, and once more when the one who holds it is gone."""
+        """Run the module, and for the lock once more when the one who holds it is gone."""
         super().run(tmp, task_vars)
         us = ourselves()
         arguments = {**self._task.args, "owner": us}
@@ -70,13 +70,13 @@ class ActionModule(ActionBase):
             holder = result.get("holder", {})
         if holder:
             raise AnsibleActionFail(
-                f"{self._task.args['app']}: {holder['owner']['by']} (process {holder['owner']['pid']}) has been "
-                f"changing its releases since {holder['since']}; wait until that run has ended, or if it surely has, "
-                "add -e app_deploy_lock_timeout=0."
+                f"{self._task.args['app']['name']}: {holder['owner']['by']} (process {holder['owner']['pid']}) has "
+                f"been changing its releases since {holder['since']}; wait until that run has ended, or if it surely "
+                "has, add -e app_deploy_lock_timeout=0."
             )
-        return {**result, "by": us["by"]}
+        return result
 
     def _ask(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        name = "foobar.webstack.release_lock"
+        name = "foobar.webstack.release"
         result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         return result

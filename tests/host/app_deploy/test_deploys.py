@@ -68,6 +68,14 @@ def test_a_release_shares_the_files_of_its_environment_with_the_one_before(host,
         assert host.check_output(find.format("current")) == host.check_output(find.format("previous")) != ""
 
 
+def test_code_that_is_named_like_a_part_of_the_compiler_is_compiled_and_not_run(host, source):
+    (source / "filecmp.py").write_text("raise SystemExit('this is the application')\n")
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    compiled = host.check_output("ls /srv/directory/current/__pycache__").split()
+    assert {name.partition(".")[0] for name in compiled} == {"shop", "filecmp"}
+
+
 def test_going_back_to_old_code_starts_the_kept_release(host, source):
     (source / "VERSION").write_text("3\n")
     assert deploy().returncode == 0

@@ -2,30 +2,43 @@
 
 run.py [SCENARIO ...]   lint, the tests without a machine, the Galaxy test and the named Molecule scenarios
 
-What each printed is kept in .cache/tests/<name>.log; of one that fails, the end is shown.
+What each printed is kept in .cache/tests/<name>.log; of one that fails, the end is shown, and why once more at the end.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOGS = ROOT / ".cache" / "tests"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Ansible's and pytest's; Molecule draws a line in front of them.
+REASONS = re.compile(r"^[ │]*((?:\[ERROR\]|FAILED |E  ).*)", re.MULTILINE)
 
 
-def run(name: str) -> tuple[int, int]:
-    """Run one of the Makefile's targets; return how many of its tests passed and failed, a lint run being one test."""
+def run(name: str) -> tuple[int, int, list[str]]:
+    """Run one of the Makefile's targets; return how many of its tests passed and failed, and the last reasons why.
+
+    A lint run counts as one test.
+    """
     start = time.monotonic()
     log = LOGS / f"{name}.log"
     with log.open("w") as output:
+        # Else Molecule breaks lines at 80 characters, and a reason in two.
         status = subprocess.run(
-            ["make", "--no-print-directory", name], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False
+            ["make", "--no-print-directory", name],
+            cwd=ROOT,
+            env={"COLUMNS": "300"} | os.environ,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
         ).returncode
     text = COLOURS.sub("", log.read_text())
     passed, failed = (
@@ -39,7 +52,8 @@ def run(name: str) -> tuple[int, int]:
     print(f"{name:28}{passed:4} passed {failed:4} failed {time.monotonic() - start:6.0f} s", flush=True)
     if failed:
         print("\n".join(f"    {line}" for line in text.splitlines()[-80:]), flush=True)
-    return passed, failed
+    reasons = [f"{name}: {reason}"[:600] for reason in REASONS.findall(text)[-5:]] if failed else []
+    return passed, failed, reasons
 
 
 def main() -> None:
@@ -56,9 +70,10 @@ def main() -> None:
         scenarios = sorted(sys.argv[1:], key=lambda name: name != "releases")
         counts = list(pool.map(run, ["unit", "lint", *(f"molecule-{name}" for name in scenarios), "galaxy"]))
     subprocess.run(["docker", "network", "rm", "webstack-test"], capture_output=True, check=False)
-    passed, failed = (sum(column) for column in zip(*counts, strict=True))
-    print(f"\nAll of it took {time.monotonic() - start:.0f} s.\n{passed} passed, {failed} failed")
-    sys.exit(failed > 0)
+    passed, failed, reasons = zip(*counts, strict=True)
+    print("\n".join(["", *chain(*reasons)]))
+    print(f"\nAll of it took {time.monotonic() - start:.0f} s.\n{sum(passed)} passed, {sum(failed)} failed")
+    sys.exit(sum(failed) > 0)
 
 
 if __name__ == "__main__":

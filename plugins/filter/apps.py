@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 DOCUMENTATION = """
@@ -100,8 +101,9 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
                     'letters, digits and "_", and be listed once.'
                 )
         for process in app.get("background", []) + app.get("scheduled", []):
-            if re.search(r"[\r\n]", process["command"]):
-                mistakes.append(f"gunicorn_apps: the command of {process['name']} must stand on one line.")
+            for key in ("command", "on_calendar"):
+                if re.search(r"[\r\n]", process.get(key, "")):
+                    mistakes.append(f"gunicorn_apps: the {key} of {process['name']} must stand on one line.")
     mistakes += _wrong_variables("gunicorn_apps", "environment", apps)
     if not re.match(r"\d+", gunicorn_version) or int(gunicorn_version.split(".")[0]) < OLDEST_GUNICORN:
         mistakes.append(
@@ -229,6 +231,20 @@ def release_dump(files: list[dict[str, Any]], at: str) -> str:
     return str(min(found, key=lambda file: file["mtime"])["path"]) if found else ""
 
 
+def old_dumps(files: list[dict[str, Any]], records: dict[str, dict[str, Any]], kept: list[str]) -> list[dict[str, Any]]:
+    """Return those of find's files that no kept release has a use for.
+
+    Those are neither a kept release's own nor younger than the moment when the oldest of them went live.
+    """
+    moments = [datetime.fromisoformat(records[name]["at"]).timestamp() for name in kept if name in records]
+    own = tuple(f"{name}." for name in kept)
+    return [
+        file
+        for file in files
+        if file["mtime"] < min(moments, default=0) and not Path(file["path"]).name.startswith(own)
+    ]
+
+
 def minutes_since(files: list[dict[str, Any]], path: str) -> int:
     """Return how many minutes old one of find's files is."""
     mtime = float(next(file["mtime"] for file in files if file["path"] == path))
@@ -272,6 +288,7 @@ class FilterModule:
                 release_obstacle,
                 releases_after,
                 release_dump,
+                old_dumps,
                 minutes_since,
                 release_table,
             )

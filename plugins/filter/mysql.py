@@ -85,6 +85,11 @@ def mysql_priv(priv: str | Mapping[str, Any]) -> dict[str, str]:
     return granted
 
 
+def _stored(name: str) -> str:
+    """Return the name of an encoding or a collation as MySQL gives it back."""
+    return re.sub(r"^utf8(?=_|$)", "utf8mb3", name.lower())
+
+
 def mysql_alter_databases(
     databases: Sequence[Mapping[str, Any]], existing: Sequence[Mapping[str, str]], encoding: str, collation: str
 ) -> list[str]:
@@ -97,7 +102,7 @@ def mysql_alter_databases(
             continue
         wanted_encoding = database.get("encoding", encoding)
         wanted_collation = database.get("collation", found[name][1] if "encoding" in database else collation)
-        if (wanted_encoding, wanted_collation) != found[name]:
+        if (_stored(wanted_encoding), _stored(wanted_collation)) != found[name]:
             clause = f" COLLATE {wanted_collation}" if "collation" in database or "encoding" not in database else ""
             statements.append(f"ALTER DATABASE `{name}` CHARACTER SET {wanted_encoding}{clause}")
     return statements

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -83,7 +84,7 @@ def dumps(database: str, host: str) -> Entry:
     """Return how a database is dumped and brought back, all of it: tables that came later go."""
     options = "--single-transaction --routines --triggers --events --no-tablespaces --set-gtid-purged=OFF"
     return {
-        "dump_command": f"mysqldump {options} --add-drop-database --databases {database}",
+        "dump_command": f"mysqldump {options} --add-drop-database --databases {shlex.quote(database)}",
         "restore_command": "mysql",
         "dump_host": host,
     }

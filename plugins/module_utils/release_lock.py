@@ -23,8 +23,8 @@ def clock() -> float:
 def hold(file: Path, owner: Owner, gone: Owner, timeout: int) -> Owner:
     """Take the lock and return what it holds then: this owner, or the one who keeps it.
 
-    It is free, or this owner's, or held by the owner that is known to be gone, or for more than timeout seconds by a
-    controller whose processes can't be seen from this one.
+    It is free, or this owner's, or held by the owner that is known to be gone, or for more than timeout seconds by
+    another user's run or another controller's, of which nobody can tell from here whether it is gone.
     """
     file.parent.mkdir(mode=0o755, exist_ok=True)
     with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
@@ -33,7 +33,7 @@ def hold(file: Path, owner: Owner, gone: Owner, timeout: int) -> Owner:
         held: Owner = json.loads(text) if text else {}
         same = held.get("owner") == owner
         if held and not same and held["owner"] != gone:
-            visible = all(held["owner"].get(name) == owner.get(name) for name in ("machine", "pids"))
+            visible = all(held["owner"].get(name) == owner.get(name) != "" for name in ("by", "machine", "pids"))
             if visible or clock() - held["clock"] < timeout:
                 return held
         if not same:

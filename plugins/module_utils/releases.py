@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 # A release without it is not finished.
@@ -21,21 +22,30 @@ def linked(link: Path) -> str:
     return link.resolve().name if link.is_symlink() and link.exists() else ""
 
 
+def is_ours(file: Path) -> bool:
+    """Tell a record from what a source or its build, to whose user a release belongs, has put in its place."""
+    stat = file.lstat()
+    return S_ISREG(stat.st_mode) and stat.st_uid == os.geteuid()
+
+
 def read(path: Path) -> dict[str, Record]:
     """Return the records of the finished releases in a folder by the releases' names, the newest first.
 
     A record has `number` (1, 2, ...), `revision`, `at` (ISO 8601, UTC), `by`, `seconds` (float) and, of a release
     that was rolled back from, `bad`. The number tells the newest, for clocks can be set back.
     """
-    records = {file.parent.name: json.loads(file.read_text()) for file in path.glob(f"releases/*/{RECORD}")}
+    files = [file for file in path.glob(f"releases/*/{RECORD}") if is_ours(file)]
+    records = {file.parent.name: json.loads(file.read_text()) for file in files}
     return dict(sorted(records.items(), key=lambda item: -int(item[1]["number"])))
 
 
 def write(path: Path, record: Record) -> None:
     """Replace a release's record in one rename, readable by root alone."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(record) + "\n")
-    part.chmod(0o600)
+    part.unlink(missing_ok=True)
+    # Not through a link that a build may have left here.
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(json.dumps(record) + "\n")
     part.replace(path)
 
 

@@ -16,8 +16,9 @@ description:
   - With O(state=live) it writes the release's record, lets C(previous) point to the release that was live, and replaces
     C(current) in one rename, so that code, static files and socket change for the web server in the same instant.
   - The lock is a file on the server that says which run of which controller holds it, and since when. It is taken over
-    when its run is gone - the controller that asks is the one that held it, and the process no longer runs there -
-    when another controller has held it for longer than O(timeout), and after a restart of the server.
+    when its run is gone - the same user on the same controller asks, where the process no longer runs - when another
+    user or controller has held it for longer than O(timeout), and after a restart of the server. What the run before
+    has left running of the service C(app_deploy-<name>) is stopped then.
   - C(/var/log/app_deploy/<name>.log) gets a line for each release that goes live or fails. Who does it, and for how
     long, the lock tells.
 options:
@@ -38,7 +39,10 @@ options:
     description: >-
       What to do before the releases are looked at - nothing, take the lock, give it back, make O(release) live, or note
       that it failed.
-  timeout: {type: int, default: 3600, description: Seconds after which the run of another controller counts as gone.}
+  timeout:
+    type: int
+    default: 3600
+    description: Seconds after which the run of another user or controller counts as gone.
   release: {type: str, default: "", description: Release to make live.}
   event:
     type: str
@@ -132,6 +136,14 @@ def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def stop_command(module: AnsibleModule, app: dict[str, Any]) -> None:
+    """Stop the command that a killed controller has left running."""
+    unit = f"app_deploy-{app['name']}.service"
+    code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
+    if code == 0:
+        module.run_command(["systemctl", "stop", unit], check_rc=True)
+
+
 def make_live(options: dict[str, Any], app: dict[str, Any], details: dict[str, Any]) -> None:
     """Switch to the release, or back to it, and note it in the log."""
     path, release, event = Path(app["path"]), options["release"], options["event"]
@@ -161,6 +173,7 @@ def main() -> None:
         held = release_lock.hold(lock, owner, options["gone"], options["timeout"])
         if held["owner"] != owner:
             module.fail_json(msg="", holder=held)
+        stop_command(module, app)
     elif state == "unlocked":
         release_lock.give_back(lock, owner)
     elif state == "live":

@@ -147,6 +147,16 @@ def test_the_releases_after_one_are_the_newer_ones() -> None:
     assert apps.releases_after(["c", "b", "a"], "a") == ["c", "b"]
 
 
+def test_a_dump_goes_when_no_kept_release_is_older() -> None:
+    files = [
+        {"path": f"/b/{name}.sql.gz", "mtime": mtime} for name, mtime in [("a.1", 90), ("b.1", 95), ("bad.1", 150)]
+    ]
+    records = {"c": {"at": "1970-01-01T00:03:20Z"}, "b": {"at": "1970-01-01T00:01:40Z"}}
+    assert [file["path"] for file in apps.old_dumps(files, records, ["c", "b"])] == ["/b/a.1.sql.gz"]
+    assert [file["path"] for file in apps.old_dumps(files, records, ["c"])] == [f["path"] for f in files]
+    assert apps.old_dumps(files, {}, []) == []
+
+
 def test_the_dump_to_bring_back_is_the_first_one_after_the_release_went_live() -> None:
     files = [
         {"path": f"/b/{name}.sql.gz", "mtime": mtime}

@@ -130,6 +130,8 @@ def test_a_user_from_elsewhere_is_welcome_where_the_server_listens() -> None:
             ["ALTER DATABASE `shop` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"],
         ),
         ({"name": "old", "state": "absent"}, []),
+        ({"name": "shop", "encoding": "UTF8MB4", "collation": "utf8mb4_0900_AI_CI"}, []),
+        ({"name": "three", "encoding": "utf8", "collation": "utf8_bin"}, []),
     ],
 )
 def test_a_database_gets_another_encoding_only_where_it_differs(
@@ -138,6 +140,7 @@ def test_a_database_gets_another_encoding_only_where_it_differs(
     existing = [
         {"name": "shop", "encoding": "utf8mb4", "collation": "utf8mb4_0900_ai_ci"},
         {"name": "old", "encoding": "latin1", "collation": "latin1_swedish_ci"},
+        {"name": "three", "encoding": "utf8mb3", "collation": "utf8mb3_bin"},
     ]
     assert mysql.mysql_alter_databases([database], existing, "utf8mb4", "utf8mb4_0900_ai_ci") == statements
 

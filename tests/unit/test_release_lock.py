@@ -89,6 +89,18 @@ def test_a_long_run_on_the_same_machine_keeps_its_lock(file: Path) -> None:
     assert hold(file, {**JANE, "pid": 3}, {}, 0)["owner"] == JANE
 
 
+def test_another_users_run_on_the_same_machine_is_waited_for_and_then_taken_over(file: Path) -> None:
+    hold(file, JANE, {}, 3600)
+    assert hold(file, {**JANE, "by": "joe@laptop"}, {}, 3600)["owner"] == JANE
+    assert hold(file, {**JANE, "by": "joe@laptop"}, {}, 0)["owner"] != JANE
+
+
+def test_a_run_on_a_system_that_shows_no_processes_is_taken_over_in_time(file: Path) -> None:
+    blind = {**JANE, "pids": ""}
+    hold(file, blind, {}, 3600)
+    assert hold(file, {**blind, "pid": 3}, {}, 0)["owner"] != blind
+
+
 def test_who_holds_the_lock_is_known_with_the_time_it_took(tmp_path: Path) -> None:
     file = tmp_path / "shop.lock"
     assert held(file) == {}

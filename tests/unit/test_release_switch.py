@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,25 @@ def test_what_an_interrupted_switch_has_left_is_in_nobodys_way(path: Path) -> No
     switch(path, "a", [], {})
     assert releases.linked(path / "current") == "a"
     assert not (path / "current.part").is_symlink()
+
+
+def test_a_record_is_not_written_through_a_link_that_a_build_has_left(path: Path) -> None:
+    (path / "secret").write_text("root's")
+    for name in (".release.json", ".release.json.part"):
+        (path / "releases/a" / name).symlink_to(path / "secret")
+    assert releases.read(path) == {}
+    switch(path, "a", [], {})
+    assert (path / "secret").read_text() == "root's"
+    assert list(releases.read(path)) == ["a"]
+
+
+def test_a_record_that_came_with_the_source_is_none(path: Path) -> None:
+    file = path / "releases/a/.release.json"
+    file.write_text('{"number": 1, "bad": false}')
+    assert list(releases.read(path)) == ["a"]
+    if os.geteuid() == 0:
+        os.chown(file, 65534, -1)
+        assert releases.read(path) == {}
 
 
 def test_each_event_is_a_line_of_json_that_strangers_cannot_read(tmp_path: Path) -> None:

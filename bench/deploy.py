@@ -56,7 +56,7 @@ STEPS = {
     "upload": r"update \|",
     "build": r"build \|",
     "migrate": r"(migrate|dump) \|",
-    "start": r"start \|",
+    "start": r"switch \| Start",
     "switch": r"switch \|",
 }
 # Versions of a small package that the application can do with; a round takes two of them.

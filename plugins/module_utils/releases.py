@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from stat import S_ISREG
@@ -42,8 +43,11 @@ def read(path: Path) -> dict[str, Record]:
 def write(path: Path, record: Record) -> None:
     """Replace a release's record in one rename, readable by root alone."""
     part = path.with_name(f"{path.name}.part")
+    # A build may have left anything in either place, such as a link that leads elsewhere.
+    for place in (path, part):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
     part.unlink(missing_ok=True)
-    # Not through a link that a build may have left here.
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(json.dumps(record) + "\n")
     part.replace(path)
@@ -91,6 +95,30 @@ def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
         "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
         "records": records,
     }
+
+
+def leftovers(found: dict[str, Any], keep: int, has_target: bool) -> dict[str, list[str]]:
+    """Return what of the releases found is not needed, and those that are `kept`; `keep` says how many at least.
+
+    The live release and the one before are kept whatever their age. An instance or a target is `stale` when it is not
+    the live release's, a target also when the application has nothing beside its service any more; `removable` are
+    releases that never were live, and the oldest beyond those that are kept.
+    """
+    live = found["live"]
+    chosen = [name for name in (live, found["previous"]) if name] + found["finished"]
+    kept = list(dict.fromkeys(chosen))[: max(keep, 2)]
+    return {
+        "kept": kept,
+        "stale_instances": [name for name in found["enabled"] if name != live],
+        "stale_targets": [name for name in found["beside"] if name != live or not has_target],
+        "removable": [name for name in found["unfinished"] + found["finished"] if name != live and name not in kept],
+    }
+
+
+def remove(path: Path, names: list[str]) -> None:
+    """Remove releases."""
+    for name in names:
+        shutil.rmtree(path / "releases" / name)
 
 
 def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:

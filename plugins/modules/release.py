@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Look at an application's releases on a server, let one run at a time change them, and make one of them live."""
+"""Look at an application's releases on a server, let one run at a time change them, start one and make it live."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_lock, releases
+from ansible_collections.foobar.webstack.plugins.module_utils import release_lock, release_units, releases
 
 DOCUMENTATION = r"""
 module: release
-short_description: Look at an application's releases, lock them, and make one live
+short_description: Look at an application's releases, lock them, start one, make it live, and clean up
 description:
+  - With O(state=started) the release's instance is started and asked for O(health) over its own socket. One that does
+    not answer is stopped again, and the module fails with its last words.
   - With O(state=live) it writes the release's record, lets C(previous) point to the release that was live, and replaces
-    C(current) in one rename, so that code, static files and socket change for the web server in the same instant.
+    C(current) in one rename, so that code, static files and socket change for the web server in the same instant. Then
+    it starts what runs beside the release.
+  - With O(state=cleaned) what is not the live release's is stopped, an instance not before it has taken up all that
+    waits at its socket, and releases that are not to be kept are removed.
   - The lock is a file on the server that says which run of which controller holds it, and since when. It is taken over
     when its run is gone - the same user on the same controller asks, where the process no longer runs - when another
     user or controller has held it for longer than O(timeout), and after a restart of the server. What the run before
@@ -30,20 +35,30 @@ options:
       name: {type: str, required: true, description: Its name.}
       path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
       service: {type: str, required: true, description: "Name before the C(@) of the services that run the releases."}
-      target: {type: str, default: "", description: "Name before the C(@) of the targets that run beside them."}
+      target: {type: str, required: true, description: "Name before the C(@) of the targets that run beside them."}
+      has_target: {type: bool, default: false, description: Whether its releases have anything to run beside them.}
+      sockets: {type: path, required: true, description: "Folder of the services' sockets."}
+      keep: {type: int, default: 5, description: Releases to keep; the live one and the one before always are.}
       settings: {type: list, elements: path, default: [], description: Files that a release runs with.}
   state:
     type: str
-    choices: [listed, locked, unlocked, live, failed]
+    choices: [listed, locked, unlocked, started, live, failed, cleaned]
     default: listed
     description: >-
-      What to do before the releases are looked at - nothing, take the lock, give it back, make O(release) live, or note
-      that it failed.
+      What to do before the releases are looked at - nothing, take the lock, give it back, start O(release), make it
+      live, note that it failed, or clean up.
   timeout:
     type: int
     default: 3600
     description: Seconds after which the run of another user or controller counts as gone.
-  release: {type: str, default: "", description: Release to make live.}
+  release: {type: str, default: "", description: Release to start or to make live.}
+  health:
+    type: dict
+    description: Page that the release must answer with 200.
+    suboptions:
+      path: {type: str, required: true, description: Its path.}
+      headers: {type: dict, default: {}, description: "Headers of the request, such as C(Host)."}
+      timeout: {type: int, default: 30, description: Seconds to wait for the answer.}
   event:
     type: str
     default: deploy
@@ -61,12 +76,19 @@ author: [The foobar.webstack authors]
 EXAMPLES = r"""
 - name: Take the lock
   foobar.webstack.release:
-    app: {name: shop, path: /srv/shop, service: gunicorn-shop}
+    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
     state: locked
+
+- name: Start the release and ask for its health page
+  foobar.webstack.release:
+    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
+    state: started
+    release: 1a2b3c4d-5e6f7a8b
+    health: {path: /health, headers: {Host: shop.example.com}}
 
 - name: Make the release live
   foobar.webstack.release:
-    app: {name: shop, path: /srv/shop, service: gunicorn-shop}
+    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
     state: live
     release: 1a2b3c4d-5e6f7a8b
 """
@@ -79,11 +101,15 @@ bad: {type: list, elements: str, returned: success, description: Those of them t
 unfinished: {type: list, elements: str, returned: success, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: success, description: Releases whose instance starts at boot.}
 beside: {type: list, elements: str, returned: success, description: Releases whose target starts at boot.}
-running:
+missing:
   type: list
   elements: str
   returned: success
-  description: Units of both kinds that are active and start at boot.
+  description: Units of the live release that are not active, or don't start at boot.
+kept: {type: list, elements: str, returned: success, description: "Releases to keep, the live one first."}
+stale_instances: {type: list, elements: str, returned: success, description: Releases whose instance is to be stopped.}
+stale_targets: {type: list, elements: str, returned: success, description: Releases whose target is to be stopped.}
+removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
 sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
 settings: {type: str, returned: success, description: SHA-256 that stands for the content of the settings files.}
@@ -98,13 +124,28 @@ SPEC: dict[str, Any] = {
             "name": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
             "service": {"type": "str", "required": True},
-            "target": {"type": "str", "default": ""},
+            "target": {"type": "str", "required": True},
+            "has_target": {"type": "bool", "default": False},
+            "sockets": {"type": "path", "required": True},
+            "keep": {"type": "int", "default": 5},
             "settings": {"type": "list", "elements": "path", "default": []},
         },
     },
-    "state": {"type": "str", "choices": ["listed", "locked", "unlocked", "live", "failed"], "default": "listed"},
+    "state": {
+        "type": "str",
+        "choices": ["listed", "locked", "unlocked", "started", "live", "failed", "cleaned"],
+        "default": "listed",
+    },
     "timeout": {"type": "int", "default": 3600},
     "release": {"type": "str", "default": ""},
+    "health": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "headers": {"type": "dict", "default": {}},
+            "timeout": {"type": "int", "default": 30},
+        },
+    },
     "event": {"type": "str", "choices": ["deploy", "rollback", "revert"], "default": "deploy"},
     "revision": {"type": "str", "default": ""},
     "bad": {"type": "list", "elements": "str", "default": []},
@@ -115,21 +156,28 @@ SPEC: dict[str, Any] = {
 }
 
 
-def running(module: AnsibleModule, found: dict[str, Any], service: str, target: str) -> list[str]:
-    """Return the units of the releases found that are active and start at boot; without systemd there are none."""
-    patterns = [f"{service}@*.service", f"{target}@*.target"]
-    command = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", *patterns]
-    _, output, _ = module.run_command(command)
-    enabled = [f"{service}@{name}.service" for name in found["enabled"]]
-    enabled += [f"{target}@{name}.target" for name in found["beside"]]
-    return sorted({line.split()[0] for line in output.splitlines()}.intersection(enabled))
+def missing(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Return the units of the live release found that are not active, or don't start at boot."""
+    live = found["live"]
+    wanted = {f"{app['service']}@{live}.service": found["enabled"]} if live else {}
+    if live and app["has_target"]:
+        wanted[f"{app['target']}@{live}.target"] = found["beside"]
+    # Without systemd none is.
+    _, output, _ = module.run_command(["systemctl", "is-active", *wanted]) if wanted else (0, "", "")
+    states = output.split() or ["unknown"] * len(wanted)
+    return [
+        unit
+        for (unit, enabled), state in zip(wanted.items(), states, strict=True)
+        if state != "active" or live not in enabled
+    ]
 
 
 def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     """Return what the documentation says is returned."""
     path = Path(app["path"])
     found = releases.look(path, Path("/etc/systemd/system"), app["service"], app["target"])
-    found["running"] = running(module, found, app["service"], app["target"])
+    found |= releases.leftovers(found, app["keep"], app["has_target"])
+    found["missing"] = missing(module, app, found)
     found["settings"] = releases.digest(app["settings"])
     if module.params["size"]:
         found["sizes"] = releases.sizes(path, found["finished"][::-1])
@@ -144,10 +192,41 @@ def stop_command(module: AnsibleModule, app: dict[str, Any]) -> None:
         module.run_command(["systemctl", "stop", unit], check_rc=True)
 
 
-def make_live(options: dict[str, Any], app: dict[str, Any], details: dict[str, Any]) -> None:
-    """Switch to the release, or back to it, and note it in the log."""
-    path, release, event = Path(app["path"]), options["release"], options["event"]
-    live = releases.linked(path / "current")
+def socket(app: dict[str, Any], release: str) -> Path:
+    """Return where the instance of a release listens."""
+    return Path(app["sockets"], f"{release}.sock")
+
+
+def hold(module: AnsibleModule, app: dict[str, Any], lock: Path) -> None:
+    """Take the lock, and stop the command that a killed controller has left running; fail if somebody else has it."""
+    owner = module.params["owner"]
+    held = release_lock.hold(lock, owner, module.params["gone"], module.params["timeout"])
+    if held["owner"] != owner:
+        module.fail_json(msg="", holder=held)
+    unit = f"app_deploy-{app['name']}.service"
+    code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
+    if code == 0:
+        release_units.systemctl(module.run_command, "stop", unit)
+
+
+def start(module: AnsibleModule, app: dict[str, Any]) -> None:
+    """Start a release and ask for its health; fail with its last words when it is not well."""
+    release, health = module.params["release"], module.params["health"]
+    try:
+        release_units.start(module.run_command, f"{app['service']}@{release}", socket(app, release), health)
+    except release_units.Unwell as error:
+        live = releases.linked(Path(app["path"]) / "current")
+        serves = f"release {live} serves on" if live else "nothing was switched"
+        module.fail_json(
+            msg=f"{app['name']}: release {release} did not answer {health['path']} with 200 ({error}); {serves}. "
+            f"Its last words: {error.words}"
+        )
+
+
+def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
+    """Switch to the release, or back to it, note it in the log, and start what runs beside it."""
+    options, path = module.params, Path(app["path"])
+    release, event, live = options["release"], options["event"], releases.linked(path / "current")
     details |= {name: options[name] for name in ("revision",) if options[name]}
     if event == "revert":
         releases.revert(path, release)
@@ -155,34 +234,64 @@ def make_live(options: dict[str, Any], app: dict[str, Any], details: dict[str, A
         releases.switch(path, release, options["bad"], details)
     reason = {"reason": options["reason"]} if options["reason"] else {}
     releases.log(app["name"], event, release=release, before=live, **details, **reason)
+    if app["has_target"] and event != "revert":
+        release_units.systemctl(module.run_command, "enable", "--now", f"{app['target']}@{release}.target")
+
+
+def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
+    """Note in the log that a release failed."""
+    live = releases.linked(Path(app["path"]) / "current")
+    details |= {"reason": module.params["reason"]}
+    releases.log(app["name"], "failure", release=module.params["release"], before=live, **details)
+
+
+def clean(module: AnsibleModule, app: dict[str, Any]) -> bool:
+    """Stop and remove what is not needed of the releases; return whether there was anything."""
+    found = look(module, app)
+    # What runs beside the old instances has jobs to finish.
+    for name in found["stale_targets"]:
+        release_units.systemctl(module.run_command, "disable", "--now", f"{app['target']}@{name}.target")
+    for name in found["stale_instances"]:
+        release_units.finish(module.run_command, f"{app['service']}@{name}", socket(app, name))
+    releases.remove(Path(app["path"]), found["removable"])
+    return any(found[name] for name in ("stale_targets", "stale_instances", "removable"))
+
+
+def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
+    """Do what the state asks for; return whether that changed anything but the lock."""
+    lock = release_lock.LOCKS / f"{app['name']}.lock"
+    match state:
+        case "locked":
+            hold(module, app, lock)
+        case "unlocked":
+            release_lock.give_back(lock, module.params["owner"])
+        case "started":
+            start(module, app)
+        case "live":
+            make_live(module, app, release_lock.held(lock))
+        case "failed":
+            note_failure(module, app, release_lock.held(lock))
+        case "cleaned":
+            return clean(module, app)
+    return state in ("started", "live", "failed")
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    options, app, owner = module.params, module.params["app"], module.params["owner"]
-    state = "listed" if module.check_mode else options["state"]
+    required = [("state", "started", ["release", "health"]), ("state", "live", ["release"])]
+    module = AnsibleModule(argument_spec=SPEC, required_if=required, supports_check_mode=True)
+    app, state = module.params["app"], module.params["state"]
     for name in ("current", "previous"):
         link = Path(app["path"]) / name
         if state not in ("unlocked", "failed") and link.exists() and not link.is_symlink():
             module.fail_json(
                 msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
             )
-    lock = release_lock.LOCKS / f"{app['name']}.lock"
-    if state == "locked":
-        held = release_lock.hold(lock, owner, options["gone"], options["timeout"])
-        if held["owner"] != owner:
-            module.fail_json(msg="", holder=held)
-        stop_command(module, app)
-    elif state == "unlocked":
-        release_lock.give_back(lock, owner)
-    elif state == "live":
-        make_live(options, app, release_lock.held(lock))
-    elif state == "failed":
-        live = releases.linked(Path(app["path"]) / "current")
-        details = release_lock.held(lock) | {"reason": options["reason"]}
-        releases.log(app["name"], "failure", release=options["release"], before=live, **details)
-    module.exit_json(changed=options["state"] in ("live", "failed"), **look(module, app))
+    try:
+        changed = not module.check_mode and act(module, app, state)
+    except release_units.UnitError as error:
+        module.fail_json(msg=f"{app['name']}: {error}")
+    module.exit_json(changed=changed, **look(module, app))
 
 
 if __name__ == "__main__":

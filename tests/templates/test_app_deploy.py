@@ -1,4 +1,4 @@
-"""Which release is made, which ones are kept, and what builds them."""
+"""Which release is made, and what builds it."""
 
 from __future__ import annotations
 
@@ -28,25 +28,6 @@ def told(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
         "__app_deploy_info": {"settings": "1"},
     }
     return value("app_deploy", name, **{**known, **variables})
-
-
-def surplus(finished: list[str], live: str, previous: str, keep: int) -> Any:
-    info = {"finished": finished, "live": live, "previous": previous, "enabled": [], "unfinished": []}
-    return told("__app_deploy_surplus", {"keep_releases": keep}, __app_deploy_info=info)
-
-
-@pytest.mark.parametrize(
-    ("live", "previous", "keep", "removed"),
-    [
-        ("e", "d", 5, []),
-        ("e", "d", 3, ["b", "a"]),
-        ("a", "e", 2, ["d", "c", "b"]),  # after a rollback the live one is the oldest
-        ("a", "b", 0, ["e", "d", "c"]),
-        ("", "", 2, ["c", "b", "a"]),
-    ],
-)
-def test_the_live_release_is_never_too_old_to_keep(live: str, previous: str, keep: int, removed: list[str]) -> None:
-    assert surplus(["e", "d", "c", "b", "a"], live, previous, keep) == removed
 
 
 def test_the_same_source_and_settings_are_the_same_release() -> None:

@@ -27,7 +27,7 @@ foobar.webstack.app_deploy : build | Run the build commands ------------- 0.50s
 foobar.webstack.app_deploy : update | Make the folder of the release from its source --- 0.75s
 foobar.webstack.app_deploy : update | Link the socket ------------------- 0.25s
 foobar.webstack.app_deploy : migrate | Migrate -------------------------- 2.00s
-foobar.webstack.app_deploy : start | Ask for its health page over its own socket --- 0.50s
+foobar.webstack.app_deploy : switch | Start the release beside the live one --- 0.50s
 foobar.webstack.app_deploy : switch | Make the release live ------------- 0.25s
 foobar.webstack.app_deploy : finish | Give the lock back ---------------- 0.25s
 """

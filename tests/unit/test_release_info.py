@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.releases import look, sizes
+from ansible_collections.foobar.webstack.plugins.module_utils.releases import leftovers, look, remove, sizes
 
 EMPTY = {
     "live": "",
@@ -72,6 +72,43 @@ def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
     (server / "srv/current").unlink()
     (server / "srv/current").symlink_to("releases/gone")
     assert look(server / "srv", server / "units", "shop", "shop")["live"] == ""
+
+
+def found(**differences: object) -> dict[str, object]:
+    """Return what look finds of five finished releases, with some differences."""
+    return {**EMPTY, "finished": ["e", "d", "c", "b", "a"], **differences}
+
+
+@pytest.mark.parametrize(
+    ("live", "previous", "keep", "removable"),
+    [
+        ("e", "d", 5, []),
+        ("e", "d", 3, ["b", "a"]),
+        ("a", "e", 2, ["d", "c", "b"]),  # after a rollback the live one is the oldest
+        ("a", "b", 0, ["e", "d", "c"]),
+        ("", "", 2, ["c", "b", "a"]),
+    ],
+)
+def test_the_live_release_is_never_too_old_to_keep(live: str, previous: str, keep: int, removable: list[str]) -> None:
+    assert leftovers(found(live=live, previous=previous), keep, False)["removable"] == removable
+
+
+def test_what_never_was_live_is_removed_and_what_is_live_never() -> None:
+    info = found(live="x", unfinished=["x", "y"], enabled=["d", "x"], beside=["d", "x"])
+    assert leftovers(info, 9, True) == {
+        "kept": ["x", "e", "d", "c", "b", "a"],
+        "stale_instances": ["d"],
+        "stale_targets": ["d"],
+        "removable": ["y"],
+    }
+    assert leftovers(info, 9, False)["stale_targets"] == ["d", "x"]
+
+
+def test_a_removed_release_is_gone_and_what_its_links_lead_to_is_not(server: Path) -> None:
+    (server / "srv/releases/broken/link").symlink_to(server / "srv/releases/oldest")
+    remove(server / "srv", ["broken"])
+    assert not (server / "srv/releases/broken").exists()
+    assert (server / "srv/releases/oldest/.release.json").exists()
 
 
 def test_what_releases_share_counts_once(server: Path) -> None:

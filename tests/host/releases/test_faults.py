@@ -54,10 +54,10 @@ def test_a_controller_killed_at_any_task_leaves_a_whole_release_and_the_next_run
 
 
 @pytest.mark.parametrize(
-    "task", ["migrate | Ask", "dump | Dump", "migrate | Migrate]", "switch | Start what", "cleanup"]
+    "task", ["migrate | Ask", "dump | Dump", "migrate | Migrate]", "switch | Start", "switch | Make", "cleanup"]
 )
 def test_a_controller_killed_while_it_migrates_or_switches_what_runs_beside(board, task):
-    name = f"0002_{task.split()[0]}_{len(task)}"
+    name = f"0002_{task.replace(' | ', '_').rstrip(']').lower()}"
     file = board.source / f"board/migrations/{name}.py"
     file.write_text(
         "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
@@ -217,7 +217,7 @@ def test_mysql_restarted_during_the_switch_costs_no_release(host, board):
         command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for line in process.stdout:
-        if "start | Start the release" in line:
+        if "switch | Start the release" in line:
             host.check_output("systemctl restart mysql")
             break
     process.stdout.read()

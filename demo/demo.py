@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 NAMESERVER = "198.18.53.53"
 NETWORK = ipaddress.ip_network("198.18.53.0/24")
+NETWORK_NAME = "webstack-demo"
 WORDS = "Hello from the demo"
 
 
@@ -55,12 +56,23 @@ def networks() -> list[ipaddress.IPv4Network]:
     return [ipaddress.IPv4Network((address, mask.bit_count())) for address, mask in words if mask]
 
 
+def machines() -> list[str]:
+    """Return the ids of the demo's containers: those in its network."""
+    return run("docker", "ps", "--all", "--quiet", "--filter", f"network={NETWORK_NAME}").split()
+
+
 def check(port: int) -> None:
     """Refuse a machine on which the demo could not run."""
     free = shutil.disk_usage(ROOT).free // 2**30
     if free < 3:
         raise DemoError(f"{free} GiB of disk are free and the demo needs 3: make room and run `make demo` again.")
-    if not run("docker", "network", "inspect", "webstack-demo") and any(map(NETWORK.overlaps, networks())):
+    for name in ("web01", "ns01"):
+        theirs = run("docker", "ps", "--all", "--quiet", "--filter", f"name=^{name}$")
+        if theirs and theirs not in machines():
+            raise DemoError(
+                f"A container {name} that is not the demo's is there: rename it with `docker rename {name} …`."
+            )
+    if not run("docker", "network", "inspect", NETWORK_NAME) and any(map(NETWORK.overlaps, networks())):
         raise DemoError(f"This machine uses {NETWORK} already: change the addresses in demo/ and inventory/local/.")
     if run("docker", "inspect", "--format", "{{.State.Running}}", "web01") == "true":
         return
@@ -105,9 +117,9 @@ def up(port: int) -> None:
     """Bring the demo up and print what became of it."""
     start = time.monotonic()
     check(port)
-    machines = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
+    playbooks = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
     print("Two bare servers in containers: web01 for the site, ns01 for its names", end="", flush=True)
-    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"port={port}", *machines)
+    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"port={port}", *playbooks)
     print("\nNow what you would type for a server of your own", end="", flush=True)
     setup = time.monotonic()
     playbook("-i", "inventory/local", "site.yml")
@@ -125,8 +137,8 @@ def up(port: int) -> None:
 
 def down() -> None:
     """Remove what the demo has made; the images stay for the next time."""
-    run("docker", "rm", "--force", "--volumes", "web01", "ns01")
-    run("docker", "network", "rm", "webstack-demo")
+    run("docker", "rm", "--force", "--volumes", *machines())
+    run("docker", "network", "rm", NETWORK_NAME)
     for folder in (ROOT / ".demo", ROOT / ".secrets" / "local"):
         shutil.rmtree(folder, ignore_errors=True)
     print("The demo is gone: its containers, its network and its keys.")

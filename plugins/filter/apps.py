@@ -142,19 +142,21 @@ def gunicorn_files(apps: list[App]) -> list[dict[str, Any]]:
     """Return settings and units of the apps of `gunicorn_apps`, as the module templates takes files."""
     files = []
     for app in apps:
-        unit = f"/etc/systemd/system/gunicorn-{app['name']}{'' if 'chdir' in app else '@'}"
+        units = f"/etc/systemd/system/gunicorn-{app['name']}{'' if 'chdir' in app else '@'}"
         settings = f"/etc/gunicorn/{app['name']}.conf.py"
         own = {"vars": {"item": app}}
         files += [
             {"src": "gunicorn.conf.py.j2", "dest": settings, "validate": "/usr/bin/python3 -m ast %s", **own},
-            {"src": "gunicorn.socket.j2", "dest": f"{unit}.socket", **own},
-            {"src": "gunicorn.service.j2", "dest": f"{unit}.service", **own},
+            {"src": "gunicorn.socket.j2", "dest": f"{units}.socket", **own},
+            {"src": "gunicorn.service.j2", "dest": f"{units}.service", **own},
         ]
-    beside = [
-        {"src": unit["src"], "dest": f"/etc/systemd/system/{unit['name']}", "vars": {"__gunicorn_unit": unit}}
-        for unit in gunicorn_units(apps)
-    ]
-    return files + beside
+    for unit in gunicorn_units(apps):
+        file = {"src": unit["src"], "dest": f"/etc/systemd/system/{unit['name']}", "vars": {"__gunicorn_unit": unit}}
+        if unit["src"] == "scheduled.timer.j2":
+            # systemd leaves out a time that it does not understand, and the timer never comes.
+            file |= {"validate": f"systemd-analyze calendar {shlex.quote(unit['process']['on_calendar'])}"}
+        files.append(file)
+    return files
 
 
 def gunicorn_environments(apps: list[App]) -> list[dict[str, Any]]:

@@ -21,9 +21,7 @@ from . import ROLES, ROOT, jinja, load, spec
 
 ENVIRONMENTS = {"local", "production"}
 SPEC = load(ROOT / "meta/sites.yml")
-# Given with -e.
-ASKED = {"mode", "site"}
-ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "item", "lookup", "playbook_dir"}
+ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "inventory_hostname", "item", "lookup", "playbook_dir"}
 GROUP_VARS = {path: load(path) or {} for path in sorted((ROOT / "group_vars").glob("*/*.yml"))}
 DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.

@@ -1,5 +1,6 @@
 """nginx.conf and the role's own checks, without a machine."""
 
+import re
 from typing import Any
 
 import pytest
@@ -134,6 +135,31 @@ def test_every_site_has_a_switch_of_its_own_for_its_maintenance() -> None:
 def test_the_switch_is_looked_for_before_a_site_s_own_directives() -> None:
     text = conf(site(options={"rewrite": "^/old$ /new break"}))
     assert text.index("if (-f") < text.index("rewrite ^/old$")
+
+
+def headers(text: str, after: str) -> list[str]:
+    """Return the headers other than the role's own that the block after some words adds."""
+    block = re.split(r"\n {8}}\n", text[text.index(after) :])[0]
+    return re.findall(r"add_header (X-\S+ \S+);", block)
+
+
+def test_a_site_s_headers_are_repeated_where_others_would_hide_them() -> None:
+    files = {"path": "/static/", "alias": "/srv/a/", "fallback": "/srv/b/"}
+    own = {"path": "/own/", "alias": "/srv/a/", "options": {"add_header": "X-Own 1"}}
+    places = [
+        "location /static/ ",
+        "location /.fallback/static/ ",
+        "location = /.maintenance ",
+        "location @unavailable ",
+    ]
+    everywhere = {"nginx_http_options": {"add_header": "X-All 1"}}
+    text = conf(site(locations=[files, own], options={"add_header": ["X-One 1", "X-Two 2"]}), **everywhere)
+    for place in places:
+        assert headers(text, place) == ["X-One 1", "X-Two 2"]
+    assert headers(text, "location /own/ ") == ["X-Own 1"]
+    text = conf(site(locations=[files]), **everywhere)
+    for place in places:
+        assert headers(text, place) == ["X-All 1"]
 
 
 def test_a_maintenance_page_may_hold_quotes_and_is_the_error_page_by_default() -> None:

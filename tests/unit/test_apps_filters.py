@@ -97,6 +97,14 @@ def test_what_runs_beside_an_app_is_wanted_by_its_target() -> None:
     assert all(unit["app"] is app for unit in units.values())
 
 
+def test_the_time_of_a_timer_is_judged_by_systemd() -> None:
+    process = {"name": "purge", "command": "purge", "on_calendar": "Mon..Fri *-*-* 02:00:00"}
+    files = apps.gunicorn_files([{"name": "shop", "releases_path": "/srv/shop/releases", "scheduled": [process]}])
+    assert [file["validate"] for file in files if file["src"] == "scheduled.timer.j2"] == [
+        "systemd-analyze calendar 'Mon..Fri *-*-* 02:00:00'"
+    ]
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_fallback_is_installed_only_where_its_command_is_missing(there: bool, tmp_path: Path) -> None:
     (tmp_path / ".venv/bin").mkdir(parents=True)

@@ -167,6 +167,10 @@ def test_a_new_secret_makes_a_new_release_and_no_restart_in_place(host):
     assert after.split("-")[0] == before.split("-")[0]
 
 
+APP = {"name": "guestbook", "wsgi_app": "guestbook:create_app()", "releases_path": "/srv/guestbook/releases"}
+PURGE = {"name": "purge", "command": "true"}
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -175,6 +179,7 @@ def test_a_new_secret_makes_a_new_release_and_no_restart_in_place(host):
         ({"gunicorn_workers": "many"}, "gunicorn_workers"),
         ({"dns_records_wait": "soon"}, "dns_records_wait"),
         ({"nginx_sites": [{"server_name": "foobar.com", "locatoins": []}]}, "locatoins"),
+        ({"gunicorn_apps": [{**APP, "scheduled": [{**PURGE, "on_calendar": "every full moon"}]}]}, "every full moon"),
     ],
 )
 def test_bad_input_is_refused_by_name_before_anything_is_changed(variables, words):

@@ -78,6 +78,11 @@ def test_static_files_say_how_long_they_keep(ask: Ask, path: str, kept: str) -> 
     assert (again.status, again.body) == (304, b"")
 
 
+@pytest.mark.parametrize("path", ["/", "/static/site.css", "/static/old.css", "/static/none.css", "/kept/old.css"])
+def test_a_site_s_own_headers_are_on_its_pages_and_on_its_static_files(ask: Ask, path: str) -> None:
+    assert ask(path).headers.get_all("X-Frame-Options") == ["DENY"]
+
+
 def test_static_files_and_pages_are_compressed(host: Any, ask: Ask) -> None:
     for path in ["/static/site.css", "/static/ready.css", "/static/old.css", "/static/app.ba9876543210.js", "/"]:
         answer = ask(path, headers={"Accept-Encoding": "gzip"})

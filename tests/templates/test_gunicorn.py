@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from . import render
+from . import render, value
 
 RELEASED = {"name": "shop", "wsgi_app": "shop:app", "releases_path": "/srv/shop/releases"}
 PLAIN = {"name": "shop", "wsgi_app": "shop:app", "chdir": "/opt/shop"}
@@ -188,3 +188,22 @@ def test_nothing_but_filters_stands_in_a_unit_twice() -> None:
         for kind in ("service", "socket"):
             for section in unit(kind, app).values():
                 assert {name for name, values in section.items() if len(values) > 1} <= {"SystemCallFilter"}
+
+
+@pytest.mark.parametrize("role", ["gunicorn", "app_deploy"])
+@pytest.mark.parametrize(
+    ("system", "python", "words"),
+    [
+        ("Debian", "3.10.0", None),
+        ("Ubuntu", "3.13.5", None),
+        ("Fedora", "3.13.5", "web01 runs Fedora: the {} role needs Debian or Ubuntu."),
+        ("Debian", "3.9.2", "web01 has Python 3.9.2: the {} role needs 3.10 or later"),
+    ],
+)
+def test_a_system_that_will_not_do_is_named(role: str, system: str, python: str, words: str | None) -> None:
+    facts = {"distribution": system, "python_version": python}
+    sentences = value(role, f"__{role}_mistakes", inventory_hostname="web01", ansible_facts=facts)
+    if words is None:
+        assert sentences == []
+    else:
+        assert [sentence.startswith(words.format(role)) for sentence in sentences] == [True]

@@ -85,7 +85,10 @@ def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
 
 def stop(run: Run, instance: str) -> None:
     """Stop an instance, now and at boot."""
-    systemctl(run, "disable", "--now", f"{instance}.socket", f"{instance}.service")
+    units = [f"{instance}.socket", f"{instance}.service"]
+    systemctl(run, "disable", "--now", *units)
+    # One that failed would be shown as such until the machine restarts; others are not known any more.
+    run(["systemctl", "reset-failed", *units])
 
 
 def waiting(run: Run, path: Path) -> int:

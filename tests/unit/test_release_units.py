@@ -11,7 +11,10 @@ from ansible_collections.foobar.webstack.plugins.module_utils import release_uni
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import UnitError, Unwell
 
 HEALTH = {"path": "/health", "headers": {"Host": "shop.example.com"}, "timeout": 1}
-STOP = ["systemctl", "disable", "--now", "shop@1.socket", "shop@1.service"]
+STOP = [
+    ["systemctl", "disable", "--now", "shop@1.socket", "shop@1.service"],
+    ["systemctl", "reset-failed", "shop@1.socket", "shop@1.service"],
+]
 
 
 class Server:
@@ -95,7 +98,7 @@ def test_an_instance_that_is_not_well_is_stopped_and_its_last_words_are_kept(
         release_units.start(server.run, "shop@1", path, HEALTH)
     assert instance.request != b""
     assert caught.value.words == "ModuleNotFoundError: nothing"
-    assert server.commands[-1] == STOP
+    assert server.commands[-2:] == STOP
 
 
 def test_an_instance_without_a_socket_is_not_well(path: Path) -> None:
@@ -107,21 +110,21 @@ def test_an_instance_that_does_not_start_is_not_asked_and_stopped(path: Path) ->
     server = Server(fails="enable")
     with pytest.raises(Unwell, match="Job for shop@1"):
         release_units.start(server.run, "shop@1", path, HEALTH)
-    assert server.commands[-1] == STOP
+    assert server.commands[-2:] == STOP
 
 
 def test_an_instance_is_stopped_when_nobody_waits_at_its_socket_any_more(path: Path) -> None:
     server = Server(waiting=(2, 1, 0))
     release_units.finish(server.run, "shop@1", path)
-    assert [command[0] for command in server.commands] == ["ss", "ss", "ss", "systemctl"]
-    assert server.commands[-1] == STOP
+    assert [command[0] for command in server.commands] == ["ss", "ss", "ss", "systemctl", "systemctl"]
+    assert server.commands[-2:] == STOP
 
 
 def test_an_instance_that_takes_up_nothing_is_stopped_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release_units, "PATIENCE", 0.5)
     server = Server(waiting=(1,) * 100)
     release_units.finish(server.run, "shop@1", path)
-    assert server.commands[-1] == STOP
+    assert server.commands[-2:] == STOP
 
 
 def test_what_systemd_says_is_the_reason(path: Path) -> None:

@@ -104,6 +104,7 @@ def test_a_bad_release_leaves_the_old_one_serving(host, source, file, content, w
     assert live(host) == before
     assert ask(host, "directory")["release"] == before
     assert running(host) == {before}
+    assert host.check_output("systemctl list-units --failed --plain --no-legend 'directory@*'") == ""
 
 
 def test_the_run_after_a_failed_one_cleans_up(host, source):

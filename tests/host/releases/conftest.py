@@ -102,6 +102,8 @@ class App:
         assert len(finished) <= 3
         assert self.running() == {self.live()}
         assert self.running("gunicorn-{}@*.socket") == {self.live()}
+        failed = f"systemctl list-units --failed --plain --no-legend 'gunicorn-{self.name}@*'"
+        assert self.host.check_output(failed) == ""
         # A run that is killed as it gives the lock back leaves it to whoever wants it next.
         lock = self.host.check_output(f"cat /run/app_deploy/{self.name}.lock")
         assert not lock or not Path(f"/proc/{json.loads(lock)['owner']['pid']}").exists()

@@ -1,3 +1,7 @@
+ifneq ($(words $(CURDIR)),1)
+$(error The path of this folder has a space, which make and ssh do not take: move the folder)
+endif
+
 .DEFAULT_GOAL := help
 PORT ?= 8080
 PYTHON ?= python3

@@ -24,6 +24,7 @@ BIN = Path(sys.executable).parent
 NAMESERVER = "198.18.53.53"
 NETWORK = ipaddress.ip_network("198.18.53.0/24")
 NETWORK_NAME = "webstack-demo"
+NAMES = ("web01", "ns01")
 WORDS = "Hello from the demo"
 
 
@@ -57,8 +58,9 @@ def networks() -> list[ipaddress.IPv4Network]:
 
 
 def machines() -> list[str]:
-    """Return the ids of the demo's containers: those in its network."""
-    return run("docker", "ps", "--all", "--quiet", "--filter", f"network={NETWORK_NAME}").split()
+    """Return the ids of the demo's containers: those with its names in its network."""
+    named = [part for name in NAMES for part in ("--filter", f"name=^{name}$")]
+    return run("docker", "ps", "--all", "--quiet", "--filter", f"network={NETWORK_NAME}", *named).split()
 
 
 def check(port: int) -> None:
@@ -66,7 +68,7 @@ def check(port: int) -> None:
     free = shutil.disk_usage(ROOT).free // 2**30
     if free < 3:
         raise DemoError(f"{free} GiB of disk are free and the demo needs 3: make room and run `make demo` again.")
-    for name in ("web01", "ns01"):
+    for name in NAMES:
         theirs = run("docker", "ps", "--all", "--quiet", "--filter", f"name=^{name}$")
         if theirs and theirs not in machines():
             raise DemoError(
@@ -141,6 +143,8 @@ def down() -> None:
     run("docker", "network", "rm", NETWORK_NAME)
     for folder in (ROOT / ".demo", ROOT / ".secrets" / "local"):
         shutil.rmtree(folder, ignore_errors=True)
+    if run("docker", "network", "inspect", NETWORK_NAME):
+        print(f"The network {NETWORK_NAME} stays, because other containers are in it.")
     print("The demo is gone: its containers, its network and its keys.")
 
 

@@ -41,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(page)))
         if self.path.startswith("/cacheable"):
-            self.send_header("Cache-Control", "max-age=60")
+            self.send_header("Cache-Control", "max-age=1" if "soon" in self.path else "max-age=60")
         self.end_headers()
         self.wfile.write(page)
 

@@ -177,14 +177,19 @@ def dns_records_zones(sites: list[Entry], provider: Entry, nameservers: list[str
 
 
 def records(site: Entry) -> list[Entry]:
-    """Return the records of one site."""
+    """Return the records of one site; an alias that is the zone itself, where no CNAME may be, gets the addresses."""
     by_type: dict[str, list[str]] = {}
     for address in site["addresses"]:
         kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
         by_type.setdefault(kind, []).append(address)
+    aliases, zone = site.get("aliases", []), site.get("zone", site["domain"])
     return [
-        *({"record": site["domain"], "type": kind, "value": value} for kind, value in by_type.items()),
-        *({"record": alias, "type": "CNAME", "value": [f"{site['domain']}."]} for alias in site.get("aliases", [])),
+        *(
+            {"record": name, "type": kind, "value": value}
+            for name in [site["domain"], *(alias for alias in aliases if alias == zone)]
+            for kind, value in by_type.items()
+        ),
+        *({"record": alias, "type": "CNAME", "value": [f"{site['domain']}."]} for alias in aliases if alias != zone),
         *site.get("records", []),
     ]
 

@@ -187,9 +187,14 @@ def _ascii(text: str) -> str:
     if text.isascii():
         return text.lower()
     try:
-        return text.encode("idna").decode().lower()
+        name = text.lower().encode("idna").decode()
+        if name.encode().decode("idna") != text.lower():
+            raise Mistake(
+                f"{text} can be written in two ways as a name of DNS: give it as the registry has it, with xn--"
+            )
     except UnicodeError:
         raise Mistake(f"{text} is not a valid name") from None
+    return name
 
 
 def _is_name(name: str) -> bool:

@@ -148,7 +148,7 @@ def test_a_site_s_headers_are_repeated_where_others_would_hide_them() -> None:
     own = {"path": "/own/", "alias": "/srv/a/", "options": {"add_header": "X-Own 1"}}
     places = [
         "location /static/ ",
-        "location /.fallback/static/ ",
+        "location ^~ /.fallback/static/ ",
         "location = /.maintenance ",
         "location @unavailable ",
     ]
@@ -171,10 +171,10 @@ def test_a_maintenance_page_may_hold_quotes_and_is_the_error_page_by_default() -
 @pytest.mark.parametrize(
     ("path", "fallback"),
     [
-        ("/static/", "/.fallback/static/"),
+        ("/static/", "^~ /.fallback/static/"),
         ("^~ /static/", "^~ /.fallback/static/"),
         ("= /robots.txt", "= /.fallback/robots.txt"),
-        ("/", "/.fallback/"),
+        ("/", "^~ /.fallback/"),
     ],
 )
 def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(path: str, fallback: str) -> None:
@@ -193,6 +193,10 @@ def test_sound_variables_pass() -> None:
     assert mistakes(nginx_sites=[], nginx_upstreams=[]) == ""
     for fine in ["http://localhost:8000", "http://192.0.2.1:80/x/", "http://unix:/run/a.sock:/", "https://$host"]:
         assert mistakes(**location(proxy_pass=fine)) == ""
+    for path, fine in [("/api/", "http://shop/v1/"), ("/api", "http://shop"), ("/api", "http://unix:/run/a.sock")]:
+        assert mistakes(**location(path=path, proxy_pass=fine, proxy_set_header={"X-Real-IP": "1", "x-tag": "1"})) == ""
+    both = [site(listen=["80"]), site(listen=["443 ssl http2"])]
+    assert mistakes(nginx_sites=both) == ""
     for fine in ["192.0.2.1", "192.0.2.0/24", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"]:
         assert mistakes(nginx_sites=[site(maintenance_allow=[fine])]) == ""
     for fine in ["/static/", "^~ /static/"]:
@@ -210,12 +214,18 @@ def test_sound_variables_pass() -> None:
         ({"nginx_sites": [site(redirect_from=["www foobar"])]}, "www foobar is no host name"),
         ({"nginx_sites": [site(server_name="*.foobar.com")]}, 'a full name, not "*.foobar.com".'),
         ({"nginx_sites": [site(server_name="")]}, 'a full name, not "".'),
-        ({"nginx_sites": [site(), site()]}, "foobar.com stands there more than once"),
+        ({"nginx_sites": [site(), site()]}, "foobar.com stands there more than once for 80"),
+        ({"nginx_sites": [site(), site(server_name="FOOBAR.com")]}, "foobar.com stands there more than once"),
+        ({"nginx_sites": [site(server_name="münchen.de")]}, "write other letters than ASCII's as xn--"),
         ({"nginx_sites": [site(redirect_from=["foobar.com"])]}, "foobar.com stands there more than once"),
         ({"nginx_sites": [site(listen=["eighty"])]}, "eighty is neither a port nor address:port"),
         ({"nginx_listen": ["80 default_server"]}, "80 default_server is neither a port nor"),
+        ({"nginx_listen": ["80 reuseport"]}, "80 reuseport is neither a port nor"),
         (location(), "location / of foobar.com needs one of"),
         (location(proxy_pass="http://shop", root="/srv"), "location / of foobar.com needs one of"),
+        (location(path="/api", proxy_pass="http://shop/v1/"), "path of its proxy_pass must both end in a slash"),
+        (location(path="/api/", proxy_pass="http://shop/v1"), "path of its proxy_pass must both end in a slash"),
+        (location(proxy_pass="http://shop", proxy_set_header={"x-real-ip": "1"}), "write X-Real-IP"),
         (location(proxy_pass="http://shopp"), "passes to http://shopp, which is no entry of nginx_upstreams"),
         (location(proxy_pass="shop"), "passes to shop, which is no entry of nginx_upstreams"),
         (location(alias="/srv/static"), "must both end in a slash or neither"),

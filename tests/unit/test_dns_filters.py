@@ -100,6 +100,7 @@ def test_a_single_value_and_a_missing_ttl_are_filled_in() -> None:
         ([record("www.", "A", "192.0.2.1")], "www. is not in the zone foobar.com"),
         ([record("-x", "A", "192.0.2.1")], "-x is not a valid name"),
         ([record("a..b.foobar.com", "A", "192.0.2.1")], "is not a valid name"),
+        ([record("stra\u00dfe", "A", "192.0.2.1")], "can be written in two ways"),
         ([record("www", "AX", "192.0.2.1")], "www AX: type must be one of A, AAAA,"),
         ([record("www", "A", "192.0.2.1", ttl=0)], "ttl 0 is not a number of seconds"),
         ([record("", "MX", "mx.example.com")], "is not a preference and a mail server"),

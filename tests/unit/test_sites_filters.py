@@ -13,6 +13,7 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     mysql_users,
     nginx_sites,
     nginx_upstreams,
+    records,
 )
 
 VERSION = "27.0.1"
@@ -137,6 +138,15 @@ def test_nginx_tries_the_one_socket_twice_and_never_counts_it_as_down() -> None:
 def test_a_database_belongs_to_one_user() -> None:
     assert mysql_databases([FULL]) == [{"name": "shop_db"}]
     assert mysql_users([FULL]) == [{"name": "shop_user", "password": "canary", "priv": "shop_db.*:ALL"}]
+
+
+def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:
+    site = {"domain": "www.foobar.com", "aliases": ["foobar.com", "shop.foobar.com"], "zone": "foobar.com"}
+    assert records({**site, "addresses": ["192.0.2.1"]}) == [
+        {"record": "www.foobar.com", "type": "A", "value": ["192.0.2.1"]},
+        {"record": "foobar.com", "type": "A", "value": ["192.0.2.1"]},
+        {"record": "shop.foobar.com", "type": "CNAME", "value": ["www.foobar.com."]},
+    ]
 
 
 def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain() -> None:

@@ -64,6 +64,7 @@ def test_connections_are_kept_only_where_the_upstream_says_so(ask: Ask) -> None:
     [
         ("/static/app.0123456789ab.js", "public, max-age=31536000, immutable"),
         ("/static/site.css", "no-cache"),
+        ("/static/photo-20240101.css", "no-cache"),
         ("/bundles/site.css", "public, max-age=31536000, immutable"),
         # Of the previous release.
         ("/static/app.ba9876543210.js", "public, max-age=31536000, immutable"),
@@ -222,6 +223,17 @@ def test_the_cache_answers_instead_of_the_application(ask: Ask) -> None:
     assert secret > first
     assert ask(path, site="cached.example").seen["visit"] == first
     assert ask(path).seen["visit"] > secret
+
+
+def test_an_answer_that_has_expired_is_not_shown_while_the_application_is_up(ask: Ask) -> None:
+    first = ask("/cacheable-soon", site="cached.example").seen["visit"]
+    time.sleep(2.1)
+    assert ask("/cacheable-soon", site="cached.example").seen["visit"] > first
+
+
+def test_a_site_of_two_entries_redirects_from_http_to_https(ask: Ask) -> None:
+    answer = ask("/some/path?a=1", site="http2.example")
+    assert (answer.status, answer.headers["Location"]) == (301, "https://http2.example/some/path?a=1")
 
 
 def test_answers_that_say_nothing_about_caching_are_not_kept(ask: Ask) -> None:

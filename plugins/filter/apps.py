@@ -27,24 +27,44 @@ App = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.
 OLDEST_GUNICORN = 27
-# Users that Debian or one of the other roles makes: an application must not run as one of them. With the name gunicorn,
-# the units of what runs beside it would be those of another application.
+# Users and groups that Debian, Ubuntu or one of the other roles makes: an application must not run as one of them. With
+# the name gunicorn, the units of what runs beside it would be those of another application.
 SYSTEM_USERS = {
-    "backup",
-    "bin",
-    "daemon",
-    "games",
-    "irc",
-    "list",
-    "lp",
-    "mail",
-    "man",
-    "mysql",
-    "news",
-    "nginx",
-    "nobody",
+    *(
+        "adm",
+        "audio",
+        "backup",
+        "bin",
+        "cdrom",
+        "crontab",
+        "daemon",
+        "dialout",
+        "dip",
+        "disk",
+        "docker",
+        "fax",
+        "floppy",
+    ),
+    *("games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail", "man", "messagebus", "mysql"),
+    *("netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy", "render", "root", "sasl", "sgx"),
+    *(
+        "shadow",
+        "src",
+        "sshd",
+        "staff",
+        "sudo",
+        "sync",
+        "sys",
+        "syslog",
+        "tape",
+        "tty",
+        "users",
+        "utmp",
+        "uucp",
+        "video",
+    ),
+    "voice",
 }
-SYSTEM_USERS |= {"gunicorn", "proxy", "root", "sshd", "sync", "sys", "uucp"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
 
@@ -89,6 +109,14 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
         if ("chdir" in app) == ("releases_path" in app)
     ]
     for app in apps:
+        if app.get("user") in SYSTEM_USERS:
+            mistakes.append(f"gunicorn_apps: {app['name']} can't run as {app['user']}, who is the system's.")
+        memory = str(app.get("memory_max", "infinity"))
+        if not re.fullmatch(r"infinity|\d+[KMGT]?|\d+%", memory):
+            mistakes.append(
+                f"gunicorn_apps: memory_max of {app['name']} is {memory}; write bytes, a number with K, M, G or T, a "
+                "percentage or infinity, as systemd takes no other."
+            )
         names = [process["name"] for key in ("background", "scheduled") for process in app.get(key, [])]
         if names and "releases_path" not in app:
             mistakes.append(
@@ -181,11 +209,18 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
     for app in apps:
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
-        if re.search(r"//[^/@]+:[^/@]+@", app.get("repo", "")):
+        for path in app.get("shared_paths", []) + app.get("shared_files", []):
+            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+                mistakes.append(
+                    f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
+                )
+        if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", app.get("repo", "")):
             mistakes.append(
-                f"app_deploy_apps: the repo of {app['name']} holds a password, which would be shown in every run; use "
-                "an SSH key or git's credential helper on the controller."
+                f"app_deploy_apps: the repo of {app['name']} holds a password or a token, which every run would show; "
+                "use an SSH key or git's credential helper on the controller."
             )
+        if app.get("user") in SYSTEM_USERS:
+            mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
         if not app["health_path"].startswith("/"):
             mistakes.append(f'app_deploy_apps: the health_path of {app["name"]} must begin with "/", such as /health.')
         python = app.get("python", "/usr/bin/python3")

@@ -12,6 +12,17 @@ from ansible_collections.foobar.webstack.plugins.filter.apps import gunicorn_uni
 Entry = dict[str, Any]
 
 SOURCES = ("directory", "repo", "version", "archive", "checksum")
+# Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
+FOLLOWS = {
+    "gunicorn": {"background", "chdir", "environment", "name", "releases_path", "scheduled", "user", "wsgi_app"},
+    "app_deploy": {
+        *SOURCES,
+        *("build_commands", "environment_file", "health_path", "hooks", "migrate_check_command", "migrate_command"),
+        *("migrate_environment", "name", "packages", "path", "service", "shared_paths", "sockets_path", "static_paths"),
+        *("target", "user"),
+    },
+    "nginx": {"redirect_from", "server_name"},
+}
 # What an application needs that leaves the tables to its migrations.
 ROWS = "SELECT,INSERT,UPDATE,DELETE,EXECUTE,CREATE TEMPORARY TABLES,LOCK TABLES,SHOW VIEW"
 
@@ -21,16 +32,34 @@ def present(entry: Entry, *names: str) -> Entry:
     return {name: entry[name] for name in names if name in entry}
 
 
+def further(keys: Entry, **lists: list[str]) -> Entry:
+    """Return a site's further keys for one role; what is in them of the given lists is added to those."""
+    return {**keys, **{name: values + keys.get(name, []) for name, values in lists.items()}}
+
+
+def sites_mistakes(sites: list[Entry]) -> list[str]:
+    """Return one sentence for each further key of a role that would be lost on the others."""
+    return [
+        f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
+        for site in sites
+        for role, keys in FOLLOWS.items()
+        for key in site.get(role, {})
+        if key in keys
+    ]
+
+
 def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
     """Return `gunicorn_apps`: one app per site, with one instance per release."""
     return [
         {
             "name": site["app"],
             "releases_path": f"/srv/{site['app']}/releases",
-            "after": ["mysql.service"],
-            "writable_paths": [f"/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
             **present(site, "wsgi_app", "environment", "background", "scheduled"),
-            **site.get("gunicorn", {}),
+            **further(
+                site.get("gunicorn", {}),
+                after=["mysql.service"],
+                writable_paths=[f"/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
+            ),
         }
         for site in sites
     ]
@@ -50,9 +79,7 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[s
             "environment_file": f"/etc/gunicorn/{site['app']}.env",
             "fallback_requirements": [f"gunicorn=={gunicorn_version}"],
             "static_paths": list(site.get("static", {}).values()),
-            "settings_files": [f"/etc/gunicorn/{site['app']}.{kind}" for kind in ("conf.py", "env")]
-            + [f"/etc/systemd/system/{unit}" for unit in units(site)],
-            **({"target": site["app"]} if "background" in site or "scheduled" in site else {}),
+            **({"target": site["app"]} if f"{site['app']}@.target" in units(site) else {}),
             **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
             **present(
                 site,
@@ -66,7 +93,11 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[s
                 "shared_paths",
                 "hooks",
             ),
-            **site.get("app_deploy", {}),
+            **further(
+                site.get("app_deploy", {}),
+                settings_files=[f"/etc/gunicorn/{site['app']}.{kind}" for kind in ("conf.py", "env")]
+                + [f"/etc/systemd/system/{unit}" for unit in units(site)],
+            ),
         }
         for site in sites
     ]
@@ -208,6 +239,7 @@ class FilterModule:
                 app_deploy_apps,
                 of_site,
                 of_version,
+                sites_mistakes,
                 mysql_databases,
                 mysql_users,
                 dns_records_zones,

@@ -35,8 +35,9 @@ def read(path: Path) -> dict[str, Record]:
     A record has `number` (1, 2, ...), `revision`, `at` (ISO 8601, UTC), `by`, `seconds` (float) and, of a release
     that was rolled back from, `bad`. The number tells the newest, for clocks can be set back.
     """
-    files = [file for file in path.glob(f"releases/*/{RECORD}") if is_ours(file)]
-    records = {file.parent.name: json.loads(file.read_text()) for file in files}
+    texts = {file.parent.name: file.read_text() for file in path.glob(f"releases/*/{RECORD}") if is_ours(file)}
+    # One that a power cut has emptied is none.
+    records = {name: json.loads(text) for name, text in texts.items() if text.rstrip().endswith("}")}
     return dict(sorted(records.items(), key=lambda item: -int(item[1]["number"])))
 
 
@@ -50,6 +51,8 @@ def write(path: Path, record: Record) -> None:
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(json.dumps(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

@@ -18,6 +18,8 @@ description:
   - With O(state=live) it writes the release's record, lets C(previous) point to the release that was live, and replaces
     C(current) in one rename, so that code, static files and socket change for the web server in the same instant. Then
     it starts what runs beside the release.
+  - With O(state=stopped) all that runs of the application is stopped, and has ended when the module has; what starts at
+    boot still does.
   - With O(state=cleaned) what is not the live release's is stopped, an instance not before it has taken up all that
     waits at its socket, and releases that are not to be kept are removed.
   - The lock is a file on the server that says which run of which controller holds it, and since when. It is taken over
@@ -42,11 +44,11 @@ options:
       settings: {type: list, elements: path, default: [], description: Files that a release runs with.}
   state:
     type: str
-    choices: [listed, locked, unlocked, started, live, failed, cleaned]
+    choices: [listed, locked, unlocked, started, live, failed, stopped, cleaned]
     default: listed
     description: >-
       What to do before the releases are looked at - nothing, take the lock, give it back, start O(release), make it
-      live, note that it failed, or clean up.
+      live, note that it failed, stop the application, or clean up.
   timeout:
     type: int
     default: 3600
@@ -133,7 +135,7 @@ SPEC: dict[str, Any] = {
     },
     "state": {
         "type": "str",
-        "choices": ["listed", "locked", "unlocked", "started", "live", "failed", "cleaned"],
+        "choices": ["listed", "locked", "unlocked", "started", "live", "failed", "stopped", "cleaned"],
         "default": "listed",
     },
     "timeout": {"type": "int", "default": 3600},
@@ -223,6 +225,14 @@ def start(module: AnsibleModule, app: dict[str, Any]) -> None:
         )
 
 
+def note(module: AnsibleModule, app: dict[str, Any], event: str, **details: Any) -> None:
+    """Note an event in the log; a full disk there fails no release and no way back."""
+    try:
+        releases.log(app["name"], event, release=module.params["release"], **details)
+    except OSError as error:
+        module.warn(f"{app['name']}: the event {event} is not in the log: {error}")
+
+
 def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
     """Switch to the release, or back to it, note it in the log, and start what runs beside it."""
     options, path = module.params, Path(app["path"])
@@ -233,7 +243,7 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
     else:
         releases.switch(path, release, options["bad"], details)
     reason = {"reason": options["reason"]} if options["reason"] else {}
-    releases.log(app["name"], event, release=release, before=live, **details, **reason)
+    note(module, app, event, before=live, **details, **reason)
     if app["has_target"] and event != "revert":
         release_units.systemctl(module.run_command, "enable", "--now", f"{app['target']}@{release}.target")
 
@@ -241,8 +251,16 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
 def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
     """Note in the log that a release failed."""
     live = releases.linked(Path(app["path"]) / "current")
-    details |= {"reason": module.params["reason"]}
-    releases.log(app["name"], "failure", release=module.params["release"], before=live, **details)
+    note(module, app, "failure", before=live, **details, reason=module.params["reason"])
+
+
+def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
+    """Stop the application, and what runs beside it."""
+    service, target = app["service"], app["target"]
+    if app["has_target"]:
+        # A scheduled command runs on when its timer has ended.
+        release_units.systemctl(module.run_command, "stop", f"{target}@*.target", f"{target}-*@*.service")
+    release_units.systemctl(module.run_command, "stop", f"{service}@*.socket", f"{service}@*.service")
 
 
 def clean(module: AnsibleModule, app: dict[str, Any]) -> bool:
@@ -271,9 +289,11 @@ def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
             make_live(module, app, release_lock.held(lock))
         case "failed":
             note_failure(module, app, release_lock.held(lock))
+        case "stopped":
+            stop(module, app)
         case "cleaned":
             return clean(module, app)
-    return state in ("started", "live", "failed")
+    return state in ("started", "live", "failed", "stopped")
 
 
 def main() -> None:
@@ -289,7 +309,7 @@ def main() -> None:
             )
     try:
         changed = not module.check_mode and act(module, app, state)
-    except release_units.UnitError as error:
+    except (release_units.UnitError, OSError) as error:
         module.fail_json(msg=f"{app['name']}: {error}")
     module.exit_json(changed=changed, **look(module, app))
 

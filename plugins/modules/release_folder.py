@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+import shutil
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -41,21 +43,34 @@ RETURN = r""" # """
 
 
 def hand_over(path: Path, uid: int, gid: int) -> None:
-    """Give all in a folder to a user; what may be executed by somebody may be by the user and the group."""
-    for file in [*path.rglob("*"), path]:
+    """Give what is in a folder to a user; what may be executed by somebody may be by the user and the group."""
+    for file in path.rglob("*"):
         os.chown(file, uid, gid, follow_symlinks=False)
         if not file.is_symlink():
             file.chmod(0o750 if file.is_dir() or file.stat().st_mode & 0o111 else 0o640)
 
 
-def link(path: Path, to: str) -> None:
+def link(release: Path, name: str, to: str) -> None:
     """Make a link in the place of a file, a link or an empty folder that the source may have there."""
+    path = release / name
+    if not path.parent.resolve().is_relative_to(release.resolve()):
+        raise OSError(errno.EXDEV, "it is outside the release")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.is_dir():
         path.rmdir()
     path.symlink_to(to)
+
+
+def write_revision(path: Path, revision: str, gid: int) -> None:
+    """Write down the revision for root and a group, in the place of whatever the source may have there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.write_text(f"{revision}\n")
+    os.chown(path, 0, gid)
+    path.chmod(0o640)
 
 
 def main() -> None:
@@ -82,18 +97,15 @@ def main() -> None:
     code, _, error = module.run_command(["tar", "--extract", f"--file={archive}", f"--directory={path}", *options])
     if code != 0:
         module.fail_json(msg=f"The archive can't be unpacked into {path}: {error.strip().splitlines()[0]}")
-    hand_over(path, user.pw_uid, user.pw_gid)
-    path.chmod(0o751)
-    revision = path / "REVISION"
-    revision.unlink(missing_ok=True)
-    revision.write_text(module.params["revision"] + "\n")
-    os.chown(revision, 0, user.pw_gid)
-    revision.chmod(0o640)
     for name, to in links.items():
         try:
-            link(path / name, to)
+            link(path, name, to)
         except OSError as error:
             module.fail_json(msg=f"{name} of the source can't give way to a link to {to}: {error.strerror}.")
+    hand_over(path, user.pw_uid, user.pw_gid)
+    write_revision(path / "REVISION", module.params["revision"], user.pw_gid)
+    os.chown(path, user.pw_uid, user.pw_gid)
+    path.chmod(0o751)
     module.exit_json(changed=True)
 
 

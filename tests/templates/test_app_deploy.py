@@ -45,6 +45,21 @@ def test_what_is_built_or_run_differently_is_another_release(app: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    ("live", "bad", "retry", "stays"),
+    [
+        ("11111111-aaaaaaaa", [], False, False),
+        ("11111111-aaaaaaaa", ["01234567-aaaaaaaa"], False, True),  # the same code with other settings
+        ("11111111-aaaaaaaa", ["01234567-aaaaaaaa"], True, False),
+        ("01234567-bbbbbbbb", ["01234567-aaaaaaaa"], False, False),  # the code is live, so its settings were bad
+        ("11111111-aaaaaaaa", ["22222222-aaaaaaaa"], False, False),
+    ],
+)
+def test_bad_code_does_not_come_back_with_other_settings(live: str, bad: list[str], retry: bool, stays: bool) -> None:
+    info = {"settings": "1", "live": live, "bad": bad}
+    assert told("__app_deploy_stays_back", __app_deploy_info=info, app_deploy_retry_bad=retry) is stays
+
+
+@pytest.mark.parametrize(
     ("installer", "files", "lock"),
     [
         ("uv", ["pyproject.toml", "requirements.txt", "uv.lock"], "uv.lock"),

@@ -15,6 +15,8 @@ DEPLOYED = {"name": "shop", "directory": "shop", "health_path": "/health"}
 
 
 def test_nothing_is_wrong_with_the_usual_apps() -> None:
+    for memory in ("infinity", "512M", "1073741824", "50%"):
+        assert apps.gunicorn_mistakes([PLAIN | {"memory_max": memory}], "27.0.1") == []
     assert apps.gunicorn_mistakes([PLAIN | {"environment": {"DEBUG": False, "KEY": "a=b"}}], "27.0.1") == []
     assert apps.app_deploy_mistakes([DEPLOYED, DEPLOYED | {"name": "shop_2"}]) == []
 
@@ -42,6 +44,9 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
         (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
         (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
+        (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
+        (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),
+        (PLAIN | {"memory_max": "512MB"}, "27.0.1", "memory_max of shop is 512MB"),
         (PLAIN, "26.3.0", "gunicorn_version: 26.3.0 is too old"),
         (PLAIN, "latest", "gunicorn_version: latest is too old"),
     ],
@@ -58,6 +63,10 @@ def test_mistakes_of_gunicorn_apps_are_named_without_the_values(app: dict[str, A
     [
         ({"name": "shop", "health_path": "/"}, "shop needs one source"),
         (DEPLOYED | {"repo": "https://git.example.com/shop"}, "shop needs one source"),
+        (DEPLOYED | {"user": "root"}, "shop can't run as root"),
+        (DEPLOYED | {"shared_files": ["/etc/shop.conf"]}, '"/etc/shop.conf" of shop must be a path below its release'),
+        (DEPLOYED | {"shared_paths": ["a/../../b"]}, '"a/../../b" of shop must be a path below its release'),
+        (DEPLOYED | {"shared_paths": ["./"]}, '"./" of shop must be a path below its release'),
         (DEPLOYED | {"health_path": "health"}, 'the health_path of shop must begin with "/"'),
     ],
 )
@@ -72,7 +81,9 @@ def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated()
     mistakes = apps.app_deploy_mistakes([app])
     assert "the repo of shop holds a password" in mistakes[0]
     assert "secret" not in mistakes[0]
-    assert apps.app_deploy_mistakes([app | {"repo": "git@example.com:shop.git"}]) == []
+    assert len(apps.app_deploy_mistakes([app | {"repo": "https://token@example.com/shop"}])) == 1
+    for fine in ["git@example.com:shop.git", "ssh://git@example.com/shop", "https://example.com/shop@2"]:
+        assert apps.app_deploy_mistakes([app | {"repo": fine}]) == []
 
 
 def test_what_runs_beside_an_app_is_wanted_by_its_target() -> None:

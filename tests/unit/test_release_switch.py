@@ -85,6 +85,12 @@ def test_a_record_is_not_written_through_a_link_that_a_build_has_left(path: Path
     assert list(releases.read(path)) == ["a"]
 
 
+def test_a_record_that_a_power_cut_has_emptied_is_none(path: Path) -> None:
+    switch(path, "a", [], {})
+    (path / "releases/b/.release.json").touch()
+    assert list(releases.read(path)) == ["a"]
+
+
 def test_a_folder_in_the_place_of_a_record_gives_way(path: Path) -> None:
     for name in (".release.json", ".release.json.part"):
         (path / "releases/a" / name / "folder").mkdir(parents=True)

@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     nginx_sites,
     nginx_upstreams,
     records,
+    sites_mistakes,
 )
 
 VERSION = "27.0.1"
@@ -138,6 +139,26 @@ def test_nginx_tries_the_one_socket_twice_and_never_counts_it_as_down() -> None:
 def test_a_database_belongs_to_one_user() -> None:
     assert mysql_databases([FULL]) == [{"name": "shop_db"}]
     assert mysql_users([FULL]) == [{"name": "shop_user", "password": "canary", "priv": "shop_db.*:ALL"}]
+
+
+def test_further_keys_are_added_to_what_follows_from_the_entry() -> None:
+    site = {**SITE, "shared_paths": ["uploads"], "background": []}
+    keys = {"after": ["redis.service"], "writable_paths": ["/var/lib/shop"], "workers": 3}
+    (app,) = gunicorn_apps([{**site, "gunicorn": keys}])
+    assert app["after"] == ["mysql.service", "redis.service"]
+    assert app["writable_paths"] == ["/srv/shop/shared/uploads", "/var/lib/shop"]
+    assert app["workers"] == 3
+    (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], VERSION, [])
+    assert deployed["settings_files"][-1] == "/etc/shop"
+    assert "/etc/gunicorn/shop.env" in deployed["settings_files"]
+    # An empty list makes no target.
+    assert "target" not in deployed
+
+
+def test_further_keys_that_follow_from_the_entry_are_refused() -> None:
+    assert sites_mistakes([{**SITE, "gunicorn": {"workers": 3}, "app_deploy": {"python": "3.12"}}]) == []
+    (sentence,) = sites_mistakes([{**SITE, "gunicorn": {"background": []}}])
+    assert sentence.startswith(f"sites: background of gunicorn of {SITE['domain']} follows from the entry")
 
 
 def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:

@@ -65,6 +65,19 @@ def test_what_differs_is_put_right_and_the_rest_is_left_alone(host: Host, sql: S
     assert server(host) == before
 
 
+@pytest.mark.parametrize("state", ["stop", "disable"])
+def test_a_server_that_is_down_or_off_at_boot_is_put_right_and_no_other_is_asked_to_start(
+    host: Host, converge: Converge, state: str
+) -> None:
+    host.check_output(f"systemctl {state} mysql")
+    run = converge()
+    assert run.returncode == 0, run.stdout
+    assert "install | Start the server" in run.stdout
+    assert "changed=1 " in run.stdout
+    assert host.check_output("systemctl is-active mysql; systemctl is-enabled mysql").split() == ["active", "enabled"]
+    assert "install | Start the server" not in converge().stdout
+
+
 def test_only_absent_users_and_databases_go(sql: Sql, converge: Converge) -> None:
     sql("CREATE DATABASE test; CREATE TABLE test.data (id INT)")
     run = converge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 DOCUMENTATION = """
@@ -13,7 +13,7 @@ name: mysql
 short_description: Filters of the role mysql.
 description: >-
   mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_set_global write
-  options for my.cnf and for a running server; mysql_priv reads privileges;
+  options for my.cnf and for a running server; mysql_priv reads privileges; mysql_users_among picks users;
   mysql_alter_databases lists the statements that change databases' encodings.
 author: The foobar.webstack authors
 """
@@ -108,6 +108,19 @@ def mysql_alter_databases(
     return statements
 
 
+def mysql_users_among(
+    users: Sequence[Mapping[str, Any]], accounts: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the users that are to stay and are among the server's accounts, whose hosts are in small letters."""
+    found = {(account["name"], account["host"]) for account in accounts}
+    return [
+        user
+        for user in users
+        if user.get("state", "present") == "present"
+        and (str(user["name"]), str(user.get("host", "localhost")).lower()) in found
+    ]
+
+
 def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, str]) -> list[str]:
     """Return one sentence for each wrong variable, naming it and what to write instead."""
     return [
@@ -200,4 +213,5 @@ class FilterModule:
             "mysql_options": mysql_options,
             "mysql_priv": mysql_priv,
             "mysql_set_global": mysql_set_global,
+            "mysql_users_among": mysql_users_among,
         }

@@ -161,3 +161,10 @@ def test_an_underscore_in_a_database_name_is_no_wildcard(
     priv: str | dict[str, list[str]], granted: dict[str, str]
 ) -> None:
     assert mysql.mysql_priv(priv) == granted
+
+
+def test_a_user_is_among_the_accounts_by_name_and_host_unless_it_is_to_go() -> None:
+    accounts = [{"name": name, "host": host} for name in ("a", "b", "c") for host in ("localhost", "db.example.com")]
+    there = [{"name": "a"}, {"name": "b", "host": "DB.example.com", "state": "present"}]
+    others = [{"name": "A"}, {"name": "a", "host": "%"}, {"name": "c", "state": "absent"}]
+    assert mysql.mysql_users_among([*others, *there], accounts) == there

@@ -167,6 +167,38 @@ def test_a_new_secret_makes_a_new_release_and_no_restart_in_place(host):
     assert after.split("-")[0] == before.split("-")[0]
 
 
+def test_an_old_database_password_counts_until_a_release_that_knows_the_new_one_is_live(host, browser):
+    old = (Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets" / "guestbook_database").read_text().strip()
+    new = "canary-of-the-database"
+
+    def counting():
+        login = "env MYSQL_PWD=%s mysql --user=guestbook --execute 'SELECT 1'"
+        return [password for password in (old, new) if host.run(login, password).succeeded]
+
+    def renew(*options, **variables):
+        return play(*options, "-e", json.dumps({"vault_guestbook_database_password": new, **variables}))
+
+    broken = {"app_deploy_packages": ["no-such-package"]}
+    runs = [(["--tags", "mysql"], {}, True), (["--skip-tags", "gunicorn"], {}, True), ([], broken, False)]
+    for options, variables, succeeds in runs:
+        result = renew(*options, **variables)
+        assert (result.returncode == 0) is succeeds, result.stdout[-3000:]
+        assert counting() == [old, new]
+        assert leave_entry(browser, f"Between two passwords {time.time()}").status_code == 200
+
+    result = renew("-vvv", "--diff")
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert new not in result.stdout + result.stderr
+    assert counting() == [new]
+    assert leave_entry(browser, f"With the new password {time.time()}").status_code == 200
+    result = renew()
+    assert "discard |" not in result.stdout
+    assert re.search(rf"{MACHINE} .* changed=0 ", result.stdout), result.stdout[-3000:]
+    # The other tests go by the old one.
+    assert play().returncode == 0
+    assert counting() == [old]
+
+
 APP = {"name": "guestbook", "wsgi_app": "guestbook:create_app()", "releases_path": "/srv/guestbook/releases"}
 PURGE = {"name": "purge", "command": "true"}
 

@@ -26,17 +26,74 @@ def server(host: Host) -> str:
     return str(host.check_output("pidof mysqld"))
 
 
-def test_a_new_password_is_set_and_none_shows_in_the_output(host: Host, sql: Sql, converge: Converge) -> None:
+def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
+    host: Host, sql: Sql, converge: Converge, discard: Converge
+) -> None:
+    passwords = ["canary-7f3b'\"\\%s", "canary-second", "canary-third`;#"]
     before = server(host)
-    run = converge(
-        *("-vvv", "--diff"),
-        mysql_users=[{"name": "shop", "password": "canary-second", "priv": "shop.*:ALL"}],
-    )
+    said = ""
+
+    def run(command: Converge, password: str, *options: str) -> str:
+        nonlocal said
+        users = [{"name": "shop", "password": password, "priv": "shop.*:ALL"}]
+        result = command("-vvv", "--diff", *options, mysql_users=users)
+        assert result.returncode == 0, result.stdout
+        said += result.stdout + result.stderr
+        return result.stdout
+
+    def counting() -> list[str]:
+        return [one for one in passwords if "denied" not in sql("SELECT 1", "--user=shop", one, "nobody", None)]
+
+    first, second, third = passwords
+    # What would change, what does, and nothing any more.
+    assert "changed=1 " in run(converge, second, "--check")
+    assert counting() == [first]
+    assert "changed=2 " in run(converge, second)
+    assert counting() == [first, second]
+    assert "changed=0 " in run(converge, second)
+    assert counting() == [first, second]
+    # What runs knows the oldest.
+    assert "changed=1 " in run(converge, third)
+    assert counting() == [first, third]
+    run(discard, third, "--check")
+    assert counting() == [first, third]
+    assert "CHANGED" in run(discard, third)
+    assert counting() == [third]
+    assert "CHANGED" not in run(discard, third)
+    assert "changed=2 " in run(converge, first)
+    assert counting() == [first, third]
+    run(discard, first)
+    assert counting() == [first]
+    assert "changed=0 " in run(converge, first)
+
+    assert "canary" not in said
+    assert host.run("journalctl --no-pager | grep --fixed-strings canary").stdout == ""
+    assert host.run("grep --recursive --fixed-strings canary /etc /var/log /var/lib/mysql /root /tmp").stdout == ""
+    assert server(host) == before
+
+
+def test_an_account_with_an_empty_password_or_another_plugin_gets_its_password(sql: Sql, converge: Converge) -> None:
+    sql("ALTER USER shop@localhost IDENTIFIED BY ''; ALTER USER shop_old@localhost IDENTIFIED WITH auth_socket")
+    run = converge()
     assert run.returncode == 0, run.stdout
     assert "changed=1 " in run.stdout
-    assert "canary" not in run.stdout + run.stderr
-    sql("SELECT 1", "--user=shop", "canary-second", user="nobody")
-    assert server(host) == before
+    sql("SELECT 1", "--user=shop", "canary-7f3b'\"\\%s", user="nobody")
+    sql("SELECT 1", "--user=shop_old", "anotherwebstack-mysql", user="nobody")
+    assert sql("SELECT COUNT(*) FROM mysql.user WHERE user_attributes LIKE '%additional_password%'") == "0"
+
+
+def test_privileges_that_somebody_has_changed_are_put_right(sql: Sql, converge: Converge) -> None:
+    sql(
+        "GRANT SELECT ON mysql.* TO `www-data`@localhost; REVOKE DELETE ON shop.* FROM shop@localhost; "
+        "ALTER USER `www-data`@localhost IDENTIFIED WITH caching_sha2_password BY 'known'"
+    )
+    run = converge()
+    assert run.returncode == 0, run.stdout
+    assert "changed=1 " in run.stdout
+    assert "mysql" not in sql("SHOW GRANTS FOR `www-data`@localhost")
+    assert "ALL PRIVILEGES ON `shop`.*" in sql("SHOW GRANTS FOR shop@localhost")
+    assert sql("SELECT CURRENT_USER()", user="www-data") == "www-data@localhost"
+    assert "changed=0 " in converge().stdout
 
 
 def test_a_run_cut_off_before_the_server_followed_is_made_up_for(host: Host, sql: Sql, converge: Converge) -> None:

@@ -13,8 +13,8 @@ name: mysql
 short_description: Filters of the role mysql.
 description: >-
   mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_set_global write
-  options for my.cnf and for a running server; mysql_priv reads privileges; mysql_users_among picks users;
-  mysql_alter_databases lists the statements that change databases' encodings.
+  options for my.cnf and for a running server; mysql_in_doubt marks those that are about to change; mysql_priv reads
+  privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases' encodings.
 author: The foobar.webstack authors
 """
 
@@ -58,13 +58,25 @@ def _sql_value(value: str | None) -> str:
     return f"'{quoted}'"
 
 
-def mysql_set_global(wanted: Mapping[str, str | None], applied: Mapping[str, str | None]) -> list[str]:
+def mysql_set_global(wanted: Mapping[str, str | None], applied: Mapping[str, str | bool | None]) -> list[str]:
     """List the statements that lead a server from the options it runs with to the wanted ones."""
     changed = {name: _sql_value(value) for name, value in wanted.items() if (name, value) not in applied.items()}
     removed = {name: "DEFAULT" for name in applied if name not in wanted}
     return [
         f"SET GLOBAL {name.removeprefix('loose_')} = {value}" for name, value in sorted({**changed, **removed}.items())
     ]
+
+
+def mysql_in_doubt(applied: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a server runs with, with false, which is nobody's value, for all that is about to change."""
+    options = applied.get("options", {})
+    doubtful = {
+        name: False
+        for name in [*options, *wanted["options"]]
+        if options.get(name, False) != wanted["options"].get(name, False)
+    }
+    others = {name: False for name in wanted if name != "options" and wanted[name] != applied.get(name)}
+    return {**applied, **others, "options": {**options, **doubtful}}
 
 
 def mysql_priv(priv: str | Mapping[str, Any]) -> dict[str, str]:
@@ -209,6 +221,7 @@ class FilterModule:
         return {
             "mysql_alter_databases": mysql_alter_databases,
             "mysql_cnf_value": mysql_cnf_value,
+            "mysql_in_doubt": mysql_in_doubt,
             "mysql_mistakes": mysql_mistakes,
             "mysql_options": mysql_options,
             "mysql_priv": mysql_priv,

@@ -60,6 +60,21 @@ def test_a_bare_option_is_not_mistaken_for_a_missing_one() -> None:
     assert mysql.mysql_set_global({"read_only": None}, {}) == ["SET GLOBAL read_only = ON"]
 
 
+def test_what_is_about_to_change_is_in_doubt_until_it_has() -> None:
+    applied = {"options": {"kept": "1", "changed": "1", "removed": None}, "unit": "old", "repository": {}}
+    wanted = {"options": {"kept": "1", "changed": "2", "added": None}, "unit": "new", "repository": {}}
+    doubtful = {"kept": "1", "changed": False, "removed": False, "added": False}
+    record = mysql.mysql_in_doubt(applied, wanted)
+    assert record == {"options": doubtful, "unit": False, "repository": {}}
+    # A run that wants what was there before keeps the doubt, and sets all of it.
+    assert mysql.mysql_in_doubt(record, applied) == record
+    assert mysql.mysql_set_global(applied["options"], record["options"]) == [
+        "SET GLOBAL added = DEFAULT",
+        "SET GLOBAL changed = 1",
+        "SET GLOBAL removed = ON",
+    ]
+
+
 VARIABLES: dict[str, Any] = {
     "mysql_bind_address": "",
     "mysql_databases": [{"name": "shop"}],

@@ -107,6 +107,30 @@ def test_a_run_cut_off_before_the_server_followed_is_made_up_for(host: Host, sql
     assert server(host) == before
 
 
+def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
+    host: Host, sql: Sql, converge: Converge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = server(host)
+    # Where somebody has locked a table, setting read_only waits; max_connections comes before.
+    held = "CREATE TABLE shop.held (id INT); LOCK TABLES shop.held WRITE; SELECT SLEEP(99)"
+    host.check_output("systemd-run --unit=held mysql --execute %s", held)
+    with monkeypatch.context() as patched:
+        patched.setenv("ANSIBLE_TASK_TIMEOUT", "10")
+        run = converge(mysql_max_connections=77, mysql_server_options={"read_only": True})
+    assert "follow | Set what a running server can change" in run.stdout
+    assert run.returncode != 0
+    host.check_output("systemctl stop held")
+    assert sql("SELECT @@max_connections") == "77"
+    sql("SET GLOBAL read_only = ON")
+
+    run = converge()
+    assert run.returncode == 0, run.stdout
+    assert sql("SELECT @@max_connections, @@read_only").split() == ["151", "0"]
+    assert "changed=0 " in converge().stdout
+    assert server(host) == before
+    sql("DROP TABLE shop.held")
+
+
 def test_what_differs_is_put_right_and_the_rest_is_left_alone(host: Host, sql: Sql, converge: Converge) -> None:
     before = server(host)
     sql(

@@ -14,7 +14,8 @@ short_description: Filters of the role mysql.
 description: >-
   mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_set_global write
   options for my.cnf and for a running server; mysql_in_doubt marks those that are about to change; mysql_priv reads
-  privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases' encodings.
+  privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases'
+  encodings.
 author: The foobar.webstack authors
 """
 

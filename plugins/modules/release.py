@@ -186,14 +186,6 @@ def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def stop_command(module: AnsibleModule, app: dict[str, Any]) -> None:
-    """Stop the command that a killed controller has left running."""
-    unit = f"app_deploy-{app['name']}.service"
-    code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
-    if code == 0:
-        module.run_command(["systemctl", "stop", unit], check_rc=True)
-
-
 def socket(app: dict[str, Any], release: str) -> Path:
     """Return where the instance of a release listens."""
     return Path(app["sockets"], f"{release}.sock")
@@ -265,12 +257,15 @@ def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
 
 def clean(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Stop and remove what is not needed of the releases; return whether there was anything."""
-    found = look(module, app)
-    # What runs beside the old instances has jobs to finish.
-    for name in found["stale_targets"]:
-        release_units.systemctl(module.run_command, "disable", "--now", f"{app['target']}@{name}.target")
+    found, run = look(module, app), module.run_command
+    targets = [f"{app['target']}@{name}.target" for name in found["stale_targets"]]
+    if targets:
+        # What runs beside the old instances has jobs to finish, and does so while the instances do.
+        release_units.systemctl(run, "disable", "--now", "--no-block", *targets)
     for name in found["stale_instances"]:
-        release_units.finish(module.run_command, f"{app['service']}@{name}", socket(app, name))
+        release_units.finish(run, f"{app['service']}@{name}", socket(app, name))
+    if targets:
+        release_units.systemctl(run, "stop", *targets)
     releases.remove(Path(app["path"]), found["removable"])
     return any(found[name] for name in ("stale_targets", "stale_instances", "removable"))
 

@@ -97,14 +97,16 @@ def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(host, board):
 @pytest.mark.parametrize(
     ("release", "words"),
     [
-        ("", "was rolled back as a bad one"),
+        (None, "was rolled back as a bad one"),
+        ("", "release: it is empty"),
         ("nonsense", "nonsense is no finished release"),
         ("LIVE", "is live already"),
     ],
 )
 def test_a_rollback_to_nowhere_is_refused_in_a_sentence(board, release, words):
     before = board.live()
-    result = board.rollback(release=before if release == "LIVE" else release)
+    named = {} if release is None else {"release": before if release == "LIVE" else release}
+    result = board.rollback(**named)
     assert result.returncode != 0
     assert words in " ".join(result.stdout.split())
     assert board.live() == before

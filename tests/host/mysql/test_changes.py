@@ -282,13 +282,32 @@ def test_a_server_that_does_not_start_says_why_and_keeps_its_data(host: Host, sq
     assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
 
 
-def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next_run(
-    host: Host, sql: Sql, converge: Converge
-) -> None:
+def purge(host: Host) -> None:
+    """Make the machine as bare as it was."""
     host.check_output(
         "DEBIAN_FRONTEND=noninteractive apt-get purge --yes mysql-server mysql-server-core mysql-common && "
         "rm -rf /var/lib/mysql* /var/log/mysql /etc/mysql /etc/systemd/system/mysql.service.d && userdel mysql"
     )
+
+
+def test_a_first_start_that_the_package_itself_stops_too_early_gets_another_try(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    purge(host)
+    # What MySQL says then is planted, and its first start is stopped as the package's SHUTDOWN would at a bad moment.
+    host.check_output("mkdir -p /var/log/mysql && echo '[ERROR] [MY-010943] [Server]' > /var/log/mysql/error.log")
+    host.check_output("systemd-run sh -c 'until pkill -KILL -f initialize-insecure; do sleep 0.1; done'")
+    run = converge()
+    assert run.returncode == 0, run.stdout
+    assert "install | Install the packages after all" in run.stdout
+    assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
+    assert "changed=0 " in converge().stdout
+
+
+def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next_run(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    purge(host)
     keyring = base64.b64encode(host.file("/usr/share/keyrings/debian-archive-keyring.gpg").content).decode()
     lines = "\n".join(textwrap.wrap(keyring, 64))
     armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"

@@ -296,7 +296,7 @@ def test_a_first_start_that_the_package_itself_stops_too_early_gets_another_try(
     purge(host)
     # What MySQL says then is planted, and its first start is stopped as the package's SHUTDOWN would at a bad moment.
     host.check_output("mkdir -p /var/log/mysql && echo '[ERROR] [MY-010943] [Server]' > /var/log/mysql/error.log")
-    host.check_output("systemd-run sh -c 'until pkill -KILL -f initialize-insecure; do sleep 0.1; done'")
+    host.check_output("systemd-run sh -c 'until pkill -KILL -f [i]nitialize-insecure; do sleep 0.1; done'")
     run = converge()
     assert run.returncode == 0, run.stdout
     assert "install | Install the packages after all" in run.stdout

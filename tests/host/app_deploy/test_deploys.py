@@ -107,6 +107,23 @@ def test_a_bad_release_leaves_the_old_one_serving(host, source, file, content, w
     assert host.check_output("systemctl list-units --failed --plain --no-legend 'directory@*'") == ""
 
 
+def test_a_python_named_by_its_version_is_the_systems_where_that_has_it(host):
+    before = live(host, "repository")
+    result = deploy(only=["repository"], python="3.13")
+    assert result.returncode == 0, result.stdout
+    assert live(host, "repository") != before
+    assert host.check_output("realpath /srv/repository/current/.venv/bin/python") == "/usr/bin/python3.13"
+
+
+def test_a_python_that_is_nowhere_to_be_had_leaves_the_old_release_serving(host):
+    before = live(host, "repository")
+    result = deploy(only=["repository"], python="3.99")
+    assert result.returncode != 0
+    assert "repository, build | Make the virtual environment" in " ".join(result.stdout.split())
+    assert "3.99" in result.stdout
+    assert ask(host, "repository")["release"] == live(host, "repository") == before
+
+
 def test_the_run_after_a_failed_one_cleans_up(host, source):
     (source / "sick").write_text("")
     assert deploy().returncode != 0
@@ -160,6 +177,17 @@ def test_hosts_that_have_switched_go_back_where_another_one_fails(hosts, source,
         hosts[sick].check_output("rm /srv/directory/shared/uploads/sick")
     assert on_both().returncode == 0
     assert {ask(host, "directory")["version"] for host in hosts.values()} == {f"fleet {sick}"}
+
+
+def test_an_app_that_the_first_host_does_not_have_is_migrated_by_the_first_one_that_does(hosts, source):
+    migrations = "cat /srv/directory/shared/uploads/migrations"
+    assert on_both().returncode == 0
+    before, ran = live(hosts["trixie"]), hosts["bookworm"].run(migrations).stdout.splitlines()
+    (source / "VERSION").write_text(f"apart {time.time()}\n")
+    result = on_both(only="{{ (inventory_hostname is search('trixie')) | ternary(['archive'], ['directory']) }}")
+    assert result.returncode == 0, result.stdout
+    assert live(hosts["trixie"]) == before != live(hosts["bookworm"])
+    assert len(hosts["bookworm"].check_output(migrations).splitlines()) == len(ran) + 1
 
 
 def test_all_hosts_go_back_with_a_database_that_is_restored_once(hosts, source):

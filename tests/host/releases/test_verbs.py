@@ -138,6 +138,9 @@ def test_a_rollback_with_the_database_asks_first_and_then_brings_it_back(host, b
     assert board.live() == good
     assert board.ask("/health").status_code == 200
     assert "note" not in sql(host, "SHOW COLUMNS FROM board.board_entry")
+    # What ran beside the bad release had begun after the dump, and had ended before it was brought back.
+    assert board.works() == {good}
+    assert sql(host, f"SELECT COUNT(*) FROM board.board_entry WHERE name = 'work:{bad}'") == "0"
 
 
 def test_the_list_of_releases_tells_what_each_one_is(host, board):
@@ -146,6 +149,19 @@ def test_the_list_of_releases_tells_what_each_one_is(host, board):
     (line,) = [line for line in result.stdout.splitlines() if line.endswith("live")]
     assert board.live() in line
     assert "MiB" in line
+
+
+def test_a_log_that_cannot_be_written_warns_and_keeps_no_release_from_going_live(host, board):
+    log = "/var/log/app_deploy/board.log"
+    host.check_output(f"mv {log} {log}.kept && ln -s /dev/full {log}")
+    try:
+        version = board.renew()
+        result = board.deploy()
+    finally:
+        host.check_output(f"rm {log} && mv {log}.kept {log}")
+    assert result.returncode == 0, result.stdout
+    assert "board: the event deploy is not in the log: " in " ".join((result.stdout + result.stderr).split())
+    assert board.version() == version
 
 
 def test_a_second_deploy_at_the_same_time_is_refused_and_says_who_is_at_it(board):

@@ -52,7 +52,7 @@ RELEASES = 3
 NOTICED = 10
 # Steps of a release, by the names of the tasks; the first that fits has it.
 STEPS = {
-    "environment": r"environment \||build \| (Make the virtual|Install)",
+    "environment": r"build \| Make the virtual",
     "upload": r"update \|",
     "build": r"build \|",
     "migrate": r"(migrate|dump) \|",

@@ -17,10 +17,10 @@ module: templates
 short_description: Write several files from templates in one call
 description:
   - Does for a list of files what M(ansible.builtin.template) does for one. A call of any module costs the server a
-    quarter of a second, so a role that has its files compared in one call is done sooner.
+    fifth of a second, so a role that has its files compared in one call is done sooner.
   - No file is written unless all of those that change have passed their validation.
   - Folders that a file needs are made, with the mode 0755.
-  - With O(pending), a run that is killed before its handlers leaves the next one in the know.
+  - With O(pending), a run that is killed before its handlers tells the next one which files it has changed.
 options:
   files:
     type: list

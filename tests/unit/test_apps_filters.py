@@ -190,4 +190,7 @@ def test_values_of_the_environment_of_migrations_stand_on_one_line_and_are_not_s
     (mistake,) = apps.app_deploy_mistakes([DEPLOYED | {"migrate_environment": {"KEY": "secret\nsecret"}}])
     assert "migrate_environment has KEY:" in mistake
     assert "secret" not in mistake
+
+
+def test_at_least_one_host_goes_live_at_a_time() -> None:
     assert "app_deploy_serial: 0" in apps.app_deploy_mistakes([], 0)[0]

@@ -61,7 +61,11 @@ def test_a_bare_option_is_not_mistaken_for_a_missing_one() -> None:
 
 
 def test_what_is_about_to_change_is_in_doubt_until_it_has() -> None:
-    applied = {"options": {"kept": "1", "changed": "1", "removed": None}, "unit": "old", "repository": {}}
+    applied: dict[str, Any] = {
+        "options": {"kept": "1", "changed": "1", "removed": None},
+        "unit": "old",
+        "repository": {},
+    }
     wanted = {"options": {"kept": "1", "changed": "2", "added": None}, "unit": "new", "repository": {}}
     doubtful = {"kept": "1", "changed": False, "removed": False, "added": False}
     record = mysql.mysql_in_doubt(applied, wanted)

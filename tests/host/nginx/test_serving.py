@@ -1,7 +1,6 @@
 """nginx as visitors and the application see it."""
 
 import gzip
-import json
 import socket
 import time
 from typing import Any
@@ -163,8 +162,8 @@ def test_an_address_without_a_name_gets_no_answer(ask: Ask, address: str) -> Non
 
 
 def test_the_distributions_own_page_is_not_served(host: Any) -> None:
-    assert "Welcome to nginx" not in host.run("curl -s http://127.0.0.1/").stdout
-    assert "Welcome to nginx" not in host.run("curl -s http://localhost/").stdout
+    # curl's 52 is a connection that was closed without an answer.
+    assert [host.run(f"curl -s http://{name}/").rc for name in ("127.0.0.1", "localhost")] == [52, 52]
 
 
 def test_a_dead_application_gets_a_page_that_explains(ask: Ask) -> None:
@@ -294,8 +293,6 @@ def test_nginx_listens_where_it_must_and_nowhere_else(host: Any) -> None:
 
 
 def test_the_sandbox_is_tight_and_no_process_is_root(host: Any) -> None:
-    report = json.loads(host.check_output("systemd-analyze security nginx --json=short --no-pager"))
-    assert report
     score = host.check_output("systemd-analyze security nginx --no-pager | tail -n 1").split()
     assert float(next(word for word in score if word[0].isdigit())) <= 1.5
     assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data"}

@@ -71,7 +71,7 @@ def test_scheduled_commands_are_those_of_the_live_release(host, board):
     assert host.check_output("systemctl list-units --failed --no-legend --plain 'board-*'") == ""
 
 
-def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(host, board):
+def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(board):
     good, version = board.live(), board.version()
     board.renew()
     assert board.deploy().returncode == 0
@@ -143,7 +143,7 @@ def test_a_rollback_with_the_database_asks_first_and_then_brings_it_back(host, b
     assert sql(host, f"SELECT COUNT(*) FROM board.board_entry WHERE name = 'work:{bad}'") == "0"
 
 
-def test_the_list_of_releases_tells_what_each_one_is(host, board):
+def test_the_list_of_releases_tells_what_each_one_is(board):
     result = play("releases.yml", site="board.example")
     assert result.returncode == 0
     (line,) = [line for line in result.stdout.splitlines() if line.endswith("live")]
@@ -176,7 +176,7 @@ def test_a_second_deploy_at_the_same_time_is_refused_and_says_who_is_at_it(board
         assert first.stdout.read()
     assert first.returncode == 0
     assert second.returncode != 0
-    assert "has been changing its releases since 20" in " ".join(second.stdout.split())
+    assert f"(process {first.pid}) has been changing its releases since 20" in " ".join(second.stdout.split())
     board.is_tidy()
 
 

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 DOCUMENTATION = """
@@ -18,7 +18,7 @@ short_description: Filters of the roles gunicorn and app_deploy.
 description: >-
   gunicorn_mistakes and app_deploy_mistakes return one sentence for each mistake in the list of applications;
   gunicorn_files and gunicorn_environments list what is written for them;
-  fallbacks lists the commands for what a lock does not bring;
+  fallbacks lists the commands for what a lock does not bring, parents the folders that lead to paths;
   release_obstacle says why a release can't be gone back to, and release_table shows the releases of a server.
 author: The foobar.webstack authors
 """
@@ -240,6 +240,12 @@ def fallbacks(requirements: list[str], install: str) -> list[str]:
     ]
 
 
+def parents(paths: list[str]) -> list[str]:
+    """Return the folders that lead to paths within a release, without those paths themselves."""
+    above = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return sorted(above - {".", "/"})
+
+
 def release_obstacle(info: dict[str, Any], release: str) -> str:
     """Return in a sentence why a server can't go back to a release, or an empty string."""
     if not release:
@@ -322,6 +328,7 @@ class FilterModule:
                 gunicorn_environments,
                 app_deploy_mistakes,
                 fallbacks,
+                parents,
                 release_obstacle,
                 releases_after,
                 release_dump,

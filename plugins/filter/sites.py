@@ -58,7 +58,8 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
             **further(
                 site.get("gunicorn", {}),
                 after=["mysql.service"],
-                writable_paths=[f"/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
+                # With the minus one that is not there yet keeps no unit from starting.
+                writable_paths=[f"-/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
             ),
         }
         for site in sites

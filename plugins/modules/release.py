@@ -17,7 +17,7 @@ description:
     not answer is stopped again, and the module fails with its last words.
   - With O(state=live) it writes the release's record, lets C(previous) point to the release that was live, and replaces
     C(current) in one rename, so that code, static files and socket change for the web server in the same instant. Then
-    it starts what runs beside the release.
+    it stops the timers of the release that was live, and starts what runs beside the one that is.
   - With O(state=stopped) all that runs of the application is stopped, and has ended when the module has; what starts at
     boot still does.
   - With O(state=cleaned) what is not the live release's is stopped, an instance not before it has taken up all that
@@ -111,6 +111,7 @@ missing:
 kept: {type: list, elements: str, returned: success, description: "Releases to keep, the live one first."}
 stale_instances: {type: list, elements: str, returned: success, description: Releases whose instance is to be stopped.}
 stale_targets: {type: list, elements: str, returned: success, description: Releases whose target is to be stopped.}
+busy: {type: list, elements: str, returned: success, description: Other releases whose scheduled commands run now.}
 removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
 sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
@@ -174,12 +175,22 @@ def missing(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any]) -
     ]
 
 
+def busy(module: AnsibleModule, app: dict[str, Any], live: str) -> list[str]:
+    """Return the releases beside the live one whose scheduled commands run now; nobody waits for those."""
+    # systemd has a service of the type oneshot as activating while it runs.
+    units = ["systemctl", "list-units", "--plain", "--no-legend", "--state=activating", f"{app['target']}-*@*.service"]
+    _, output, _ = module.run_command(units)
+    names = {line.split()[0].partition("@")[2].removesuffix(".service") for line in output.splitlines()}
+    return sorted(names - {live})
+
+
 def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     """Return what the documentation says is returned."""
     path = Path(app["path"])
     found = releases.look(path, Path("/etc/systemd/system"), app["service"], app["target"])
     found |= releases.leftovers(found, app["keep"], app["has_target"])
     found["missing"] = missing(module, app, found)
+    found["busy"] = busy(module, app, found["live"]) if app["has_target"] or found["beside"] else []
     found["settings"] = releases.digest(app["settings"])
     if module.params["size"]:
         found["sizes"] = releases.sizes(path, found["finished"][::-1])
@@ -236,7 +247,11 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
         releases.switch(path, release, options["bad"], details)
     reason = {"reason": options["reason"]} if options["reason"] else {}
     note(module, app, event, before=live, **details, **reason)
-    if app["has_target"] and event != "revert":
+    if live not in ("", release):
+        # Before the new ones start, or a command whose time has come just then would run twice.
+        release_units.systemctl(module.run_command, "stop", f"{app['target']}-*@{live}.timer")
+    if app["has_target"]:
+        # After a revert the target runs and its timers don't.
         release_units.systemctl(module.run_command, "enable", "--now", f"{app['target']}@{release}.target")
 
 

@@ -192,5 +192,10 @@ def test_values_of_the_environment_of_migrations_stand_on_one_line_and_are_not_s
     assert "secret" not in mistake
 
 
+def test_the_folders_above_static_files_are_those_within_the_release() -> None:
+    assert apps.parents(["public", "shop/static", "shop/dist/assets/"]) == ["shop", "shop/dist"]
+    assert apps.parents([]) == []
+
+
 def test_at_least_one_host_goes_live_at_a_time() -> None:
     assert "app_deploy_serial: 0" in apps.app_deploy_mistakes([], 0)[0]

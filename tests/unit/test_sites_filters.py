@@ -112,7 +112,7 @@ def test_a_release_depends_on_the_files_that_gunicorn_runs_with() -> None:
 
 
 def test_uploads_can_be_written_to_in_the_sandbox() -> None:
-    assert gunicorn_apps([FULL])[0]["writable_paths"] == ["/srv/shop/shared/media"]
+    assert gunicorn_apps([FULL])[0]["writable_paths"] == ["-/srv/shop/shared/media"]
 
 
 def test_a_site_can_set_any_key_of_its_roles() -> None:
@@ -146,7 +146,7 @@ def test_further_keys_are_added_to_what_follows_from_the_entry() -> None:
     keys = {"after": ["redis.service"], "writable_paths": ["/var/lib/shop"], "workers": 3}
     (app,) = gunicorn_apps([{**site, "gunicorn": keys}])
     assert app["after"] == ["mysql.service", "redis.service"]
-    assert app["writable_paths"] == ["/srv/shop/shared/uploads", "/var/lib/shop"]
+    assert app["writable_paths"] == ["-/srv/shop/shared/uploads", "/var/lib/shop"]
     assert app["workers"] == 3
     (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], VERSION, [])
     assert deployed["settings_files"][-1] == "/etc/shop"

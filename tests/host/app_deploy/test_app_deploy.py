@@ -43,8 +43,9 @@ def test_what_git_ignores_stays_at_home(host):
 
 def test_a_stranger_can_read_static_files_but_neither_code_nor_folders(host):
     current = f"{path('directory')}/current"
-    assert host.run(f"runuser -u nobody -- cat {current}/public/built.txt").stdout == "built by directory-build\n"
+    assert host.run(f"runuser -u nobody -- cat {current}/web/public/built.txt").stdout == "built by directory-build\n"
     assert host.run(f"runuser -u nobody -- cat {current}/shop.py").rc != 0
+    assert host.run(f"runuser -u nobody -- ls {current}/web").rc != 0
     assert host.run(f"runuser -u nobody -- ls {path('directory')}/releases").rc != 0
 
 

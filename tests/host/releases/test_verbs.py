@@ -1,11 +1,13 @@
 """Releases, as an operator makes them: three frameworks side by side, back and forth, and what runs beside them."""
 
+import json
 import subprocess
 import time
 
 import pytest
 import requests
-from conftest import ADDRESS, APPS, ROOT, command, play, sql
+import yaml
+from conftest import ADDRESS, APPS, INVENTORY, MACHINE, ROOT, command, play, sql
 
 testinfra_hosts = ["ansible://webstack-releases"]
 
@@ -69,6 +71,41 @@ def test_scheduled_commands_are_those_of_the_live_release(host, board):
     ticks = int(sql(host, "SELECT COUNT(*) FROM board.board_entry WHERE name = 'tick'")) - before
     assert 1 <= ticks <= 3
     assert host.check_output("systemctl list-units --failed --no-legend --plain 'board-*'") == ""
+
+
+def test_a_hook_that_fails_after_the_switch_brings_the_release_before_back_and_its_schedule(board):
+    before = board.live()
+    apps = "sites | foobar.webstack.app_deploy_apps(gunicorn_version, groups['db'])"
+    mine = f"{apps} | foobar.webstack.of_site(sites, 'board.example')"
+    result = board.deploy(
+        app_deploy_apps=f"{{{{ {mine} | map('combine', {{'hooks': {{'after_switch': ['false']}}}}) }}}}"
+    )
+    assert result.returncode != 0
+    assert "board, hook | Run a command" in " ".join(result.stdout.split())
+    assert board.live() == before
+    assert board.running("board-tick@*.timer") == {before}
+    assert board.works() == {before}
+    board.is_tidy()
+
+
+def test_a_scheduled_command_of_the_release_before_that_runs_on_is_known(host, board):
+    previous = host.check_output("basename $(readlink /srv/board/previous)")
+    unit = f"board-slow@{previous}.service"
+    host.check_output(f"systemd-run --no-block --property=Type=oneshot --unit={unit} sleep 60")
+    names = {"name": "board", "path": "/srv/board", "service": "gunicorn-board", "target": "board", "has_target": True}
+    arguments = json.dumps({"app": {**names, "sockets": "/run/gunicorn-board"}})
+    look = [
+        "ansible",
+        MACHINE,
+        f"--inventory={INVENTORY}",
+        "--module-name=foobar.webstack.release",
+        f"--args={arguments}",
+    ]
+    try:
+        result = subprocess.run(look, cwd=ROOT, capture_output=True, text=True, check=True)
+    finally:
+        host.check_output(f"systemctl stop {unit}")
+    assert yaml.safe_load(result.stdout.partition("=>")[2])["busy"] == [previous]
 
 
 def test_a_rollback_goes_back_at_once_and_marks_what_was_bad(board):

@@ -1,43 +1,22 @@
-"""nginx.conf and the role's own checks, without a machine."""
+"""nginx.conf and what the role finds wrong with its variables, without a machine."""
 
 import re
 from typing import Any
 
 import pytest
 
-from . import render as fill_in
+from . import render, value
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
-
-
-def render(template: str, **variables: Any) -> str:
-    """Fill in one of the role's templates as the role does, on a machine of its own."""
-    machine = {
-        "ansible_facts": {"distribution": "Debian", "distribution_version": "13.1"},
-        "inventory_hostname": "web01",
-        "__nginx_installed": {},
-    }
-    return fill_in("nginx", template, machine | variables, lstrip_blocks=True)
 
 
 def site(**keys: Any) -> dict[str, Any]:
     return {"server_name": "foobar.com", "locations": [{"path": "/", "proxy_pass": "http://shop"}], **keys}
 
 
-def location(**keys: Any) -> dict[str, Any]:
-    return {"nginx_sites": [site(locations=[{"path": "/", **keys}])]}
-
-
-def upstream(**keys: Any) -> dict[str, Any]:
-    return {"nginx_sites": [], "nginx_upstreams": [{**UPSTREAM, **keys}]}
-
-
-def mistakes(**variables: Any) -> str:
-    return render("mistakes.j2", **{"nginx_sites": [site()], "nginx_upstreams": [UPSTREAM], **variables}).strip()
-
-
 def conf(*sites: dict[str, Any], **variables: Any) -> str:
-    text = render("nginx.conf.j2", **{"nginx_sites": list(sites), "nginx_upstreams": [UPSTREAM], **variables})
+    usual = {"nginx_sites": list(sites), "nginx_upstreams": [UPSTREAM], "__nginx_installed": {}}
+    text = render("nginx", "nginx.conf.j2", usual | variables, lstrip_blocks=True)
     assert text.startswith("#\n# Ansible managed\n#\n")
     outside = text.replace(text[text.index("<style>") : text.index("</style>")], "")
     assert outside.count("{") == outside.count("}")
@@ -188,66 +167,46 @@ def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(pa
     assert ".fallback" not in conf(site(locations=[{"path": path, "alias": "/srv/a/"}]))
 
 
-def test_sound_variables_pass() -> None:
-    assert mistakes() == ""
-    assert mistakes(nginx_sites=[], nginx_upstreams=[]) == ""
-    for fine in ["http://localhost:8000", "http://192.0.2.1:80/x/", "http://unix:/run/a.sock:/", "https://$host"]:
-        assert mistakes(**location(proxy_pass=fine)) == ""
-    for path, fine in [("/api/", "http://shop/v1/"), ("/api", "http://shop"), ("/api", "http://unix:/run/a.sock")]:
-        assert mistakes(**location(path=path, proxy_pass=fine, proxy_set_header={"X-Real-IP": "1", "x-tag": "1"})) == ""
-    both = [site(listen=["80"]), site(listen=["443 ssl http2"])]
-    assert mistakes(nginx_sites=both) == ""
-    for fine in ["192.0.2.1", "192.0.2.0/24", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"]:
-        assert mistakes(nginx_sites=[site(maintenance_allow=[fine])]) == ""
-    for fine in ["/static/", "^~ /static/"]:
-        assert mistakes(nginx_sites=[site(locations=[{"path": fine, "alias": "/srv/a/", "fallback": "/srv/b/"}])]) == ""
-    assert mistakes(nginx_sites=[site(server_name="foobar.com *.foobar.com", listen=["[::1]:80", "443 ssl"])]) == ""
+def mistakes(system: dict[str, str], **variables: Any) -> Any:
+    """Return what the role finds wrong on a machine of its own."""
+    return value("nginx", "__nginx_mistakes", inventory_hostname="web01", ansible_facts=system, **variables)
 
 
 @pytest.mark.parametrize(
-    ("variables", "sentence"),
+    ("system", "sentence"),
     [
-        ({"ansible_facts": {"distribution": "Fedora"}}, "knows Debian and Ubuntu, and web01 is Fedora."),
-        ({"ansible_facts": {"distribution": "Ubuntu", "distribution_version": "22.04"}}, "set nginx.org."),
-        ({"nginx_sites": [site(server_name="_")]}, "_ is no host name"),
-        ({"nginx_sites": [site(server_name="http://foobar.com")]}, "http://foobar.com is no host name"),
-        ({"nginx_sites": [site(redirect_from=["www foobar"])]}, "www foobar is no host name"),
-        ({"nginx_sites": [site(server_name="*.foobar.com")]}, 'a full name, not "*.foobar.com".'),
-        ({"nginx_sites": [site(server_name="")]}, 'a full name, not "".'),
-        ({"nginx_sites": [site(), site()]}, "foobar.com stands there more than once for 80"),
-        ({"nginx_sites": [site(), site(server_name="FOOBAR.com")]}, "foobar.com stands there more than once"),
-        ({"nginx_sites": [site(server_name="münchen.de")]}, "write other letters than ASCII's as xn--"),
-        ({"nginx_sites": [site(redirect_from=["foobar.com"])]}, "foobar.com stands there more than once"),
-        ({"nginx_sites": [site(listen=["eighty"])]}, "eighty is neither a port nor address:port"),
-        ({"nginx_listen": ["80 default_server"]}, "80 default_server is neither a port nor"),
-        ({"nginx_listen": ["80 reuseport"]}, "80 reuseport is neither a port nor"),
-        (location(), "location / of foobar.com needs one of"),
-        (location(proxy_pass="http://shop", root="/srv"), "location / of foobar.com needs one of"),
-        (location(path="/api", proxy_pass="http://shop/v1/"), "path of its proxy_pass must both end in a slash"),
-        (location(path="/api/", proxy_pass="http://shop/v1"), "path of its proxy_pass must both end in a slash"),
-        (location(proxy_pass="http://shop", proxy_set_header={"x-real-ip": "1"}), "write X-Real-IP"),
-        (location(proxy_pass="http://shopp"), "passes to http://shopp, which is no entry of nginx_upstreams"),
-        (location(proxy_pass="shop"), "passes to shop, which is no entry of nginx_upstreams"),
-        (location(alias="/srv/static"), "must both end in a slash or neither"),
-        *(
-            ({"nginx_sites": [site(maintenance_allow=[none])]}, f"nginx_sites: {none} in maintenance_allow is neither")
-            for none in ["office.example", "192.0.2", "192.0.2.0/", "cafe", "192.0.2.1; default"]
-        ),
-        (location(proxy_pass="http://shop", fallback="/srv/b/"), "only beside an alias that ends like it"),
-        (location(alias="/srv/a/", fallback="/srv/b"), "only beside an alias that ends like it"),
-        (location(alias="/srv/a/", fallback="/srv/b/", path="~ ^/a/(.*)"), "a path that is no regular expression"),
-        (location(options={"proxy_set_header": "A b"}, **{"return": 204}), "use the location's own key"),
-        ({"nginx_http_options": {"proxy_set_header": "A b"}}, "use the location's own key"),
-        (upstream(name="a b"), "a b must be unique"),
-        ({"nginx_upstreams": [UPSTREAM, UPSTREAM]}, "shop must be unique"),
-        (upstream(servers=[]), "shop needs a server that is no backup"),
-        (upstream(servers=[{"address": "a:1", "backup": True}]), "shop needs a server that is no backup"),
-        (
-            upstream(method="ip_hash", servers=[{"address": "a:1"}, {"address": "a:2", "backup": True}]),
-            "shop can't have a backup with the method ip_hash",
-        ),
-        (upstream(servers=[{"address": "/run/shop.sock"}]), "/run/shop.sock in shop is neither unix:/path nor"),
+        (("Debian", "12"), None),
+        (("Debian", "13.1"), None),
+        (("Ubuntu", "24.04"), None),
+        (("Fedora", "42"), "The nginx role knows Debian and Ubuntu, and web01 is Fedora."),
+        (("Debian", "11.9"), "nginx_repository: Debian 11.9 has an nginx older than 1.22; set nginx.org."),
+        (("Ubuntu", "22.04"), "nginx_repository: Ubuntu 22.04 has an nginx older than 1.22; set nginx.org."),
     ],
 )
-def test_a_mistake_gets_a_sentence_that_names_it(variables: dict[str, Any], sentence: str) -> None:
-    assert sentence in mistakes(**variables)
+def test_a_system_that_will_not_do_is_named(system: tuple[str, str], sentence: str | None) -> None:
+    facts = dict(zip(("distribution", "distribution_version"), system, strict=True))
+    assert mistakes(facts) == ([sentence] if sentence else [])
+
+
+def test_a_system_without_its_version_is_judged_by_its_name() -> None:
+    assert mistakes({"distribution": "Debian"}) == []
+    assert mistakes({"distribution": "Fedora"}) == ["The nginx role knows Debian and Ubuntu, and web01 is Fedora."]
+    assert mistakes({}) == ["The nginx role knows Debian and Ubuntu, and web01 is a machine without facts."]
+
+
+def test_the_repository_of_nginx_org_has_a_newer_nginx_for_an_older_system() -> None:
+    ubuntu = {"distribution": "Ubuntu", "distribution_version": "22.04"}
+    assert mistakes(ubuntu, nginx_repository="nginx.org") == []
+
+
+def test_every_variable_is_looked_at_beside_the_system() -> None:
+    place = {"path": "/", "proxy_pass": "http://shop", "proxy_set_header": {"x-real-ip": "1"}}
+    found = mistakes(
+        {"distribution": "Fedora"},
+        nginx_sites=[site(locations=[place])],
+        nginx_upstreams=[UPSTREAM, UPSTREAM],
+        nginx_listen=["eighty"],
+        nginx_http_options={"proxy_set_header": "A b"},
+    )
+    for words in ["web01 is Fedora", "eighty", "write X-Real-IP", "shop must be unique", "location's own key"]:
+        assert [sentence for sentence in found if words in sentence], words

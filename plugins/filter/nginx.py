@@ -1,0 +1,189 @@
+"""The filter of the nginx role: what is wrong with its variables."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+DOCUMENTATION = """
+name: nginx
+short_description: Filter of the role nginx.
+description: nginx_mistakes returns one sentence for each mistake in the role's variables.
+author: The foobar.webstack authors
+"""
+
+# A site, one of its locations, or an upstream.
+Entry = Mapping[str, Any]
+
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(\*\.)?({_LABEL}\.)*{_LABEL}", re.IGNORECASE)
+_LISTEN = re.compile(r"([0-9.]+:|\[[0-9a-fA-F:]+\]:|\*:)?[0-9]{1,5}( (ssl|http2|proxy_protocol))*")
+_SERVER = re.compile(r"unix:/.*|[^/ ]+:[0-9]{1,5}")
+
+
+def nginx_mistakes(
+    sites: list[Entry],
+    upstreams: list[Entry],
+    listen: list[str],
+    http_options: Mapping[str, Any],
+    proxy_headers: Mapping[str, str],
+) -> list[str]:
+    """Return one sentence for each mistake in the variables; `proxy_headers` are the role's own."""
+    names = {str(upstream["name"]) for upstream in upstreams}
+    return [
+        *_name_mistakes(sites, listen),
+        *_listen_mistakes(sites, listen),
+        *_maintenance_mistakes(sites),
+        *(
+            f"nginx_sites: location {location['path']} of {site['server_name']} {mistake}"
+            for site in sites
+            for location in site["locations"]
+            for mistake in _location_mistakes(location, names, proxy_headers)
+        ),
+        *_upstream_mistakes(upstreams),
+        *_option_mistakes(sites, http_options),
+    ]
+
+
+def _name_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
+    """Find what is no host name, what two sites claim, and what can't be redirected to."""
+    places: list[tuple[str, str]] = []
+    for site in sites:
+        server_name = str(site["server_name"])
+        names = [str(name) for name in server_name.split() + site.get("redirect_from", [])]
+        ports = [port for words in site.get("listen", listen) for port in str(words).split()[:1]]
+        places += [(name.lower(), port) for name in names for port in ports]
+        for name in names:
+            if not _HOST_NAME.fullmatch(name):
+                yield (
+                    f"nginx_sites: {name} is no host name; leave out scheme, port and path, and write other letters "
+                    "than ASCII's as xn--…"
+                )
+        if not server_name.strip() or server_name.startswith("*"):
+            yield f"nginx_sites: server_name must begin with a full name, not {json.dumps(server_name)}."
+    for (name, port), times in Counter(places).items():
+        if times > 1:
+            yield f"nginx_sites: {name} stands there more than once for {port}; give each name to one site."
+
+
+def _listen_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
+    """Find what is no address to listen on, and words that are for the role to say, such as default_server."""
+    for words in dict.fromkeys(map(str, listen + [words for site in sites for words in site.get("listen", [])])):
+        if not _LISTEN.fullmatch(words):
+            yield (
+                f"nginx_listen: {words} is neither a port nor address:port, such as 80 or [::]:80, with ssl, http2 or "
+                "proxy_protocol behind it at most."
+            )
+
+
+def _maintenance_mistakes(sites: list[Entry]) -> Iterator[str]:
+    """Find what nobody can come from during maintenance."""
+    for allowed in dict.fromkeys(str(allowed) for site in sites for allowed in site.get("maintenance_allow", [])):
+        if not _is_network(allowed):
+            yield (
+                f"nginx_sites: {allowed} in maintenance_allow is neither an address nor a network, such as "
+                "192.0.2.0/24."
+            )
+
+
+def _is_network(text: str) -> bool:
+    """Tell whether nginx takes a text for an address or a network; it knows no netmasks and no scopes."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return not re.search(r"/.*\.|%", text)
+
+
+def _location_mistakes(location: Entry, upstreams: set[str], proxy_headers: Mapping[str, str]) -> Iterator[str]:
+    """Find what is wrong with a location, as the rest of a sentence that begins with its name."""
+    if len({"proxy_pass", "root", "alias", "return"} & location.keys()) != 1:
+        yield "needs one of proxy_pass, root, alias and return."
+    yield from _alias_mistakes(location)
+    yield from _header_mistakes(location, proxy_headers)
+    yield from _proxy_pass_mistakes(location, upstreams)
+
+
+def _alias_mistakes(location: Entry) -> Iterator[str]:
+    """Find an alias that would give other files than the path says, and a fallback that could not stand in for it."""
+    alias = str(location.get("alias", ""))
+    if "alias" in location and _ends_unlike_path(location, alias):
+        yield "and its alias must both end in a slash or neither."
+    if "fallback" in location and (
+        "alias" not in location
+        or str(location["path"]).startswith("~")
+        or alias.endswith("/") != str(location["fallback"]).endswith("/")
+    ):
+        yield (
+            "can have a fallback only beside an alias that ends like it, and under a path that is no regular "
+            "expression."
+        )
+
+
+def _header_mistakes(location: Entry, proxy_headers: Mapping[str, str]) -> Iterator[str]:
+    """Find headers that would not replace the role's own, for which upper and lower case count."""
+    spelt = {name.lower(): name for name in proxy_headers}
+    for header in location.get("proxy_set_header", {}):
+        own = spelt.get(str(header).lower(), header)
+        if header != own:
+            yield f"sets {header}, which would be sent beside the role's own; write {own}."
+
+
+def _proxy_pass_mistakes(location: Entry, upstreams: set[str]) -> Iterator[str]:
+    """Find a proxy_pass whose path would give other paths than the location's says, and one to nowhere."""
+    if "proxy_pass" not in location:
+        return
+    passed = str(location["proxy_pass"])
+    url = re.fullmatch(r"https?://([^/]+)(/.*)?", passed)
+    server, path = url.groups() if url else ("", None)
+    if path and not server.startswith("unix:") and "$" not in passed and _ends_unlike_path(location, path):
+        yield "and the path of its proxy_pass must both end in a slash or neither."
+    if not url or (not re.search(r"[.:$]", server) and server not in upstreams | {"localhost"}):
+        yield f"passes to {passed}, which is no entry of nginx_upstreams and no address; write http://<name>."
+
+
+def _ends_unlike_path(location: Entry, replacement: str) -> bool:
+    """Tell whether one of a location's path and what nginx puts in its place ends in a slash, where it is a prefix."""
+    path = str(location["path"])
+    return not path.startswith(("~", "=")) and path.endswith("/") != replacement.endswith("/")
+
+
+def _upstream_mistakes(upstreams: list[Entry]) -> Iterator[str]:
+    """Find upstreams that can't be named, and those whose servers nginx would refuse."""
+    times = Counter(str(upstream["name"]) for upstream in upstreams)
+    for upstream in upstreams:
+        name, method, servers = str(upstream["name"]), upstream.get("method", ""), upstream["servers"]
+        backups = [bool(server.get("backup", False)) for server in servers]
+        if times[name] > 1 or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            yield f"nginx_upstreams: {name} must be unique and made of letters, digits, - and _."
+        if all(backups):
+            yield f"nginx_upstreams: {name} needs a server that is no backup."
+        if method in ("ip_hash", "random") and any(backups):
+            yield f"nginx_upstreams: {name} can't have a backup with the method {method}."
+        for server in servers:
+            if not _SERVER.fullmatch(str(server["address"])):
+                yield f"nginx_upstreams: {server['address']} in {name} is neither unix:/path nor host:port."
+
+
+def _option_mistakes(sites: list[Entry], http_options: Mapping[str, Any]) -> Iterator[str]:
+    """Find options that would undo what the role does for an application's safety."""
+    blocks = sites + [location for site in sites for location in site["locations"]]
+    if any(
+        "proxy_set_header" in options for options in [http_options, *(block.get("options", {}) for block in blocks)]
+    ):
+        yield (
+            "nginx_sites: proxy_set_header under options would drop the headers that nothing may forge; use the "
+            "location's own key."
+        )
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return it by name."""
+        return {"nginx_mistakes": nginx_mistakes}

@@ -33,8 +33,12 @@ def present(entry: Entry, *names: str) -> Entry:
 
 
 def further(keys: Entry, **lists: list[str]) -> Entry:
-    """Return a site's further keys for one role; what is in them of the given lists is added to those."""
-    return {**keys, **{name: values + keys.get(name, []) for name, values in lists.items()}}
+    """Return a site's further keys for one role; what is in them of the given lists is added to those.
+
+    What is no list there is left as it is, for the role to refuse.
+    """
+    own = {name: keys.get(name, []) for name in lists}
+    return {**keys, **{name: lists[name] + value if isinstance(value, list) else value for name, value in own.items()}}
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:

@@ -26,7 +26,7 @@ BARE_EXPRESSIONS = {"changed_when", "failed_when", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
 FACTS = {"app_deploy_stayed_back"}
-ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit"}
+ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}
 # What filters hand to single templates.

@@ -12,7 +12,7 @@ ROLES = Path(__file__).parents[2] / "roles"
 def templar(role: str, **variables: Any) -> Templar:
     """Return what fills in templates with a role's own variables and some more."""
     loader = DataLoader()
-    values: dict[str, Any] = {"ansible_managed": "Ansible managed"}
+    values: dict[str, Any] = {"ansible_managed": "Ansible managed", "role_path": str(ROLES / role)}
     for folder in ("defaults", "vars"):
         values |= loader.load_from_file(str(ROLES / role / folder / "main.yml"), trusted_as_template=True)
     return Templar(loader=loader, variables={**values, **variables})

@@ -86,10 +86,10 @@ def _wrong_names(variable: str, names: Sequence[str]) -> list[str]:
 def _wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
     """Return what is wrong with the names and values of environment variables, without the values."""
     wrong = [
-        name
+        str(name)
         for app in apps
         for name, value in app.get(key, {}).items()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\r\n]", str(value))
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or re.search(r"[\r\n]", str(value))
     ]
     if not wrong:
         return []
@@ -99,9 +99,9 @@ def _wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
     ]
 
 
-def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
+def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:
     """Return one sentence for each mistake in `gunicorn_apps` and `gunicorn_version`."""
-    mistakes = _wrong_names("gunicorn_apps", [app["name"] for app in apps])
+    mistakes = _wrong_names("gunicorn_apps", [str(app["name"]) for app in apps])
     mistakes += [
         f"gunicorn_apps: {app['name']} needs either chdir (an app at a fixed path) or releases_path (one instance per "
         "release), and not both."
@@ -117,7 +117,7 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
                 f"gunicorn_apps: memory_max of {app['name']} is {memory}; write bytes, a number with K, M, G or T, a "
                 "percentage or infinity, as systemd takes no other."
             )
-        names = [process["name"] for key in ("background", "scheduled") for process in app.get(key, [])]
+        names = [str(process["name"]) for key in ("background", "scheduled") for process in app.get(key, [])]
         if names and "releases_path" not in app:
             mistakes.append(
                 f"gunicorn_apps: {app['name']} has background or scheduled commands, which need releases_path."
@@ -130,10 +130,11 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str) -> list[str]:
                 )
         for process in app.get("background", []) + app.get("scheduled", []):
             for key in ("command", "on_calendar"):
-                if re.search(r"[\r\n]", process.get(key, "")):
+                if re.search(r"[\r\n]", str(process.get(key, ""))):
                     mistakes.append(f"gunicorn_apps: the {key} of {process['name']} must stand on one line.")
     mistakes += _wrong_variables("gunicorn_apps", "environment", apps)
-    if not re.match(r"\d+", gunicorn_version) or int(gunicorn_version.split(".")[0]) < OLDEST_GUNICORN:
+    major = re.match(r"\d+", str(gunicorn_version))
+    if not major or int(major[0]) < OLDEST_GUNICORN:
         mistakes.append(
             f"gunicorn_version: {gunicorn_version} is too old; before {OLDEST_GUNICORN}, threaded workers drop "
             "requests when they stop."
@@ -150,7 +151,7 @@ def gunicorn_units(apps: list[App]) -> list[dict[str, Any]]:
     for app in apps:
         prefix, wants = app["name"], []
         for process in app.get("background", []):
-            for number in range(1, process.get("replicas", 1) + 1):
+            for number in range(1, int(process.get("replicas", 1)) + 1):
                 unit = f"{prefix}-{process['name']}-{number}@"
                 units.append({"name": f"{unit}.service", "src": "background.service.j2", "process": process})
                 wants.append(f"{unit}%i.service")
@@ -182,7 +183,7 @@ def gunicorn_files(apps: list[App]) -> list[dict[str, Any]]:
         file = {"src": unit["src"], "dest": f"/etc/systemd/system/{unit['name']}", "vars": {"__gunicorn_unit": unit}}
         if unit["src"] == "scheduled.timer.j2":
             # systemd leaves out a time that it does not understand, and the timer never comes.
-            file |= {"validate": f"systemd-analyze calendar {shlex.quote(unit['process']['on_calendar'])}"}
+            file |= {"validate": f"systemd-analyze calendar {shlex.quote(str(unit['process']['on_calendar']))}"}
         files.append(file)
     return files
 
@@ -202,28 +203,28 @@ def gunicorn_environments(apps: list[App]) -> list[dict[str, Any]]:
 
 def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
     """Return one sentence for each mistake in `app_deploy_apps` and `app_deploy_serial`."""
-    mistakes = _wrong_names("app_deploy_apps", [app["name"] for app in apps])
+    mistakes = _wrong_names("app_deploy_apps", [str(app["name"]) for app in apps])
     mistakes += _wrong_variables("app_deploy_apps", "migrate_environment", apps)
     if int(serial) < 1:
         mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
     for app in apps:
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
-        for path in app.get("shared_paths", []) + app.get("shared_files", []):
+        for path in map(str, app.get("shared_paths", []) + app.get("shared_files", [])):
             if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
-        if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", app.get("repo", "")):
+        if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", str(app.get("repo", ""))):
             mistakes.append(
                 f"app_deploy_apps: the repo of {app['name']} holds a password or a token, which every run would show; "
                 "use an SSH key or git's credential helper on the controller."
             )
         if app.get("user") in SYSTEM_USERS:
             mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
-        if not app["health_path"].startswith("/"):
+        if not str(app["health_path"]).startswith("/"):
             mistakes.append(f'app_deploy_apps: the health_path of {app["name"]} must begin with "/", such as /health.')
-        python = app.get("python", "/usr/bin/python3")
+        python = str(app.get("python", "/usr/bin/python3"))
         if not python.startswith("/") and app.get("installer") == "pip":
             mistakes.append(
                 f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."

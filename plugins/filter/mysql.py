@@ -110,7 +110,7 @@ def mysql_alter_databases(
     found = {database["name"]: (database["encoding"], database["collation"]) for database in existing}
     statements = []
     for database in databases:
-        name = database["name"]
+        name = str(database["name"])
         if name not in found or database.get("state", "present") == "absent":
             continue
         wanted_encoding = database.get("encoding", encoding)
@@ -210,7 +210,7 @@ def _user_mistakes(users: Sequence[Mapping[str, Any]], tcp: bool) -> Iterator[st
                     yield f"mysql_users has a password for {account}, which auth_socket does not ask for: take it out."
             elif not user.get("password"):
                 yield f"mysql_users has no password for {account}: give one, or plugin: auth_socket."
-            if not tcp and user.get("host", "localhost").lower() != "localhost":
+            if not tcp and str(user.get("host", "localhost")).lower() != "localhost":
                 yield f"mysql_users has {account}, who could not connect: set mysql_bind_address, or host: localhost."
 
 

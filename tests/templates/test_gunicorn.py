@@ -183,6 +183,17 @@ def test_the_sandbox_is_closed_unless_an_app_opens_it() -> None:
     assert (opened["MemoryMax"], opened["TasksMax"]) == (["1G"], ["64"])
 
 
+def test_numbers_and_booleans_may_be_given_as_text() -> None:
+    closed = unit("service", {**RELEASED, "network": "false", "memory_deny_write_execute": "yes"})["Service"]
+    assert closed["PrivateNetwork"] == ["true"]
+    assert closed["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert closed["MemoryDenyWriteExecute"] == ["true"]
+    assert unit("service", {**RELEASED, "network": "true"})["Service"]["RestrictAddressFamilies"] != ["AF_UNIX"]
+    assert unit("service", {**RELEASED, "graceful_timeout": "60"})["Service"]["TimeoutStopSec"] == ["65"]
+    assert unit("service", RELEASED, gunicorn_graceful_timeout="60")["Service"]["TimeoutStopSec"] == ["65"]
+    assert settings(PLAIN, gunicorn_workers="0")["workers"] == len(os.sched_getaffinity(0))
+
+
 def test_nothing_but_filters_stands_in_a_unit_twice() -> None:
     for app in (RELEASED, PLAIN):
         for kind in ("service", "socket"):

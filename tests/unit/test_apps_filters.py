@@ -43,15 +43,19 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop needs either chdir"),
         (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
         (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
+        (PLAIN | {"environment": {1: "secret"}}, "27.0.1", "environment has 1:"),
         (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
         (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
         (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),
         (PLAIN | {"memory_max": "512MB"}, "27.0.1", "memory_max of shop is 512MB"),
         (PLAIN, "26.3.0", "gunicorn_version: 26.3.0 is too old"),
         (PLAIN, "latest", "gunicorn_version: latest is too old"),
+        (PLAIN, 26.3, "gunicorn_version: 26.3 is too old"),
     ],
 )
-def test_mistakes_of_gunicorn_apps_are_named_without_the_values(app: dict[str, Any], version: str, words: str) -> None:
+def test_mistakes_of_gunicorn_apps_are_named_without_the_values(
+    app: dict[str, Any], version: str | float, words: str
+) -> None:
     mistakes = apps.gunicorn_mistakes([app], version)
     assert len(mistakes) == 1
     assert words in mistakes[0]
@@ -84,6 +88,14 @@ def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated()
     assert len(apps.app_deploy_mistakes([app | {"repo": "https://token@example.com/shop"}])) == 1
     for fine in ["git@example.com:shop.git", "ssh://git@example.com/shop", "https://example.com/shop@2"]:
         assert apps.app_deploy_mistakes([app | {"repo": fine}]) == []
+
+
+def test_numbers_may_be_text_and_text_may_be_numbers() -> None:
+    process = {"name": "mailer", "command": True, "replicas": "2"}
+    app = {"name": "shop", "releases_path": "/srv/shop/releases", "background": [process]}
+    assert apps.gunicorn_mistakes([app], 27.0) == []
+    assert "shop-mailer-2@.service" in [unit["name"] for unit in apps.gunicorn_units([app])]
+    assert apps.app_deploy_mistakes([DEPLOYED | {"python": 3.12, "shared_paths": [2026]}], "2") == []
 
 
 def test_what_runs_beside_an_app_is_wanted_by_its_target() -> None:

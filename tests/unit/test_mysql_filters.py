@@ -151,15 +151,17 @@ def test_a_user_from_elsewhere_is_welcome_where_the_server_listens() -> None:
         ({"name": "old", "state": "absent"}, []),
         ({"name": "shop", "encoding": "UTF8MB4", "collation": "utf8mb4_0900_AI_CI"}, []),
         ({"name": "three", "encoding": "utf8", "collation": "utf8_bin"}, []),
+        ({"name": 2026, "encoding": "utf8mb4"}, ["ALTER DATABASE `2026` CHARACTER SET utf8mb4"]),
     ],
 )
 def test_a_database_gets_another_encoding_only_where_it_differs(
-    database: dict[str, str], statements: list[str]
+    database: dict[str, Any], statements: list[str]
 ) -> None:
     existing = [
         {"name": "shop", "encoding": "utf8mb4", "collation": "utf8mb4_0900_ai_ci"},
         {"name": "old", "encoding": "latin1", "collation": "latin1_swedish_ci"},
         {"name": "three", "encoding": "utf8mb3", "collation": "utf8mb3_bin"},
+        {"name": "2026", "encoding": "latin1", "collation": "latin1_swedish_ci"},
     ]
     assert mysql.mysql_alter_databases([database], existing, "utf8mb4", "utf8mb4_0900_ai_ci") == statements
 

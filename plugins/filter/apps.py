@@ -85,18 +85,24 @@ def _wrong_names(variable: str, names: Sequence[str]) -> list[str]:
 
 def _wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
     """Return what is wrong with the names and values of environment variables, without the values."""
+    mistakes = [
+        f'{variable}: {key} of {app["name"]} has {name} without a value; write "" for an empty one.'
+        for app in apps
+        for name, value in app.get(key, {}).items()
+        if value is None
+    ]
     wrong = [
         str(name)
         for app in apps
         for name, value in app.get(key, {}).items()
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or re.search(r"[\r\n]", str(value))
     ]
-    if not wrong:
-        return []
-    return [
-        f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand on '
-        "one line."
-    ]
+    if wrong:
+        mistakes.append(
+            f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand '
+            "on one line."
+        )
+    return mistakes
 
 
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:

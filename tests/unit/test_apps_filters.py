@@ -90,6 +90,16 @@ def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated()
         assert apps.app_deploy_mistakes([app | {"repo": fine}]) == []
 
 
+def test_a_variable_without_a_value_is_refused_and_an_empty_one_is_not() -> None:
+    variables = {"SENTRY_DSN": None, "EMPTY": "", "KEY": "secret"}
+    assert apps.gunicorn_mistakes([PLAIN | {"environment": variables}], "27.0.1") == [
+        'gunicorn_apps: environment of shop has SENTRY_DSN without a value; write "" for an empty one.'
+    ]
+    assert apps.app_deploy_mistakes([DEPLOYED | {"migrate_environment": variables}]) == [
+        'app_deploy_apps: migrate_environment of shop has SENTRY_DSN without a value; write "" for an empty one.'
+    ]
+
+
 def test_numbers_may_be_text_and_text_may_be_numbers() -> None:
     process = {"name": "mailer", "command": True, "replicas": "2"}
     app = {"name": "shop", "releases_path": "/srv/shop/releases", "background": [process]}

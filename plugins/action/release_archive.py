@@ -11,6 +11,7 @@ import re
 import subprocess
 import tarfile
 import tempfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,13 @@ def from_repository(repo: str, version: str, cache: Path) -> tuple[str, Path]:
     return commit, from_git(store, commit, cache)
 
 
+def shown(archive: str) -> str:
+    """Return an archive's address without what may be a secret in it: user, password, query and fragment."""
+    if not archive.startswith(("http://", "https://")):
+        return archive
+    return re.sub(r"[?#].*", "", re.sub(r"//[^/]*@", "//", archive), flags=re.DOTALL)
+
+
 def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, Path]:
     """Return the SHA-256 of an archive and its path in the cache; a remote one is fetched once."""
     checksum = (checksum or "").removeprefix("sha256:").lower()
@@ -104,10 +112,12 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
         try:
             content = open_url(archive, timeout=60).read() if remote else Path(archive).expanduser().read_bytes()
         except OSError as error:
-            raise SourceError(f"archive {archive} can't be read: {error}") from error
+            raise SourceError(f"archive {shown(archive)} can't be read: {error}") from error
+        except (HTTPException, ValueError):  # their words hold parts of the address
+            raise SourceError(f"archive {shown(archive)} can't be read: it is no valid address.") from None
         digest = hashlib.sha256(content).hexdigest()
         if checksum and digest != checksum:
-            raise SourceError(f"archive {archive} has the SHA-256 {digest}, not the one in checksum.")
+            raise SourceError(f"archive {shown(archive)} has the SHA-256 {digest}, not the one in checksum.")
         checksum, path = digest, cache / f"{digest}.tar"
         part = path.with_suffix(f".{os.getpid()}")
         part.write_bytes(content)

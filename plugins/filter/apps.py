@@ -65,6 +65,8 @@ SYSTEM_USERS = {
     ),
     "voice",
 }
+# What keeps passwords out of the addresses of sources.
+CREDENTIALS = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
 
@@ -221,11 +223,12 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
-        if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", str(app.get("repo", ""))):
-            mistakes.append(
-                f"app_deploy_apps: the repo of {app['name']} holds a password or a token, which every run would show; "
-                "use an SSH key or git's credential helper on the controller."
-            )
+        for key, instead in CREDENTIALS.items():
+            if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", str(app.get(key, ""))):
+                mistakes.append(
+                    f"app_deploy_apps: the {key} of {app['name']} holds a password or a token, which every run would "
+                    f"show; use {instead} on the controller."
+                )
         if app.get("user") in SYSTEM_USERS:
             mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
         if not str(app["health_path"]).startswith("/"):

@@ -90,6 +90,16 @@ def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated()
         assert apps.app_deploy_mistakes([app | {"repo": fine}]) == []
 
 
+def test_a_password_in_the_address_of_an_archive_is_refused_and_not_repeated() -> None:
+    app = {"name": "shop", "archive": "https://me:secret@example.com/shop.tar", "health_path": "/"}
+    (mistake,) = apps.app_deploy_mistakes([app])
+    assert "the archive of shop holds a password or a token, which every run would show; use ~/.netrc" in mistake
+    assert "secret" not in mistake
+    assert len(apps.app_deploy_mistakes([app | {"archive": "https://token@example.com/shop.tar"}])) == 1
+    for fine in ["shop.tar", "/srv/me:x/shop@2.tar", "https://example.com/shop@2.tar"]:
+        assert apps.app_deploy_mistakes([app | {"archive": fine}]) == []
+
+
 def test_a_variable_without_a_value_is_refused_and_an_empty_one_is_not() -> None:
     variables = {"SENTRY_DSN": None, "EMPTY": "", "KEY": "secret"}
     assert apps.gunicorn_mistakes([PLAIN | {"environment": variables}], "27.0.1") == [

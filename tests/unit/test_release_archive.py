@@ -179,6 +179,22 @@ def test_an_archive_from_an_address_needs_a_checksum(cache: Path) -> None:
         release_archive.from_archive("https://example.com/shop.tar.gz", None, cache)
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://user:canary@127.0.0.1:9/shop.tar", "http://127.0.0.1:9/shop.tar"),
+        ("http://127.0.0.1:9/shop@2.tar?token=canary", "http://127.0.0.1:9/shop@2.tar"),
+        ("http://127.0.0.1:9/shop.tar#canary", "http://127.0.0.1:9/shop.tar"),
+        ("http://user:canary@127.0.0.1:9/a shop.tar?token=canary", "http://127.0.0.1:9/a shop.tar"),
+    ],
+)
+def test_what_may_be_a_secret_in_the_address_of_an_archive_is_not_shown(address: str, shown: str, cache: Path) -> None:
+    with pytest.raises(SourceError) as error:
+        release_archive.from_archive(address, "0" * 64, cache)
+    assert f"archive {shown} can't be read: " in str(error.value)
+    assert "canary" not in str(error.value)
+
+
 def test_an_archive_that_is_not_there_is_named(cache: Path) -> None:
     with pytest.raises(SourceError, match=r"archive /nowhere\.tar can't be read: "):
         release_archive.from_archive("/nowhere.tar", None, cache)

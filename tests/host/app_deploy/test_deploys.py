@@ -255,6 +255,11 @@ def test_a_real_folder_in_the_place_of_current_is_refused(host):
         ([{"name": "shop"}], "shop needs one source"),
         ([{"name": "shop", "directory": "/x", "repo": "y"}], "shop needs one source"),
         ([{"name": "shop", "repo": "https://me:secret@example.com/x"}], "the repo of shop holds a password"),
+        ([{"name": "shop", "archive": "https://me:secret@example.com/x"}], "the archive of shop holds a password"),
+        (
+            [{"name": "shop", "directory": "/x", "packages": "libpq5"}],
+            "packages of shop must be a list, such as [libpq5]",
+        ),
         ([{"name": "shop", "directory": "/x", "health_path": "health"}], "the health_path of shop must begin"),
         ([{"name": "shop", "directroy": "/x"}], "directroy"),
         ([{"name": "shop", "directory": "/nowhere"}], "/nowhere is not a folder on this machine"),

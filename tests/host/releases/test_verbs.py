@@ -260,6 +260,7 @@ def test_hooks_run_around_the_phases(host, board):
     [
         ("deploy.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
         ("deploy.yml", {"version": "v1"}, "version: only a site whose source is a repo has versions"),
+        ("releases.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
         ("rollback.yml", {}, "site: there are several"),
         ("rollback.yml", {"site": "board.example", "database": "yes"}, "database: the one value is restore"),
     ],

@@ -27,11 +27,12 @@ App = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.
 OLDEST_GUNICORN = 27
-# Users and groups that Debian, Ubuntu or one of the other roles makes: an application must not run as one of them. With
-# the name gunicorn, the units of what runs beside it would be those of another application.
+# Users and groups that Debian, Ubuntu, their cloud images or one of the other roles make: an application must not run as
+# one of them. With the name gunicorn, the units of what runs beside it would be those of another application.
 SYSTEM_USERS = {
     *(
         "adm",
+        "admin",
         "audio",
         "backup",
         "bin",
@@ -46,7 +47,7 @@ SYSTEM_USERS = {
         "floppy",
     ),
     *("games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail", "man", "messagebus", "mysql"),
-    *("netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy", "render", "root", "sasl", "sgx"),
+    *("debian", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy", "render", "root", "sasl", "sgx"),
     *(
         "shadow",
         "src",
@@ -63,7 +64,7 @@ SYSTEM_USERS = {
         "uucp",
         "video",
     ),
-    "voice",
+    *("ubuntu", "voice"),
 }
 # What keeps passwords out of the addresses of sources.
 CREDENTIALS = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}

@@ -232,7 +232,7 @@ def test_some_workers_are_left_for_short_requests_when_many_are_slow(server: Ser
     ],
 )
 def test_what_is_no_whole_answer_with_the_right_status_is_a_failure(server: Server, path: str, error: str) -> None:
-    summary = drive(server, Kind("GET", path), retry=True, timeout=0.1)
+    summary = drive(server, Kind("GET", path), retry=True, timeout=0.1 if path == "/gate" else 10)
     assert summary["failed"] == summary["requests"] > 0
     assert summary["raced"] == 0
     assert summary["failures"] == {error: summary["failed"]}

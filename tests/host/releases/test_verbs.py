@@ -259,6 +259,8 @@ def test_hooks_run_around_the_phases(host, board):
     ("playbook", "variables", "words"),
     [
         ("deploy.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
+        ("deploy.yml", {"sites": [{"domain": "foobar.com", "migrate_comand": "true"}]}, "migrate_comand"),
+        ("rollback.yml", {"sites": [{"domain": "foobar.com"}]}, "missing required arguments: addresses, app,"),
         ("deploy.yml", {"version": "v1"}, "version: only a site whose source is a repo has versions"),
         ("releases.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
         ("rollback.yml", {}, "site: there are several"),

@@ -27,15 +27,15 @@ App = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.
 OLDEST_GUNICORN = 27
-# Users and groups that Debian, Ubuntu, their cloud images or another role makes: no application must run as one of them.
+# Users and groups that Debian, Ubuntu, their cloud images or another role makes: no application runs as one of them.
 # With the name gunicorn, the units of what runs beside it would be those of another application.
-SYSTEM_USERS = set(
-    """
-    adm admin audio backup bin cdrom crontab daemon debian dialout dip disk docker fax floppy games gunicorn input
-    irc kmem kvm list lp lxd mail man messagebus mysql netdev news nginx nobody nogroup operator plugdev proxy
-    render root sasl sgx shadow src sshd staff sudo sync sys syslog tape tty ubuntu users utmp uucp video voice
-    """.split()
-)
+SYSTEM_USERS = {
+    *("adm", "admin", "audio", "backup", "bin", "cdrom", "crontab", "daemon", "debian", "dialout", "dip", "disk"),
+    *("docker", "fax", "floppy", "games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail"),
+    *("man", "messagebus", "mysql", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy"),
+    *("render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync", "sys", "syslog", "tape"),
+    *("tty", "ubuntu", "users", "utmp", "uucp", "video", "voice"),
+}
 # What keeps passwords out of the addresses of sources.
 CREDENTIALS = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.

@@ -217,6 +217,35 @@ def test_the_data_directory_is_not_changed_under_a_server(host: Host, converge: 
     assert server(host) == before
 
 
+def test_a_data_directory_moved_as_the_readme_says_serves_its_rows_from_there_and_back(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    readme = (ROOT / "roles" / "mysql" / "README.md").read_text()
+    steps = readme.partition("## Another data directory")[2].split("```")[1]
+    back = steps.replace("/srv/mysql", "NEW").replace("/var/lib/mysql", "/srv/mysql").replace("NEW", "/var/lib/mysql")
+    sql("CREATE TABLE shop.moved (id INT PRIMARY KEY); INSERT INTO shop.moved VALUES (4711)")
+    for commands, datadir in ((steps, "/srv/mysql"), (back, "/var/lib/mysql")):
+        host.check_output(commands)
+        run = converge(mysql_datadir=datadir)
+        assert run.returncode == 0, run.stdout
+        assert sql("SELECT @@datadir, id FROM shop.moved").split() == [f"{datadir}/", "4711"]
+        sql("INSERT INTO shop.moved VALUES (1); DELETE FROM shop.moved WHERE id = 1")
+        assert "changed=0 " in converge(mysql_datadir=datadir).stdout
+    assert not host.file("/srv/mysql").exists
+    sql("DROP TABLE shop.moved")
+
+
+def test_a_server_that_is_down_starts_in_the_sandbox_that_its_new_configuration_needs(
+    host: Host, converge: Converge
+) -> None:
+    host.check_output("systemctl stop mysql")
+    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307)
+    assert run.returncode == 0, run.stdout
+    assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
+    assert converge().returncode == 0
+    assert listening(host) == []
+
+
 def test_an_open_address_takes_encrypted_connections_only(host: Host, sql: Sql, converge: Converge) -> None:
     users = [{"name": "remote", "host": "127.0.0.%", "password": "far away", "priv": "shop.*:ALL"}]
     run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users)

@@ -104,6 +104,11 @@ def test_an_applications_own_gunicorn_is_kept_and_a_missing_one_is_brought(host)
     assert "27.0.1" in host.check_output("/opt/fast/.venv/bin/gunicorn --version")
 
 
+@pytest.mark.parametrize("environment", ["/opt/plain/.venv", "/opt/fast/.venv"])
+def test_an_environment_can_be_read_by_the_application_whatever_the_umask_of_root(host, environment):
+    assert host.check_output("find %s ! -type l ! -perm -o=r -o -type d ! -perm -o=x", environment) == ""
+
+
 def test_workers_are_as_many_as_the_machine_has_cores(host):
     ask(host, "threaded")
     children = host.check_output("pgrep -u clerk -P $(systemctl show -p MainPID --value gunicorn-threaded) | wc -l")

@@ -49,6 +49,12 @@ def test_a_stranger_can_read_static_files_but_neither_code_nor_folders(host):
     assert host.run(f"runuser -u nobody -- ls {path('directory')}/releases").rc != 0
 
 
+def test_what_root_makes_lets_the_user_that_builds_and_the_app_in_whatever_the_umask_of_root(host):
+    assert host.check_output("find /opt/uv-* ! -type l ! -perm -o=r -o -type d ! -perm -o=x") == ""
+    for app in APPS:
+        assert host.run(f"runuser -u nobody -- test -e {path(app)}/shared").rc == 0
+
+
 def test_the_migration_ran_once_for_all_hosts_with_the_applications_environment():
     hosts = [testinfra.get_host(f"docker://webstack-app-deploy-{suite}") for suite in ("trixie", "bookworm")]
     assert sorted(ask(host, "directory")["migrations"][:1] for host in hosts) == [

@@ -68,6 +68,15 @@ def test_a_release_shares_the_files_of_its_environment_with_the_one_before(host,
         assert host.check_output(find.format("current")) == host.check_output(find.format("previous")) != ""
 
 
+def test_what_a_killed_run_has_left_of_uv_is_not_taken_for_uv(host, source):
+    uv = host.check_output("echo /opt/uv-*")
+    host.check_output(f"mv {uv} {uv}.part && echo > {uv}.part/bin/uv")
+    (source / "VERSION").write_text("2c\n")
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert not host.file(f"{uv}.part").exists
+
+
 def test_code_that_is_named_like_a_part_of_the_compiler_is_compiled_and_not_run(host, source):
     (source / "filecmp.py").write_text("raise SystemExit('this is the application')\n")
     result = deploy()

@@ -199,6 +199,16 @@ def test_an_old_database_password_counts_until_a_release_that_knows_the_new_one_
     assert counting() == [old]
 
 
+def test_a_release_that_fails_does_not_keep_nginx_from_its_settings_and_the_run_says_that_it_failed(host, browser):
+    nothing = {"app_deploy_packages": ["no-such-package"], "vault_guestbook_secret_key": "no-release-has-it"}
+    result = play("-e", json.dumps({"nginx_client_max_body_size": "11m", **nothing}))
+    assert result.returncode != 0
+    assert "guestbook, prepare | Install what the app needs" in " ".join(result.stdout.split())
+    assert "client_max_body_size 11m;" in host.check_output("nginx -T")
+    assert browser.get("http://foobar.com/", timeout=10).status_code == 200
+    assert play().returncode == 0
+
+
 APP = {"name": "guestbook", "wsgi_app": "guestbook:create_app()", "releases_path": "/srv/guestbook/releases"}
 PURGE = {"name": "purge", "command": "true"}
 

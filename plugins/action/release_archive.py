@@ -11,7 +11,7 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def shown(archive: str) -> str:
     """Return an archive's address without what may be a secret in it: user, password, query and fragment."""
     if not archive.startswith(("http://", "https://")):
         return archive
-    return re.sub(r"[?#].*", "", re.sub(r"//[^/]*@", "//", archive), flags=re.DOTALL)
+    return re.sub(r"[?#].*", "", re.sub(r"//([^/@:]*:(?!\d+(/|$))[^@]*@|[^/]*@)", "//", archive), flags=re.DOTALL)
 
 
 def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, Path]:
@@ -113,8 +113,10 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
             content = open_url(archive, timeout=60).read() if remote else Path(archive).expanduser().read_bytes()
         except OSError as error:
             raise SourceError(f"archive {shown(archive)} can't be read: {error}") from error
-        except (HTTPException, ValueError):  # their words hold parts of the address
+        except (InvalidURL, ValueError):  # their words hold parts of the address
             raise SourceError(f"archive {shown(archive)} can't be read: it is no valid address.") from None
+        except HTTPException as error:
+            raise SourceError(f"archive {shown(archive)} can't be read: {type(error).__name__}.") from error
         digest = hashlib.sha256(content).hexdigest()
         if checksum and digest != checksum:
             raise SourceError(f"archive {shown(archive)} has the SHA-256 {digest}, not the one in checksum.")

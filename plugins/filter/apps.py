@@ -37,6 +37,8 @@ SYSTEM_USERS = {
     *("tty", "ubuntu", "users", "utmp", "uucp", "video", "voice"),
 }
 # What keeps passwords out of the addresses of sources.
+# An address with user and password, or with a token, which may have a slash in it.
+CREDENTIAL = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
 CREDENTIALS = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
@@ -195,7 +197,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
         for key, instead in CREDENTIALS.items():
-            if re.search(r"//[^/@]+:[^/@]+@|^https?://[^/@]+@", str(app.get(key, ""))):
+            if re.search(CREDENTIAL, str(app.get(key, ""))):
                 mistakes.append(
                     f"app_deploy_apps: the {key} of {app['name']} holds a password or a token, which every run would "
                     f"show; use {instead} on the controller."
@@ -223,7 +225,7 @@ def fallbacks(requirements: list[str], install: str) -> list[str]:
 
 def parents(paths: list[str]) -> list[str]:
     """Return the folders that lead to paths within a release, without those paths themselves."""
-    above = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    above = {str(folder) for path in paths for folder in PurePosixPath(str(path)).parents}
     return sorted(above - {".", "/"})
 
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 DOCUMENTATION = """
 name: nginx
 short_description: Filter of the role nginx.
@@ -157,7 +159,7 @@ def _upstream_mistakes(upstreams: list[Entry]) -> Iterator[str]:
     times = Counter(str(upstream["name"]) for upstream in upstreams)
     for upstream in upstreams:
         name, method, servers = str(upstream["name"]), upstream.get("method", ""), upstream["servers"]
-        backups = [bool(server.get("backup", False)) for server in servers]
+        backups = [boolean(server.get("backup", False), strict=False) for server in servers]
         if times[name] > 1 or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             yield f"nginx_upstreams: {name} must be unique and made of letters, digits, - and _."
         if all(backups):

@@ -190,7 +190,7 @@ def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     found = releases.look(path, Path("/etc/systemd/system"), app["service"], app["target"])
     found |= releases.leftovers(found, app["keep"], app["has_target"])
     found["missing"] = missing(module, app, found)
-    found["busy"] = busy(module, app, found["live"]) if app["has_target"] or found["beside"] else []
+    found["busy"] = busy(module, app, found["live"])
     found["settings"] = releases.digest(app["settings"])
     if module.params["size"]:
         found["sizes"] = releases.sizes(path, found["finished"][::-1])
@@ -247,12 +247,15 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
         releases.switch(path, release, options["bad"], details)
     reason = {"reason": options["reason"]} if options["reason"] else {}
     note(module, app, event, before=live, **details, **reason)
+    run, target = module.run_command, f"{app['target']}@{release}.target"
+    if app["has_target"]:
+        release_units.systemctl(run, "enable", target)
     if live not in ("", release):
-        # Before the new ones start, or a command whose time has come just then would run twice.
-        release_units.systemctl(module.run_command, "stop", f"{app['target']}-*@{live}.timer")
+        # Right before the new ones start: a command whose time comes in between is left out, and none runs twice.
+        release_units.systemctl(run, "stop", f"{app['target']}-*@{live}.timer")
     if app["has_target"]:
         # After a revert the target runs and its timers don't.
-        release_units.systemctl(module.run_command, "enable", "--now", f"{app['target']}@{release}.target")
+        release_units.systemctl(run, "start", target)
 
 
 def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
@@ -264,9 +267,8 @@ def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, 
 def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
     """Stop the application, and what runs beside it."""
     service, target = app["service"], app["target"]
-    if app["has_target"]:
-        # A scheduled command runs on when its timer has ended.
-        release_units.systemctl(module.run_command, "stop", f"{target}@*.target", f"{target}-*@*.service")
+    # A scheduled command runs on when its timer has ended.
+    release_units.systemctl(module.run_command, "stop", f"{target}@*.target", f"{target}-*@*.service")
     release_units.systemctl(module.run_command, "stop", f"{service}@*.socket", f"{service}@*.service")
 
 

@@ -108,6 +108,15 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
     assert database.asked == set(database)
 
 
+@pytest.mark.parametrize("key", ["background", "scheduled"])
+def test_what_runs_beside_a_release_is_told_as_the_role_gunicorn_wants_it(key: str) -> None:
+    def types(options: dict[str, Any]) -> dict[str, Any]:
+        return {name: {**option, "description": ""} for name, option in options.items()}
+
+    theirs = spec("gunicorn")["gunicorn_apps"]["options"][key]["options"]
+    assert types(SPEC["sites"]["options"][key]["options"]) == types(theirs)
+
+
 @cache
 def rendered(inventory: str, folder: Path) -> dict[str, Any]:
     """Return what the inventory's one server is told, without a connection to it."""

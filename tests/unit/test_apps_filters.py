@@ -96,7 +96,8 @@ def test_a_password_in_the_address_of_an_archive_is_refused_and_not_repeated() -
     assert "the archive of shop holds a password or a token, which every run would show; use ~/.netrc" in mistake
     assert "secret" not in mistake
     assert len(apps.app_deploy_mistakes([app | {"archive": "https://token@example.com/shop.tar"}])) == 1
-    for fine in ["shop.tar", "/srv/me:x/shop@2.tar", "https://example.com/shop@2.tar"]:
+    assert len(apps.app_deploy_mistakes([app | {"archive": "https://me:sec/ret=@example.com/shop.tar"}])) == 1
+    for fine in ["shop.tar", "/srv/me:x/shop@2.tar", "https://example.com:8080/shop@2.tar"]:
         assert apps.app_deploy_mistakes([app | {"archive": fine}]) == []
 
 
@@ -227,6 +228,7 @@ def test_values_of_the_environment_of_migrations_stand_on_one_line_and_are_not_s
 def test_the_folders_above_static_files_are_those_within_the_release() -> None:
     assert apps.parents(["public", "shop/static", "shop/dist/assets/"]) == ["shop", "shop/dist"]
     assert apps.parents([]) == []
+    assert apps.parents([2024, "a/1"]) == ["a"]  # type: ignore[list-item]
 
 
 def test_at_least_one_host_goes_live_at_a_time() -> None:

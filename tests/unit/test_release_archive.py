@@ -183,6 +183,7 @@ def test_an_archive_from_an_address_needs_a_checksum(cache: Path) -> None:
     ("address", "shown"),
     [
         ("http://user:canary@127.0.0.1:9/shop.tar", "http://127.0.0.1:9/shop.tar"),
+        ("http://user:can/canary@127.0.0.1:9/shop.tar", "http://127.0.0.1:9/shop.tar"),
         ("http://127.0.0.1:9/shop@2.tar?token=canary", "http://127.0.0.1:9/shop@2.tar"),
         ("http://127.0.0.1:9/shop.tar#canary", "http://127.0.0.1:9/shop.tar"),
         ("http://user:canary@127.0.0.1:9/a shop.tar?token=canary", "http://127.0.0.1:9/a shop.tar"),

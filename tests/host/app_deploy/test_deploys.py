@@ -116,6 +116,13 @@ def test_a_bad_release_leaves_the_old_one_serving(host, source, file, content, w
     assert host.check_output("systemctl list-units --failed --plain --no-legend 'directory@*'") == ""
 
 
+def test_a_folder_new_in_shared_paths_is_there_for_a_release_without_the_preparations(host):
+    result = deploy(verb="deploy", shared=["uploads", "media"])
+    assert result.returncode == 0, result.stdout
+    folder = host.file("/srv/directory/current/media").linked_to
+    assert (folder, host.file(folder).user) == ("/srv/directory/shared/media", "directory")
+
+
 def test_a_python_named_by_its_version_is_the_systems_where_that_has_it(host):
     before = live(host, "repository")
     result = deploy(only=["repository"], python="3.13")

@@ -37,6 +37,15 @@ def test_hosts_are_dropped_wherever_a_site_listens_and_nowhere_else() -> None:
     ]
 
 
+def test_numbers_and_booleans_may_be_text() -> None:
+    servers = [{"address": "unix:/a.sock", "backup": "false"}]
+    upstream = {**UPSTREAM, "servers": servers, "keepalive": "16"}
+    text = conf(site(proxy_cache="false", http2="false"), nginx_upstreams=[upstream], nginx_server_tokens="false")
+    assert "keepalive 16;" in text
+    assert "server_tokens off;" in text
+    assert not [word for word in ("proxy_cache pages", "http2", " backup") if word in text]
+
+
 @pytest.mark.parametrize(
     ("version", "old"),
     [

@@ -21,9 +21,13 @@ author: The foobar.webstack authors
 NAMES = ("domain", "name", "zone", "record")
 
 
-def wrong_types(value: Any, option: Mapping[str, Any], name: str) -> list[str]:
-    """Return one sentence for each wrong type in the variable of that name, without a value that is a secret."""
-    return [f"{name}: {place or 'it'} {fault}" for place, fault in _faults(value, option, "")]
+def wrong_types(variables: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each wrong type in variables, without values that are secrets; both go by name."""
+    return [
+        f"{name}: {place or 'it'} {fault}"
+        for name, value in variables.items()
+        for place, fault in _faults(value, options[name], "")
+    ]
 
 
 def _faults(value: Any, option: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:

@@ -48,38 +48,38 @@ def options(role: str, name: str) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_type_is_named_with_its_place_and_what_to_write(keys: dict[str, Any], sentence: str) -> None:
-    (mistake,) = wrong_types([SITE, {**SITE, **keys}], SITES, "sites")
+    (mistake,) = wrong_types({"sites": [SITE, {**SITE, **keys}]}, {"sites": SITES})
     assert mistake.startswith(f"sites: {sentence}")
 
 
 def test_a_secret_is_not_shown() -> None:
-    (mistake,) = wrong_types([{**SITE, "environment": "KEY=canary"}], SITES, "sites")
+    (mistake,) = wrong_types({"sites": [{**SITE, "environment": "KEY=canary"}]}, {"sites": SITES})
     assert mistake == "sites: environment of foobar.com must be a dictionary, such as {key: value}."
-    assert wrong_types("canary", {"type": "list", "elements": "str", "no_log": True}, "keys") == [
+    assert wrong_types({"keys": "canary"}, {"keys": {"type": "list", "elements": "str", "no_log": True}}) == [
         "keys: it must be a list."
     ]
 
 
 def test_the_variable_itself_and_entries_without_a_name_are_named_too() -> None:
-    assert wrong_types(None, SITES, "sites") == ["sites: it is empty; give it a value or leave it out."]
-    assert wrong_types("foobar.com", SITES, "sites") == ["sites: it must be a list of dictionaries."]
-    assert wrong_types([{"aliases": 1}], SITES, "sites") == [
+    assert wrong_types({"sites": None}, {"sites": SITES}) == ["sites: it is empty; give it a value or leave it out."]
+    assert wrong_types({"sites": "foobar.com"}, {"sites": SITES}) == ["sites: it must be a list of dictionaries."]
+    assert wrong_types({"sites": [{"aliases": 1}]}, {"sites": SITES}) == [
         "sites: aliases of entry 1 must be a list, such as [1].",
     ]
     apps = [{"name": "shop", "background": [{"name": "mailer", "replicas": None}]}]
-    assert wrong_types(apps, options("gunicorn", "gunicorn_apps"), "gunicorn_apps") == [
+    assert wrong_types({"gunicorn_apps": apps}, {"gunicorn_apps": options("gunicorn", "gunicorn_apps")}) == [
         "gunicorn_apps: replicas of mailer of background of shop is empty; give it a value or leave it out."
     ]
 
 
 def test_numbers_and_booleans_may_be_given_as_text_and_text_as_a_number() -> None:
     app = {"name": 1, "network": "false", "graceful_timeout": "60", "memory_max": 512, "options": {"keepalive": None}}
-    assert wrong_types([app], options("gunicorn", "gunicorn_apps"), "gunicorn_apps") == []
+    assert wrong_types({"gunicorn_apps": [app]}, {"gunicorn_apps": options("gunicorn", "gunicorn_apps")}) == []
 
 
 def test_what_is_right_passes() -> None:
-    assert wrong_types([SITE], SITES, "sites") == []
+    assert wrong_types({"sites": [SITE]}, {"sites": SITES}) == []
     apps = [{"name": "shop", "hooks": {"after_build": ["make", {"tasks": "notify.yml"}]}}]
-    assert wrong_types(apps, options("app_deploy", "app_deploy_apps"), "app_deploy_apps") == []
+    assert wrong_types({"app_deploy_apps": apps}, {"app_deploy_apps": options("app_deploy", "app_deploy_apps")}) == []
     users = [{"name": "shop", "priv": {"shop.*": "ALL"}}]
-    assert wrong_types(users, options("mysql", "mysql_users"), "mysql_users") == []
+    assert wrong_types({"mysql_users": users}, {"mysql_users": options("mysql", "mysql_users")}) == []

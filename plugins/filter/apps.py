@@ -36,10 +36,10 @@ SYSTEM_USERS = {
     *("render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync", "sys", "syslog", "tape"),
     *("tty", "ubuntu", "users", "utmp", "uucp", "video", "voice"),
 }
-# What keeps passwords out of the addresses of sources.
 # An address with user and password, or with a token, which may have a slash in it.
-CREDENTIAL = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
-CREDENTIALS = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
+ADDRESS_WITH_SECRET = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
+# What keeps secrets out of the addresses of sources.
+INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
 
@@ -196,8 +196,8 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
-        for key, instead in CREDENTIALS.items():
-            if re.search(CREDENTIAL, str(app.get(key, ""))):
+        for key, instead in INSTEAD.items():
+            if re.search(ADDRESS_WITH_SECRET, str(app.get(key, ""))):
                 mistakes.append(
                     f"app_deploy_apps: the {key} of {app['name']} holds a password or a token, which every run would "
                     f"show; use {instead} on the controller."

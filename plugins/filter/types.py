@@ -1,4 +1,4 @@
-"""A filter that finds what Ansible's validation lets pass: it converts values, and accepts null, in its own copy only.
+"""Filters that find what Ansible's validation lets pass: it converts values, and accepts null, in its own copy only.
 
 What reads a variable after it gets the value as it was written.
 """
@@ -6,14 +6,19 @@ What reads a variable after it gets the value as it was written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 DOCUMENTATION = """
 name: types
-short_description: A filter that finds values of a wrong type.
+short_description: Filters that find values of a wrong type.
 description: >-
   wrong_types returns one sentence for each value that is no list or no dictionary where the option of an argument spec
   wants one, that is one of them where it wants text, or that is null. Numbers and booleans may be given as text.
+  wrong_role_types goes by the argument spec of a role.
 author: The foobar.webstack authors
 """
 
@@ -28,6 +33,19 @@ def wrong_types(variables: Mapping[str, Any], options: Mapping[str, Any]) -> lis
         for name, value in variables.items()
         for place, fault in _faults(value, options[name], "")
     ]
+
+
+def wrong_role_types(variables: Mapping[str, Any], role: str) -> list[str]:
+    """Return the same for variables of the role in a folder, by its argument spec."""
+    return wrong_types(variables, _options(role))
+
+
+@cache
+def _options(role: str) -> dict[str, Any]:
+    """Read the options of a role's main entry point, with libyaml where PyYAML has it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    spec = yaml.load(Path(role, "meta/argument_specs.yml").read_text(), loader)
+    return dict(spec["argument_specs"]["main"]["options"])
 
 
 def _faults(value: Any, option: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
@@ -73,8 +91,8 @@ def _example(value: Any, option: Mapping[str, Any]) -> str:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return it by its name."""
-        return {"wrong_types": wrong_types}
+        """Return them by their names."""
+        return {"wrong_types": wrong_types, "wrong_role_types": wrong_role_types}

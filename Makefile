@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 
-.PHONY: help demo down test lint unit galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
+.PHONY: help demo down test lint unit guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -21,7 +21,7 @@ demo: $(BIN)/.complete engine ## Set the site up on containers of this machine a
 down: $(BIN)/.complete engine ## Remove what the demo has made
 	@$(BIN)/python demo/demo.py down
 
-test: $(BIN)/.complete engine ## Run all tests: lint, unit, galaxy and every Molecule scenario
+test: $(BIN)/.complete engine ## Run all tests: lint, unit, guestbook, galaxy and every Molecule scenario
 	@$(BIN)/python tests/run.py $(SCENARIOS)
 
 lint: $(BIN)/.complete ## Check the style of everything
@@ -33,6 +33,10 @@ lint: $(BIN)/.complete ## Check the style of everything
 
 unit: $(BIN)/.complete ## Run the tests that need no machine
 	pytest
+
+guestbook: $(BIN)/.complete ## Run the demo application's own tests, in its own environment
+	cd examples/guestbook && uv run --quiet --no-project --isolated \
+	  --with-requirements requirements.txt --with-requirements requirements-dev.txt pytest
 
 galaxy: $(BIN)/.complete engine ## Build the collection, install it elsewhere and use its roles there
 	pytest tests/galaxy

@@ -1,6 +1,6 @@
 """Run all tests, two at a time, with a line for each and the counts at the end.
 
-run.py [SCENARIO ...]   lint, the tests without a machine, the demo application's, the Galaxy test and the named scenarios
+run.py [SCENARIO ...]   lint, the tests without a machine, the demo application's and Galaxy's, and the named scenarios
 
 What each printed is kept in .cache/tests/<name>.log; of one that fails, the end is shown, and why once more at the end.
 """
@@ -67,8 +67,8 @@ def main() -> None:
     start = time.monotonic()
     with ThreadPoolExecutor(max_workers=2) as pool:
         # The longest one first, so that the others run beside it.
-        scenarios = sorted(sys.argv[1:], key=lambda name: name != "releases")
-        counts = list(pool.map(run, ["unit", "lint", "guestbook", *(f"molecule-{name}" for name in scenarios), "galaxy"]))
+        scenarios = [f"molecule-{name}" for name in sorted(sys.argv[1:], key=lambda name: name != "releases")]
+        counts = list(pool.map(run, ["unit", "lint", "guestbook", *scenarios, "galaxy"]))
     subprocess.run(["docker", "network", "rm", "webstack-test"], capture_output=True, check=False)
     passed, failed, reasons = zip(*counts, strict=True)
     print("\n".join(["", *chain(*reasons)]))

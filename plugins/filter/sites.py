@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.filter.apps import gunicorn_units
+from ansible_collections.foobar.webstack.plugins.module_utils import names
 
 Entry = dict[str, Any]
 
@@ -19,7 +19,7 @@ FOLLOWS = {
         *SOURCES,
         *("build_commands", "environment_file", "health_path", "hooks", "migrate_check_command", "migrate_command"),
         *("migrate_environment", "name", "packages", "path", "service", "shared_paths", "sockets_path", "static_paths"),
-        *("target", "user"),
+        *("build_environment", "shared_settings", "target", "user"),
     },
     "nginx": {"redirect_from", "server_name"},
 }
@@ -57,13 +57,13 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
     return [
         {
             "name": site["app"],
-            "releases_path": f"/srv/{site['app']}/releases",
+            "releases_path": f"{names.path(site['app'])}/releases",
             **present(site, "wsgi_app", "environment", "background", "scheduled"),
             **further(
                 site.get("gunicorn", {}),
                 after=["mysql.service"],
                 # With the minus one that is not there yet keeps no unit from starting.
-                writable_paths=[f"-/srv/{site['app']}/shared/{path}" for path in site.get("shared_paths", [])],
+                writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],
             ),
         }
         for site in sites
@@ -71,26 +71,27 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
 
 
 def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[str]) -> list[Entry]:
-    """Return `app_deploy_apps`; a change of a site's gunicorn settings or environment makes a new release.
+    """Return `app_deploy_apps`. What a release runs with is told by `app_deploy_settings`.
 
     The first of the databases' servers dumps a site's database before migrations.
     """
     return [
         {
             "name": site["app"],
-            "service": f"gunicorn-{site['app']}",
-            "sockets_path": f"/run/gunicorn-{site['app']}",
+            "service": names.service(site["app"]),
+            "sockets_path": names.sockets(site["app"]),
             "health_headers": {"Host": site["domain"]},
-            "environment_file": f"/etc/gunicorn/{site['app']}.env",
+            "environment_file": names.environment(site["app"]),
+            "shared_settings": names.shared_settings(site["app"]),
             "fallback_requirements": [f"gunicorn=={gunicorn_version}"],
             "static_paths": list(site.get("static", {}).values()),
-            **({"target": site["app"]} if f"{site['app']}@.target" in units(site) else {}),
             **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
             **present(
                 site,
                 *SOURCES,
                 "health_path",
                 "build_commands",
+                "build_environment",
                 "migrate_command",
                 "migrate_check_command",
                 "migrate_environment",
@@ -98,22 +99,15 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[s
                 "shared_paths",
                 "hooks",
             ),
-            **further(
-                site.get("app_deploy", {}),
-                settings_files=[f"/etc/gunicorn/{site['app']}.{kind}" for kind in ("conf.py", "env")]
-                + [f"/etc/systemd/system/{unit}" for unit in units(site)],
-            ),
+            **site.get("app_deploy", {}),
         }
         for site in sites
     ]
 
 
-def units(site: Entry) -> list[str]:
-    """Return the names of the units that a release of a site runs with."""
-    beside = [
-        unit["name"] for unit in gunicorn_units([present(site, "background", "scheduled") | {"name": site["app"]}])
-    ]
-    return [f"gunicorn-{site['app']}@.service", f"gunicorn-{site['app']}@.socket", *beside]
+def app_deploy_passwords(sites: list[Entry]) -> dict[str, dict[str, str]]:
+    """Return `app_deploy_passwords`: those of the databases, which releases that are kept must know to start."""
+    return {site["app"]: {"database": str(site["database"]["password"])} for site in sites if "database" in site}
 
 
 def dumps(database: str, host: str) -> Entry:
@@ -142,7 +136,7 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
     return [
         {
             "name": site["app"],
-            "servers": [{"address": f"unix:/srv/{site['app']}/current/gunicorn.sock", "max_fails": 0}] * 2,
+            "servers": [{"address": f"unix:{names.path(site['app'])}/current/gunicorn.sock", "max_fails": 0}] * 2,
         }
         for site in sites
     ]
@@ -162,8 +156,8 @@ def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
                 *(
                     {
                         "path": path,
-                        "alias": f"/srv/{site['app']}/current/{folder}/",
-                        "fallback": f"/srv/{site['app']}/previous/{folder}/",
+                        "alias": f"{names.path(site['app'])}/current/{folder}/",
+                        "fallback": f"{names.path(site['app'])}/previous/{folder}/",
                     }
                     for path, folder in site.get("static", {}).items()
                 ),
@@ -242,6 +236,7 @@ class FilterModule:
                 nginx_upstreams,
                 gunicorn_apps,
                 app_deploy_apps,
+                app_deploy_passwords,
                 of_site,
                 of_version,
                 sites_mistakes,

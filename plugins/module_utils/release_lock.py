@@ -61,3 +61,9 @@ def held(file: Path) -> dict[str, Any]:
     text = file.read_text() if file.exists() else ""
     lock = json.loads(text) if text else {}
     return {"by": lock["owner"]["by"], "seconds": round(clock() - lock["clock"], 1)} if lock else {}
+
+
+def is_held_by(file: Path, owner: Owner) -> bool:
+    """Tell whether an owner holds a lock."""
+    text = file.read_text() if file.exists() else ""
+    return bool(text) and json.loads(text)["owner"] == owner

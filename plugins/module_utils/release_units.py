@@ -13,19 +13,19 @@ from typing import Any
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 # Seconds that an instance has to take up what waits at its socket; then it is stopped all the same.
-PATIENCE = 30
+DRAIN_TIMEOUT = 30
 
 
 class UnitError(Exception):
     """A unit did not do what it was asked for; the text says why."""
 
 
-class Unwell(UnitError):
-    """An instance does not answer its health page with 200; `words` is what it said last."""
+class UnhealthyError(UnitError):
+    """A release does not answer its health page with 200, or a command beside it ends; `words` is what it said last."""
 
-    def __init__(self, reason: UnitError, words: str) -> None:
-        """Tell why."""
-        super().__init__(str(reason))
+    def __init__(self, reason: str, words: str) -> None:
+        """Say why."""
+        super().__init__(reason)
         self.words = words
 
 
@@ -60,6 +60,10 @@ def ask(path: Path, health: dict[str, Any]) -> None:
     try:
         connection.request("GET", health["path"], headers={"Connection": "close", **health["headers"]})
         status = connection.getresponse().status
+    except TimeoutError:
+        raise UnitError(
+            f"no answer within {health['timeout']} s; if it needs longer, raise health_timeout of the app"
+        ) from None
     except (HTTPException, OSError) as error:
         raise UnitError(str(error) or type(error).__name__) from None
     finally:
@@ -68,19 +72,45 @@ def ask(path: Path, health: dict[str, Any]) -> None:
         raise UnitError(f"it answered {status}")
 
 
+def last_words(run: Run, unit: str, since: float) -> str:
+    """Return what a unit has said since a moment, in seconds since the epoch; not what it said in an earlier life."""
+    journal = ["journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--lines=40", "--output=cat", "--no-pager"]
+    _, words, _ = run(journal)
+    return words.strip()
+
+
 def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
     """Start an instance, now and at boot, and ask for its health; one that fails is stopped again.
 
-    Raise Unwell then.
+    Raise UnhealthyError then.
     """
+    since = time.time()
     try:
         systemctl(run, "enable", "--now", f"{instance}.service")
         ask(path, health)
     except UnitError as reason:
-        journal = ["journalctl", f"--unit={instance}.service", "--lines=60", "--output=cat", "--no-pager"]
-        _, words, _ = run(journal)
+        words = last_words(run, f"{instance}.service", since)
         stop(run, instance)
-        raise Unwell(reason, words.strip()) from None
+        raise UnhealthyError(str(reason), words) from None
+
+
+def watch(run: Run, target: str, seconds: float) -> None:
+    """Watch the services that a target wants for some seconds; raise UnhealthyError when one of them ends."""
+    since, deadline = time.time(), time.monotonic() + seconds
+    _, wants, _ = run(["systemctl", "show", "--property=Wants", "--value", target])
+    services = [unit for unit in wants.split() if unit.endswith(".service")]
+    over = not services
+    while not over:
+        over = time.monotonic() > deadline
+        for unit in services:
+            _, text, _ = run(["systemctl", "show", "--property=NRestarts,ActiveState,SubState,ExecMainStatus", unit])
+            state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+            # systemd may not have come to it yet, but not at the end.
+            fine = {"active", "activating", "inactive"} if not over else {"active"}
+            if state["ActiveState"] not in fine or state["SubState"] == "auto-restart" or state["NRestarts"] != "0":
+                words = last_words(run, unit, since - 1)
+                raise UnhealthyError(f"{unit} ended with {state['ExecMainStatus']}", words)
+        time.sleep(0.5)
 
 
 def stop(run: Run, instance: str) -> None:
@@ -98,9 +128,9 @@ def waiting(run: Run, path: Path) -> int:
     return sum(int(line.split()[2]) for line in output.splitlines())
 
 
-def finish(run: Run, instance: str, path: Path) -> None:
+def drain(run: Run, instance: str, path: Path) -> None:
     """Stop an instance when it has taken up what the kernel would lose with its socket."""
-    patience = time.monotonic() + PATIENCE
-    while waiting(run, path) and time.monotonic() < patience:
+    deadline = time.monotonic() + DRAIN_TIMEOUT
+    while waiting(run, path) and time.monotonic() < deadline:
         time.sleep(0.2)
     stop(run, instance)

@@ -23,6 +23,14 @@ def linked(link: Path) -> str:
     return link.resolve().name if link.is_symlink() and link.exists() else ""
 
 
+def refuse_real_folders(path: Path) -> None:
+    """Raise OSError where a folder stands in the place of one of the links."""
+    for name in ("current", "previous"):
+        link = path / name
+        if link.exists() and not link.is_symlink():
+            raise OSError(f"{link} is a real file or folder, not a link to a release: move it away and run again.")
+
+
 def is_ours(file: Path) -> bool:
     """Tell a record from what a source or its build, to whose user a release belongs, has put in its place."""
     stat = file.lstat()
@@ -83,7 +91,7 @@ def digest(files: list[str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
+def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
     """Return what the module release documents of the releases in a folder and the enabled units of both kinds."""
     folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
     wants = units / "multi-user.target.wants"
@@ -100,12 +108,11 @@ def look(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
     }
 
 
-def leftovers(found: dict[str, Any], keep: int, has_target: bool) -> dict[str, list[str]]:
+def leftovers(found: dict[str, Any], keep: int) -> dict[str, list[str]]:
     """Return what of the releases found is not needed, and those that are `kept`; `keep` says how many at least.
 
     The live release and the one before are kept whatever their age. An instance or a target is `stale` when it is not
-    the live release's, a target also when the application has nothing beside its service any more; `removable` are
-    releases that never were live, and the oldest beyond those that are kept.
+    the live release's; `removable` are releases that never were live, and the oldest beyond those that are kept.
     """
     live = found["live"]
     chosen = [name for name in (live, found["previous"]) if name] + found["finished"]
@@ -113,7 +120,7 @@ def leftovers(found: dict[str, Any], keep: int, has_target: bool) -> dict[str, l
     return {
         "kept": kept,
         "stale_instances": [name for name in found["enabled"] if name != live],
-        "stale_targets": [name for name in found["beside"] if name != live or not has_target],
+        "stale_targets": [name for name in found["beside"] if name != live],
         "removable": [name for name in found["unfinished"] + found["finished"] if name != live and name not in kept],
     }
 
@@ -151,11 +158,18 @@ def switch(path: Path, release: str, bad: list[str], details: Record) -> None:
     link(path / "current", f"releases/{release}")
 
 
-def revert(path: Path, release: str) -> None:
-    """Make the release before live again, as if the one that is had never been."""
+def revert(path: Path, release: str, forget: bool = True) -> None:
+    """Make the release before live again, as if the one that is had never been.
+
+    What has never been live before is forgotten; a kept release that was gone back to stays what it was.
+    """
     live = linked(path / "current")
+    records = read(path)
     link(path / "current", f"releases/{release}")
-    (path / "releases" / live / RECORD).unlink(missing_ok=True)
+    if forget:
+        (path / "releases" / live / RECORD).unlink(missing_ok=True)
+    if records.get(release, {}).get("bad"):
+        write(path / "releases" / release / RECORD, records[release] | {"bad": False})
     before = [name for name, record in read(path).items() if name != release and not record["bad"]]
     if before:
         link(path / "previous", f"releases/{before[0]}")

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Look at an application's releases on a server, let one run at a time change them, start one and make it live."""
+"""Change an application's releases on a server: lock them, start one, make it live, prune."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_lock, release_units, releases
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    release_lock,
+    release_plan,
+    release_settings,
+    release_state,
+    release_units,
+    releases,
+)
 
 DOCUMENTATION = r"""
 module: release
-short_description: Look at an application's releases, lock them, start one, make it live, and clean up
+short_description: Lock an application's releases, start one, make it live, and prune
 description:
-  - With O(state=started) the release's instance is started and asked for O(health) over its own socket. One that does
-    not answer is stopped again, and the module fails with its last words.
-  - With O(state=live) it writes the release's record, lets C(previous) point to the release that was live, and replaces
-    C(current) in one rename, so that code, static files and socket change for the web server in the same instant. Then
-    it stops the timers of the release that was live, and starts what runs beside the one that is.
+  - With O(state=locked) the lock is taken, what an interrupted run has left is removed, and the files that O(release)
+    runs with are written, unless it is a finished one. What a finished release runs with is never changed.
+  - With O(state=live) the release's instance is started and asked for O(health) over its own socket. One that does not
+    answer is stopped again, and the module fails with its last words. Else the release's record is written, C(previous)
+    points to the release that was live, and C(current) is replaced in one rename, so that code, static files and socket
+    change for the web server in the same instant. Then the timers of the release that was live are stopped, and what
+    runs beside the new one is started and watched for O(watch) seconds; where a command ends, the release before goes
+    live again, and the module fails.
   - With O(state=stopped) all that runs of the application is stopped, and has ended when the module has; what starts at
     boot still does.
-  - With O(state=cleaned) what is not the live release's is stopped, an instance not before it has taken up all that
-    waits at its socket, and releases that are not to be kept are removed.
+  - With O(state=repaired) the units of the live release are started and enabled, and files of releases that were
+    changed are restored.
+  - With O(state=pruned) what is not the live release's is stopped, an instance not before it has taken up all that
+    waits at its socket, and releases that are not to be kept are removed with the files that they ran with.
   - The lock is a file on the server that says which run of which controller holds it, and since when. It is taken over
     when its run is gone - the same user on the same controller asks, where the process no longer runs - when another
     user or controller has held it for longer than O(timeout), and after a restart of the server. What the run before
     has left running of the service C(app_deploy-<name>) is stopped then.
   - C(/var/log/app_deploy/<name>.log) gets a line for each release that goes live or fails. Who does it, and for how
-    long, the lock tells.
+    long, the lock says.
 options:
   app:
     type: dict
@@ -38,22 +50,50 @@ options:
       path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
       service: {type: str, required: true, description: "Name before the C(@) of the services that run the releases."}
       target: {type: str, required: true, description: "Name before the C(@) of the targets that run beside them."}
-      has_target: {type: bool, default: false, description: Whether its releases have anything to run beside them.}
       sockets: {type: path, required: true, description: "Folder of the services' sockets."}
       keep: {type: int, default: 5, description: Releases to keep; the live one and the one before always are.}
-      settings: {type: list, elements: path, default: [], description: Files that a release runs with.}
+      user: {type: str, default: "", description: User that runs the application.}
+      shared_paths:
+        type: list
+        elements: str
+        default: []
+        description: Folders below C(shared) that outlive a release and that the application may write to.
+      shared_settings:
+        type: list
+        elements: str
+        default: []
+        description: >-
+          Glob patterns of files that releases without files of their own share; removed with the last of these.
   state:
     type: str
-    choices: [listed, locked, unlocked, started, live, failed, stopped, cleaned]
-    default: listed
-    description: >-
-      What to do before the releases are looked at - nothing, take the lock, give it back, start O(release), make it
-      live, note that it failed, stop the application, or clean up.
+    choices: [locked, unlocked, live, reverted, failed, stopped, repaired, pruned]
+    required: true
+    description: What to do.
   timeout:
     type: int
     default: 3600
     description: Seconds after which the run of another user or controller counts as gone.
-  release: {type: str, default: "", description: Release to start or to make live.}
+  release: {type: str, default: "", description: Release to write files for or to make live.}
+  refuse_bad: {type: bool, default: false, description: "Refuse to lock for a release that was rolled back from."}
+  settings:
+    type: list
+    elements: dict
+    default: []
+    description: Files that the release runs with; they are no option of the task's output.
+    suboptions:
+      dest: {type: str, required: true, description: "Path, in which C(%i) stands for the release."}
+      content: {type: str, required: true, description: Content.}
+      owner: {type: str, default: root, description: Owner.}
+      group: {type: str, default: root, description: Group.}
+      mode: {type: str, default: "0644", description: Mode.}
+      validate: {type: str, description: Command that must succeed; %s is the new file.}
+  unlock: {type: bool, default: false, description: "Give the lock back, too, with O(state=pruned)."}
+  passwords:
+    type: dict
+    default: {}
+    description: >-
+      Passwords in O(settings) by name. When one is another one than a kept release was written with, it is replaced
+      there by O(state=pruned), so that the release can start again.
   health:
     type: dict
     description: Page that the release must answer with 200.
@@ -61,17 +101,15 @@ options:
       path: {type: str, required: true, description: Its path.}
       headers: {type: dict, default: {}, description: "Headers of the request, such as C(Host)."}
       timeout: {type: int, default: 30, description: Seconds to wait for the answer.}
+  watch: {type: int, default: 5, description: Seconds to watch what runs beside the release.}
   event:
     type: str
     default: deploy
-    choices: [deploy, rollback, revert]
-    description: >-
-      Why it goes live. With V(revert) the release that was live is no finished one any more, as if it had never been
-      live.
+    choices: [deploy, rollback]
+    description: Why it goes live.
   revision: {type: str, default: "", description: What the source's revision is; kept from the record unless set.}
   bad: {type: list, elements: str, default: [], description: Releases that are bad from now on.}
   reason: {type: str, default: "", description: Why it failed.}
-  size: {type: bool, default: false, description: Add up what each release takes on the disk.}
 author: [The foobar.webstack authors]
 """
 
@@ -81,21 +119,17 @@ EXAMPLES = r"""
     app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
     state: locked
 
-- name: Start the release and ask for its health page
-  foobar.webstack.release:
-    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
-    state: started
-    release: 1a2b3c4d-5e6f7a8b
-    health: {path: /health, headers: {Host: shop.example.com}}
-
-- name: Make the release live
+- name: Start the release, ask for its health page and make it live
   foobar.webstack.release:
     app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
     state: live
     release: 1a2b3c4d-5e6f7a8b
+    health: {path: /health, headers: {Host: shop.example.com}}
 """
 
 RETURN = r"""
+goal: {type: str, returned: success, description: "The release that was meant; without one, that of a rollback."}
+name: {type: str, returned: success, description: "Name of the application."}
 live: {type: str, returned: success, description: "Release that C(current) points to, or an empty string."}
 previous: {type: str, returned: success, description: "Release that C(previous) points to, or an empty string."}
 finished: {type: list, elements: str, returned: success, description: "Releases that have been live, newest first."}
@@ -108,39 +142,44 @@ missing:
   elements: str
   returned: success
   description: Units of the live release that are not active, or don't start at boot.
+unshared: {type: list, elements: str, returned: success, description: Shared folders that are not as they should be.}
+drifted: {type: list, elements: str, returned: success, description: Files of releases that were changed.}
+unused: {type: list, elements: str, returned: success, description: Files of releases that are gone.}
 kept: {type: list, elements: str, returned: success, description: "Releases to keep, the live one first."}
 stale_instances: {type: list, elements: str, returned: success, description: Releases whose instance is to be stopped.}
 stale_targets: {type: list, elements: str, returned: success, description: Releases whose target is to be stopped.}
 busy: {type: list, elements: str, returned: success, description: Other releases whose scheduled commands run now.}
 removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
-sizes: {type: dict, returned: with size, description: "Bytes of each; what several share counts for the oldest."}
-settings: {type: str, returned: success, description: SHA-256 that stands for the content of the settings files.}
 holder: {type: dict, returned: when somebody else holds the lock, description: "Who, by which process, since when."}
+last_lines: {type: list, elements: str, returned: on failure, description: What the release said last.}
 """
 
 SPEC: dict[str, Any] = {
-    "app": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "path": {"type": "path", "required": True},
-            "service": {"type": "str", "required": True},
-            "target": {"type": "str", "required": True},
-            "has_target": {"type": "bool", "default": False},
-            "sockets": {"type": "path", "required": True},
-            "keep": {"type": "int", "default": 5},
-            "settings": {"type": "list", "elements": "path", "default": []},
-        },
-    },
+    "app": {"type": "dict", "required": True, "options": release_state.APP},
     "state": {
         "type": "str",
-        "choices": ["listed", "locked", "unlocked", "started", "live", "failed", "stopped", "cleaned"],
-        "default": "listed",
+        "choices": ["locked", "unlocked", "live", "reverted", "failed", "stopped", "repaired", "pruned"],
+        "required": True,
     },
     "timeout": {"type": "int", "default": 3600},
     "release": {"type": "str", "default": ""},
+    "refuse_bad": {"type": "bool", "default": False},
+    "settings": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "dest": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True},
+            "owner": {"type": "str", "default": "root"},
+            "group": {"type": "str", "default": "root"},
+            "mode": {"type": "str", "default": "0644"},
+            "validate": {"type": "str"},
+        },
+    },
+    "unlock": {"type": "bool", "default": False},
+    "passwords": {"type": "dict", "default": {}, "no_log": False},
     "health": {
         "type": "dict",
         "options": {
@@ -149,52 +188,28 @@ SPEC: dict[str, Any] = {
             "timeout": {"type": "int", "default": 30},
         },
     },
-    "event": {"type": "str", "choices": ["deploy", "rollback", "revert"], "default": "deploy"},
+    "watch": {"type": "int", "default": 5},
+    "event": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
     "revision": {"type": "str", "default": ""},
     "bad": {"type": "list", "elements": "str", "default": []},
     "reason": {"type": "str", "default": ""},
-    "size": {"type": "bool", "default": False},
     "owner": {"type": "dict", "required": True},
     "gone": {"type": "dict", "default": {}},
 }
 
 
-def missing(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """Return the units of the live release found that are not active, or don't start at boot."""
-    live = found["live"]
-    wanted = {f"{app['service']}@{live}.service": found["enabled"]} if live else {}
-    if live and app["has_target"]:
-        wanted[f"{app['target']}@{live}.target"] = found["beside"]
-    # Without systemd none is.
-    _, output, _ = module.run_command(["systemctl", "is-active", *wanted]) if wanted else (0, "", "")
-    states = output.split() or ["unknown"] * len(wanted)
-    return [
-        unit
-        for (unit, enabled), state in zip(wanted.items(), states, strict=True)
-        if state != "active" or live not in enabled
-    ]
+class Failure(Exception):
+    """The application stays as it was; the text says why, `words` is what the release said last."""
+
+    def __init__(self, message: str, words: str = "") -> None:
+        """Say why."""
+        super().__init__(message)
+        self.words = words
 
 
-def busy(module: AnsibleModule, app: dict[str, Any], live: str) -> list[str]:
-    """Return the releases beside the live one whose scheduled commands run now; nobody waits for those."""
-    # systemd has a service of the type oneshot as activating while it runs.
-    units = ["systemctl", "list-units", "--plain", "--no-legend", "--state=activating", f"{app['target']}-*@*.service"]
-    _, output, _ = module.run_command(units)
-    names = {line.split()[0].partition("@")[2].removesuffix(".service") for line in output.splitlines()}
-    return sorted(names - {live})
-
-
-def look(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
+def gather(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     """Return what the documentation says is returned."""
-    path = Path(app["path"])
-    found = releases.look(path, Path("/etc/systemd/system"), app["service"], app["target"])
-    found |= releases.leftovers(found, app["keep"], app["has_target"])
-    found["missing"] = missing(module, app, found)
-    found["busy"] = busy(module, app, found["live"])
-    found["settings"] = releases.digest(app["settings"])
-    if module.params["size"]:
-        found["sizes"] = releases.sizes(path, found["finished"][::-1])
-    return found
+    return release_state.gather(app, release_state.unit_states(module.run_command))
 
 
 def socket(app: dict[str, Any], release: str) -> Path:
@@ -202,30 +217,74 @@ def socket(app: dict[str, Any], release: str) -> Path:
     return Path(app["sockets"], f"{release}.sock")
 
 
-def hold(module: AnsibleModule, app: dict[str, Any], lock: Path) -> None:
-    """Take the lock, and stop the command that a killed controller has left running; fail if somebody else has it."""
-    owner = module.params["owner"]
-    held = release_lock.hold(lock, owner, module.params["gone"], module.params["timeout"])
-    if held["owner"] != owner:
+def reload_systemd(module: AnsibleModule, needed: bool) -> None:
+    """Let systemd read its units again where one has changed."""
+    if needed:
+        release_units.systemctl(module.run_command, "daemon-reload")
+
+
+def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> None:
+    """Take the lock, and prepare the release; give the lock back where that is refused."""
+    options = module.params
+    held = release_lock.hold(file, options["owner"], options["gone"], options["timeout"])
+    if held["owner"] != options["owner"]:
         module.fail_json(msg="", holder=held)
     unit = f"app_deploy-{app['name']}.service"
     code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
     if code == 0:
         release_units.systemctl(module.run_command, "stop", unit)
-
-
-def start(module: AnsibleModule, app: dict[str, Any]) -> None:
-    """Start a release and ask for its health; fail with its last words when it is not well."""
-    release, health = module.params["release"], module.params["health"]
     try:
-        release_units.start(module.run_command, f"{app['service']}@{release}", socket(app, release), health)
-    except release_units.Unwell as error:
-        live = releases.linked(Path(app["path"]) / "current")
-        serves = f"release {live} serves on" if live else "nothing was switched"
-        module.fail_json(
-            msg=f"{app['name']}: release {release} did not answer {health['path']} with 200 ({error}); {serves}. "
-            f"Its last words: {error.words}"
+        refuse(app, options, gather(module, app))
+        prepare(module, app)
+    except (Failure, OSError):
+        release_lock.give_back(file, options["owner"])
+        raise
+
+
+def refuse(app: dict[str, Any], options: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise Failure where a release was rolled back from, or can't be gone back to."""
+    if options["event"] == "rollback":
+        obstacle = release_plan.obstacle(found, goal(options, found))
+        if obstacle:
+            raise Failure(f"{app['name']}: {obstacle}")
+    elif options["refuse_bad"] and release_plan.is_bad(found, options["release"]):
+        raise Failure(
+            f"{app['name']}: release {options['release']}, or its code, was rolled back as a bad one; deploy another "
+            "version, or add -e app_deploy_retry_bad=true."
         )
+
+
+def goal(options: dict[str, Any], found: dict[str, Any]) -> str:
+    """Return the release that is meant; a rollback that names none goes to the one before."""
+    if options["event"] == "rollback" and not options["release"]:
+        return str(found["previous"])
+    return str(options["release"])
+
+
+def prepare(module: AnsibleModule, app: dict[str, Any]) -> None:
+    """Remove what an interrupted run has left, and write what the release runs with, unless it is finished."""
+    options, found = module.params, gather(module, app)
+    if any(found[name] for name in ("stale_instances", "stale_targets", "removable")):
+        prune(module, app)
+    release_state.make_shared_folders(app)
+    if options["settings"] and options["release"] not in found["finished"]:
+        validate(module, app)
+        manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
+        reload_systemd(module, release_settings.write(app["name"], options["release"], manifest))
+
+
+def validate(module: AnsibleModule, app: dict[str, Any]) -> None:
+    """Raise Failure unless the programs that will read the files accept them."""
+    for file in module.params["settings"]:
+        if not file["validate"]:
+            continue
+        path = Path(module.tmpdir, Path(file["dest"]).name)
+        path.touch(mode=0o600)
+        path.write_text(file["content"])
+        code, output, error = module.run_command(file["validate"].replace("%s", str(path)))
+        path.unlink()
+        if code != 0:
+            raise Failure(f"{app['name']}: {file['dest']} is refused: {(error or output).strip()}")
 
 
 def note(module: AnsibleModule, app: dict[str, Any], event: str, **details: Any) -> None:
@@ -237,25 +296,62 @@ def note(module: AnsibleModule, app: dict[str, Any], event: str, **details: Any)
 
 
 def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
-    """Switch to the release, or back to it, note it in the log, and start what runs beside it."""
-    options, path = module.params, Path(app["path"])
-    release, event, live = options["release"], options["event"], releases.linked(path / "current")
+    """Start the release, switch to it when it is healthy, note it in the log, and start what runs beside it."""
+    options, path, run = module.params, Path(app["path"]), module.run_command
+    release, live = options["release"], releases.linked(path / "current")
+    try:
+        release_units.start(run, f"{app['service']}@{release}", socket(app, release), options["health"])
+    except release_units.UnhealthyError as error:
+        serves = f"release {live} serves on" if live else "nothing was switched"
+        page = options["health"]["path"]
+        message = f"{app['name']}: release {release} did not answer {page} with 200 ({error}); {serves}."
+        raise Failure(message, error.words) from None
     details |= {name: options[name] for name in ("revision",) if options[name]}
-    if event == "revert":
-        releases.revert(path, release)
-    else:
-        releases.switch(path, release, options["bad"], details)
-    reason = {"reason": options["reason"]} if options["reason"] else {}
-    note(module, app, event, before=live, **details, **reason)
+    releases.switch(path, release, options["bad"], details)
+    note(module, app, options["event"], before=live, **details)
+    switch_targets(module, app, live, release)
+    if not release_state.has_target(app, release, release_settings.read(app["name"])):
+        return
+    try:
+        release_units.watch(run, f"{app['target']}@{release}.target", options["watch"])
+    except release_units.UnhealthyError as error:
+        message = f"{app['name']}: of release {release}, {error}"
+        if live in ("", release):
+            raise Failure(f"{message}. There is no release to go back to, so it stays live.", error.words) from None
+        revert(module, app, f"{error}")
+        raise Failure(f"{message}; release {live} is live again.", error.words) from None
+
+
+def switch_targets(module: AnsibleModule, app: dict[str, Any], before: str, release: str) -> None:
+    """Start what runs beside a release in the place of what runs beside the one before."""
     run, target = module.run_command, f"{app['target']}@{release}.target"
-    if app["has_target"]:
+    wanted = release_state.has_target(app, release, release_settings.read(app["name"]))
+    if wanted:
         release_units.systemctl(run, "enable", target)
-    if live not in ("", release):
+    if before not in ("", release):
         # Right before the new ones start: a command whose time comes in between is left out, and none runs twice.
-        release_units.systemctl(run, "stop", f"{app['target']}-*@{live}.timer")
-    if app["has_target"]:
+        release_units.systemctl(run, "stop", f"{app['target']}-*@{before}.timer")
+    if wanted:
         # After a revert the target runs and its timers don't.
         release_units.systemctl(run, "start", target)
+
+
+def revert(module: AnsibleModule, app: dict[str, Any], reason: str) -> None:
+    """Make the release before live again where it still runs."""
+    path = Path(app["path"])
+    live, previous = releases.linked(path / "current"), releases.linked(path / "previous")
+    releases.revert(path, previous, forget=module.params["event"] == "deploy")
+    note(module, app, "revert", before=live, reason=reason)
+    switch_targets(module, app, live, previous)
+
+
+def revert_release(module: AnsibleModule, app: dict[str, Any]) -> bool:
+    """Go back from the release, if it is live and there is one before; return whether that was done."""
+    path, release = Path(app["path"]), module.params["release"]
+    if releases.linked(path / "current") != release or not releases.linked(path / "previous"):
+        return False
+    revert(module, app, module.params["reason"] or "it failed on another host")
+    return True
 
 
 def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
@@ -272,58 +368,93 @@ def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
     release_units.systemctl(module.run_command, "stop", f"{service}@*.socket", f"{service}@*.service")
 
 
-def clean(module: AnsibleModule, app: dict[str, Any]) -> bool:
+def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
+    """Restore the files of releases, and keep the live one running, now and at boot; return whether it was not so."""
+    found = gather(module, app)
+    manifests = release_settings.read(app["name"])
+    units = [release_settings.restore(manifests[name]) for name in found["finished"] if name in manifests]
+    reload_systemd(module, any(units))
+    release_state.make_shared_folders(app)
+    if found["missing"]:
+        release_units.systemctl(module.run_command, "enable", "--now", *found["missing"])
+    return any(found[name] for name in ("missing", "drifted", "unshared"))
+
+
+def prune(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Stop and remove what is not needed of the releases; return whether there was anything."""
-    found, run = look(module, app), module.run_command
+    found, run = gather(module, app), module.run_command
     targets = [f"{app['target']}@{name}.target" for name in found["stale_targets"]]
     if targets:
         # What runs beside the old instances has jobs to finish, and does so while the instances do.
         release_units.systemctl(run, "disable", "--now", "--no-block", *targets)
     for name in found["stale_instances"]:
-        release_units.finish(run, f"{app['service']}@{name}", socket(app, name))
+        release_units.drain(run, f"{app['service']}@{name}", socket(app, name))
     if targets:
         release_units.systemctl(run, "stop", *targets)
+    # The files that a release ran with go first: without its folder nobody would know of them.
+    units = release_settings.remove(app["name"], [*found["removable"], *found["orphans"]])
     releases.remove(Path(app["path"]), found["removable"])
-    return any(found[name] for name in ("stale_targets", "stale_instances", "removable"))
+    units |= release_settings.remove_shared(gather(module, app)["unused"])
+    reload_systemd(module, units)
+    return any(found[name] for name in ("stale_targets", "stale_instances", "removable", "unused")) or units
+
+
+def renew_passwords(module: AnsibleModule, app: dict[str, Any]) -> bool:
+    """Let kept releases know today's passwords; return whether that changed any."""
+    found, today, changed = gather(module, app), module.params["passwords"], False
+    for name, manifest in release_settings.read(app["name"]).items():
+        renewed = release_settings.renewed(manifest, today)
+        if name != found["live"] and renewed != manifest:
+            release_settings.write(app["name"], name, renewed)
+            changed = True
+    return changed
 
 
 def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
     """Do what the state asks for; return whether that changed anything but the lock."""
-    lock = release_lock.LOCKS / f"{app['name']}.lock"
+    file = release_lock.LOCKS / f"{app['name']}.lock"
     match state:
         case "locked":
-            hold(module, app, lock)
+            lock(module, app, file)
         case "unlocked":
-            release_lock.give_back(lock, module.params["owner"])
-        case "started":
-            start(module, app)
+            release_lock.give_back(file, module.params["owner"])
         case "live":
-            make_live(module, app, release_lock.held(lock))
+            make_live(module, app, release_lock.held(file))
+        case "reverted":
+            return revert_release(module, app)
         case "failed":
-            note_failure(module, app, release_lock.held(lock))
+            note_failure(module, app, release_lock.held(file))
         case "stopped":
             stop(module, app)
-        case "cleaned":
-            return clean(module, app)
-    return state in ("started", "live", "failed", "stopped")
+        case "repaired":
+            return repair(module, app)
+        case "pruned":
+            changed = prune(module, app) | renew_passwords(module, app)
+            if module.params["unlock"]:
+                release_lock.give_back(file, module.params["owner"])
+            return changed
+    return state in ("live", "failed", "stopped")
 
 
 def main() -> None:
     """Run the module."""
-    required = [("state", "started", ["release", "health"]), ("state", "live", ["release"])]
+    required = [("state", "live", ["release", "health"])]
     module = AnsibleModule(argument_spec=SPEC, required_if=required, supports_check_mode=True)
     app, state = module.params["app"], module.params["state"]
-    for name in ("current", "previous"):
-        link = Path(app["path"]) / name
-        if state not in ("unlocked", "failed") and link.exists() and not link.is_symlink():
-            module.fail_json(
-                msg=f"{link} is a real file or folder, not a link to a release: move it away and run again."
-            )
+    # The output of no run shows what a release runs with.
+    shown = {name: value for name, value in module.params.items() if name not in ("settings", "passwords")}
+    invocation: dict[str, Any] = {"invocation": {"module_args": shown}}
     try:
+        if state not in ("unlocked", "failed"):
+            releases.refuse_real_folders(Path(app["path"]))
         changed = not module.check_mode and act(module, app, state)
+    except Failure as error:
+        module.fail_json(msg=str(error), last_lines=error.words.splitlines()[-40:], **invocation)
     except (release_units.UnitError, OSError) as error:
-        module.fail_json(msg=f"{app['name']}: {error}")
-    module.exit_json(changed=changed, **look(module, app))
+        module.fail_json(msg=f"{app['name']}: {error}", **invocation)
+    found = gather(module, app)
+    found |= {"name": app["name"], "goal": goal(module.params, found)}
+    module.exit_json(changed=changed, **found, **invocation)
 
 
 if __name__ == "__main__":

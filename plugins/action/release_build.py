@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import ourselves
+from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
 
 class ActionModule(ActionBase):
@@ -14,14 +16,16 @@ class ActionModule(ActionBase):
         """Send the archive, run the module, and remove the archive."""
         super().run(tmp, task_vars)
         folder = self._make_tmp_path()
+        # The server's log has no business with the variables of a build.
+        quiet = {**(task_vars or {}), "ansible_no_target_syslog": True}
         try:
             archive = self._transfer_file(
                 self._task.args["archive"], self._connection._shell.join_path(folder, "archive")
             )
             self._fixup_perms2((folder, archive))
-            arguments = {**self._task.args, "archive": archive}
-            name = "foobar.webstack.release_folder"
-            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+            arguments = {**self._task.args, "archive": archive, "owner": ourselves()}
+            name = "foobar.webstack.release_build"
+            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
         finally:
             self._remove_tmp_path(folder)
-        return result
+        return show(result)

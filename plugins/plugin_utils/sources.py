@@ -1,27 +1,37 @@
-"""Make the archive of a release from a directory, a git repository or an archive, on the controller.
+"""The source of a release, from a directory, a git repository or an archive: an archive in a cache of the controller.
 
 The servers need neither git nor the keys of the repository. The same content always has the same revision.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
 import re
 import subprocess
 import tarfile
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import open_url
-from ansible.plugins.action import ActionBase
 
 
 class SourceError(Exception):
     """The source can't be had; the text is one sentence for the user."""
+
+
+def git_reason(errors: str) -> str:
+    """Return why git failed, in one line: what ssh or the server said comes before git's own words and its advice."""
+    words = re.sub(r"//[^/@\s]+@", "//", errors.partition("\nPlease make sure")[0])  # an address may hold a token
+    lines = [line.strip().removeprefix("fatal: ") for line in words.splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(("Cloning into", "Warning:")))[-400:]
 
 
 def git(*arguments: str, **environment: str) -> str:
@@ -36,8 +46,7 @@ def git(*arguments: str, **environment: str) -> str:
     except FileNotFoundError:
         raise SourceError("git is not installed on this machine: install it to deploy.") from None
     if result.returncode != 0:
-        words = re.sub(r"//[^/@\s]+@", "//", result.stderr.strip())  # an address may hold a token
-        raise SourceError(f"git {arguments[0]} failed: {words.splitlines()[-1] if words else result.returncode}")
+        raise SourceError(f"git {arguments[0]} failed: {git_reason(result.stderr) or result.returncode}")
     return result.stdout.strip()
 
 
@@ -146,44 +155,48 @@ def root(archive: Path) -> tuple[list[str], int]:
     return sorted({part[strip] for part in parts if len(part) > strip}), strip
 
 
-class ActionModule(ActionBase):
-    """Return the archive's `path`, its `revision`, the `files` at its root and `strip_components`."""
+@contextmanager
+def locked(cache: Path) -> Iterator[None]:
+    """Let one process or thread at a time look at what a cache holds of one source."""
+    with cache.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
-    _requires_connection = False
-    _supports_check_mode = True
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make the archive unless the cache holds it, or say in one sentence why that can't be."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
-            {
-                "directory": {"type": "path"},
-                "repo": {"type": "str"},
-                "version": {"type": "str", "default": "HEAD"},
-                "archive": {"type": "str"},
-                "checksum": {"type": "str"},
-                "cache": {"type": "path", "required": True},
-            },
-            required_one_of=[("directory", "repo", "archive")],
-            mutually_exclusive=[("directory", "repo", "archive")],
-        )
-        # As for a module: a proxy, say, or the SSH command of git. This process runs one task and ends.
-        environment: dict[str, Any] = {}
-        self._compute_environment_string(environment)
-        os.environ.update({name: str(value) for name, value in environment.items()})
-        cache = Path(options["cache"])
-        try:
-            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if options["directory"]:
-                revision, path = from_directory(Path(options["directory"]), cache)
-            elif options["repo"]:
-                revision, path = from_repository(options["repo"], options["version"], cache)
+def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
+    """Return the archive's `path`, its `revision`, the `files` at its root and `strip_components`.
+
+    The app has one of the keys `directory`, `repo` (with `version`) and `archive` (with `checksum`). All hosts of a run
+    get the same answer, so that a branch that moves or a folder that changes meanwhile does not part them. Raise
+    SourceError.
+    """
+    kind = next(key for key in ("directory", "repo", "archive") if key in app)
+    name = hashlib.sha256(json.dumps([str(app.get(key)) for key in (kind, "version", "checksum")]).encode()).hexdigest()
+    store = "directories" if kind == "directory" else hashlib.sha256(str(app[kind]).encode()).hexdigest()[:16]
+    try:
+        for folder in (cache, cache / "runs"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pin = cache / "runs" / f"{run}-{name[:16]}.json"
+        with locked(cache / "runs" / f"{store}.lock"):
+            if pin.exists():
+                found: dict[str, Any] = json.loads(pin.read_text())
+                return found
+            if kind == "directory":
+                revision, path = from_directory(Path(app["directory"]).expanduser(), cache)
+            elif kind == "repo":
+                revision, path = from_repository(str(app["repo"]), str(app.get("version", "HEAD")), cache)
             else:
-                revision, path = from_archive(options["archive"], options["checksum"], cache)
+                revision, path = from_archive(str(app["archive"]), app.get("checksum"), cache)
             files, strip_components = root(path)
-        except SourceError as error:
-            raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            raise AnsibleActionFail(f"cache {cache} can't be used: {error}") from None
-        result.update(changed=False, revision=revision, path=str(path), files=files, strip_components=strip_components)
-        return result
+            found = {"path": str(path), "revision": revision, "files": files, "strip_components": strip_components}
+            pin.write_text(json.dumps(found))
+            return found
+    except OSError as error:
+        raise SourceError(f"cache {cache} can't be used: {error}") from None
+
+
+def forget(cache: Path, run: str) -> None:
+    """Remove what runs but this one have noted, once it is a day old."""
+    for pin in cache.glob("runs/*.json"):
+        if not pin.name.startswith(f"{run}-") and pin.stat().st_mtime < time.time() - 86400:
+            pin.unlink(missing_ok=True)

@@ -1,0 +1,21 @@
+"""Run the module of the same name, and show what a command that failed said last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
+
+
+class ActionModule(ActionBase):
+    """Show the last lines once, and keep them out of the result."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module."""
+        super().run(tmp, task_vars)
+        # The server's log has no business with the variables.
+        quiet = {**(task_vars or {}), "ansible_no_target_syslog": True}
+        name = "foobar.webstack.release_command"
+        result: dict[str, Any] = self._execute_module(module_name=name, module_args=self._task.args, task_vars=quiet)
+        return show(result)

@@ -1,0 +1,88 @@
+"""Turn the entries of `app_deploy_apps` into a plan for one server, in one call of the module of the same name."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
+    App,
+    of_release,
+    place,
+    resolve,
+    settings_digest,
+    withheld,
+)
+
+ENTRIES: dict[str, Any] = {
+    "apps": {"type": "list", "elements": "dict", "required": True},
+    "defaults": {"type": "dict", "required": True},
+    "sources": {"type": "dict", "default": {}},
+    "settings": {"type": "dict", "default": {}},
+    "retry_bad": {"type": "bool", "default": False},
+    "size": {"type": "bool", "default": False},
+    "uv": {"type": "str", "default": ""},
+}
+
+
+class ActionModule(ActionBase):
+    """Give the module what it must know, and return its plan with all that follows from the entries."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the server once; no secret is in what is returned."""
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(ENTRIES)
+        apps = [resolve(app, options["defaults"]) for app in options["apps"]]
+        arguments = {
+            "apps": [self._wanted(entry, app, options) for entry, app in zip(options["apps"], apps, strict=True)],
+            "retry_bad": options["retry_bad"],
+            "size": options["size"],
+        }
+        if options["sources"]:
+            arguments["packages"] = sorted({package for app in apps for package in app["packages"]})
+            arguments["users"] = sorted({app[user] for app in apps for user in ("builder", "installer_user", "user")})
+            arguments["paths"] = [options["uv"]] if options["uv"] else []
+        name = "foobar.webstack.release_plan"
+        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        if "apps" in result:
+            found, missing = result["apps"], set(result.pop("missing"))
+            result["id"] = str(uuid.uuid4())
+            result["apps"] = {
+                app["name"]: self._planned(app, entry, found[app["name"]], missing, options)
+                for entry, app in zip(options["apps"], apps, strict=True)
+            }
+        return result
+
+    def _wanted(self, entry: App, app: App, options: App) -> App:
+        """Return an app as the module takes it."""
+        source = options["sources"].get(app["name"], {})
+        settings = options["settings"].get(app["name"], [])
+        return {
+            **place(entry, options["defaults"]),
+            "revision": source.get("revision", ""),
+            "settings": settings_digest(entry, app["installer"], settings),
+            "settings_files": entry.get("settings_files", []),
+        }
+
+    def _planned(self, app: App, entry: App, found: App, missing: set[str], options: App) -> App:
+        """Return an app's entry, what follows from it, what the server holds, and what is to be done."""
+        source = options["sources"].get(app["name"], {})
+        prepare = {
+            "packages": [package for package in app["packages"] if package in missing],
+            "users": [user for user in (app["builder"], app["installer_user"]) if user in missing],
+            "uv": app["installer"] == "uv" and options["uv"] in missing,
+        }
+        return {
+            **app,
+            **found,
+            **of_release(app, found["release"]),
+            "source": source,
+            "error": source.get("error", ""),
+            "action": "error" if "error" in source else found["action"],
+            "prepare": prepare if any(prepare.values()) else {},
+            "has_user": app["user"] not in missing,
+            "withheld": withheld(entry, options["settings"].get(app["name"], [])),
+        }

@@ -1,0 +1,48 @@
+"""Find out on the controller which release each application is to have: all sources at the same time."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, forget, source
+
+# As many repositories are asked at the same time.
+PARALLEL = 16
+
+
+class ActionModule(ActionBase):
+    """Return the sources by the applications' names; one that can't be had has an `error`, a sentence."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make the archives that the cache does not hold."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            {
+                "apps": {"type": "list", "elements": "dict", "required": True},
+                "cache": {"type": "path", "required": True},
+            }
+        )
+        # As for a module: a proxy, say, or the SSH command of git. This process runs one task and ends.
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)
+        os.environ.update({name: str(value) for name, value in environment.items()})
+        cache, run = Path(options["cache"]), run_id()
+
+        def of(app: dict[str, Any]) -> dict[str, Any]:
+            try:
+                return source(app, cache, run)
+            except SourceError as error:
+                return {"error": f"{app['name']}: {error}"}
+
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            sources = dict(zip((app["name"] for app in options["apps"]), pool.map(of, options["apps"]), strict=True))
+        forget(cache, run)
+        return {**result, "changed": False, "sources": sources}

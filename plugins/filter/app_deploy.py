@@ -1,0 +1,223 @@
+"""Filters of the role app_deploy: mistakes in its list of applications, its phases, and tables of releases."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
+    SYSTEM_USERS,
+    App,
+    wrong_names,
+    wrong_variables,
+)
+
+DOCUMENTATION = """
+name: app_deploy
+short_description: Filters of the role app_deploy.
+description: >-
+  app_deploy_mistakes returns one sentence for each mistake in app_deploy_apps and app_deploy_serial.
+  app_deploy_todo returns the apps that have something to do on any of the hosts, whose variables it is given,
+  app_deploy_phases the phases that such an app goes through on any of them, in their order, and app_deploy_due those of
+  one host. app_deploy_failed returns the apps that failed on any of the hosts, app_deploy_lost what is known of hosts
+  that were lost. app_deploy_summary says what is to be done, and app_deploy_table shows the releases of a server.
+author: The foobar.webstack authors
+"""
+
+# The variables of a host.
+Host = Mapping[str, Any]
+
+# In this order, and when: while no host has failed, only where one has, or in any case.
+PHASES = {
+    "lock": "success",
+    "repair": "success",
+    "prepare": "success",
+    "build": "success",
+    "migrate": "success",
+    "stop": "success",
+    "restore": "success",
+    "switch": "success",
+    "revert": "failure",
+    "cleanup": "any",
+}
+
+# An address with user and password, or with a token, which may have a slash in it.
+ADDRESS_WITH_SECRET = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
+# What keeps secrets out of the addresses of sources.
+INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
+
+
+def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
+    """Return one sentence for each mistake in `app_deploy_apps` and `app_deploy_serial`."""
+    mistakes = wrong_names("app_deploy_apps", [str(app["name"]) for app in apps])
+    mistakes += wrong_variables("app_deploy_apps", "migrate_environment", apps)
+    if int(serial) < 1:
+        mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
+    for app in apps:
+        if len({"directory", "repo", "archive"} & app.keys()) != 1:
+            mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
+        for path in map(str, app.get("shared_paths", []) + app.get("shared_files", [])):
+            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+                mistakes.append(
+                    f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
+                )
+        for key, instead in INSTEAD.items():
+            if re.search(ADDRESS_WITH_SECRET, str(app.get(key, ""))):
+                mistakes.append(
+                    f"app_deploy_apps: the {key} of {app['name']} holds a password or a token, which every run would "
+                    f"show; use {instead} on the controller."
+                )
+        if app.get("user") in SYSTEM_USERS:
+            mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
+        if not str(app["health_path"]).startswith("/"):
+            mistakes.append(f'app_deploy_apps: the health_path of {app["name"]} must begin with "/", such as /health.')
+        python = str(app.get("python", "/usr/bin/python3"))
+        if not python.startswith("/") and app.get("installer") == "pip":
+            mistakes.append(
+                f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
+            )
+    return mistakes
+
+
+def app_deploy_table(info: dict[str, Any]) -> list[str]:
+    """Return lines that show the releases of a server, the newest first; info is of the module release."""
+    rows = [("RELEASE", "REVISION", "AT", "BY", "TOOK", "SIZE", "")]
+    for release, record in info["records"].items():
+        marks = [name for name in ("live", "previous") if info[name] == release]
+        rows.append(
+            (
+                release,
+                record.get("revision", "")[:12],
+                record["at"],
+                record.get("by", ""),
+                f"{record.get('seconds', 0):.0f} s",
+                f"{info['sizes'][release] / 2**20:.1f} MiB",
+                " ".join([*marks, *(["bad"] if record.get("bad") else [])]),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return lines + [f"{release} is not finished." for release in info["unfinished"]]
+
+
+def app_deploy_due(app: App, info: App, verb: str, restores: bool = False) -> list[str]:
+    """Return the phases that an app has to go through on a host.
+
+    `app` is the app's plan, `info` what the server holds now, which may be more recent; `verb` is `main`, `deploy` or
+    `rollback`.
+    """
+    if verb == "rollback":
+        return ["lock", *(["stop", "restore"] if restores else []), "switch", "revert", "cleanup"]
+    wanted, action = app["release"], app["action"]
+    if action == "skip" and verb == "deploy":
+        return ["lock"]
+    if action in ("repair", "skip"):
+        return ["lock", "repair", "cleanup"] if app["repairs"] else []
+    if action != "release":
+        return []
+    if info["live"] == wanted:
+        return ["lock", "cleanup"]
+    is_finished = wanted in info["finished"]
+    # A database that was brought back lacks what a bad release had migrated.
+    migrates = "migrate_command" in app and (not is_finished or wanted in info["bad"])
+    return [
+        "lock",
+        *(["prepare"] if app["prepare"] and verb == "main" else []),
+        *([] if is_finished else ["build"]),
+        *(["migrate"] if migrates else []),
+        *("switch", "revert", "cleanup"),
+    ]
+
+
+def app_deploy_todo(hosts: list[Host], verb: str) -> list[str]:
+    """Return the apps that have something to do on any host, in the order of their lists."""
+    names = [name for plan in _plans(hosts) for name, app in plan.items() if app_deploy_due(app, app, verb)]
+    return list(dict.fromkeys(names))
+
+
+def app_deploy_phases(
+    hosts: list[Host], app: str, verb: str, restores: bool, serial: int | str
+) -> list[dict[str, Any]]:
+    """Return the phases that an app goes through on any host: of each its name, when, and on which hosts.
+
+    One switches on `serial` hosts at a time: each batch is a phase, so that one that fails stops the next. A database
+    is migrated and restored on the first host that has the app.
+    """
+    having = {str(host["inventory_hostname"]): host["__app_deploy_plan"]["apps"].get(app) for host in _planned(hosts)}
+    names = [name for name, plan in having.items() if plan]
+    due = {phase for plan in having.values() if plan for phase in app_deploy_due(plan, plan, verb, restores)}
+    # All go back at once, as they have failed at once.
+    step = len(names) if verb == "rollback" else int(serial)
+    batches = [names[start : start + step] for start in range(0, len(names), step)]
+    on = {"migrate": [names[:1]], "restore": [names[:1]], "switch": batches}
+    return [
+        {"name": phase, "after": after, "hosts": batch}
+        for phase, after in PHASES.items()
+        if phase in due
+        for batch in on.get(phase, [names])
+    ]
+
+
+def app_deploy_failed(hosts: list[Host]) -> list[str]:
+    """Return the apps that failed on any of the hosts."""
+    return sorted({name for host in hosts for name in _failures(host)})
+
+
+def app_deploy_lost(hosts: list[Host]) -> dict[str, Any]:
+    """Return what is known of hosts that were lost: by name their plan's `apps`, and what they `switched` to last."""
+    known = {}
+    for host in hosts:
+        switched = host.get("__app_deploy_switched", {})
+        known[str(host["inventory_hostname"])] = {
+            "apps": host.get("__app_deploy_plan", {}).get("apps", {}),
+            "switched": {switched["name"]: switched["live"]} if "live" in switched else {},
+        }
+    return known
+
+
+def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
+    """Return a line for each app that has something to do, and why."""
+    words = {"release": "{name}: release {release} is to go live: {reason}.", "repair": "{name}: to repair: {reason}."}
+    words["skip"] = "{name}: {reason}, so {live} stays live until another version is deployed."
+    if verb in ("rollback", "releases"):
+        return []
+    return [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+
+
+def _planned(hosts: list[Host]) -> list[Host]:
+    """Return the hosts that have a plan."""
+    return [host for host in hosts if "apps" in host.get("__app_deploy_plan", {})]
+
+
+def _plans(hosts: list[Host]) -> list[dict[str, App]]:
+    """Return the plans of hosts."""
+    return [host["__app_deploy_plan"]["apps"] for host in _planned(hosts)]
+
+
+def _failures(host: Host) -> list[str]:
+    """Return the apps that failed on a host since its plan was made."""
+    plan, failures = host.get("__app_deploy_plan", {}), host.get("__app_deploy_failures", {})
+    recorded = list(failures["apps"]) if failures.get("plan") == plan.get("id") else []
+    return recorded + [name for name, app in plan.get("apps", {}).items() if app["action"] == "error"]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return them by name."""
+        return {
+            function.__name__: function
+            for function in (
+                app_deploy_mistakes,
+                app_deploy_todo,
+                app_deploy_phases,
+                app_deploy_due,
+                app_deploy_failed,
+                app_deploy_lost,
+                app_deploy_summary,
+                app_deploy_table,
+            )
+        }

@@ -1,0 +1,59 @@
+"""What the lists of applications of several roles have in common: their names and their environments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+App = dict[str, Any]
+
+# Users and groups that Debian, Ubuntu, their cloud images or another role makes: no application runs as one of them.
+# With the name gunicorn, the units of what runs beside it would be those of another application.
+SYSTEM_USERS = {
+    *("adm", "admin", "audio", "backup", "bin", "cdrom", "crontab", "daemon", "debian", "dialout", "dip", "disk"),
+    *("docker", "fax", "floppy", "games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail"),
+    *("man", "messagebus", "mysql", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy"),
+    *("render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync", "sys", "syslog", "tape"),
+    *("tty", "ubuntu", "users", "utmp", "uucp", "video", "voice"),
+}
+# useradd and systemd take 32 characters; the user that builds has "-build" at its end.
+LONGEST_NAME = 24
+
+
+def wrong_names(variable: str, names: Sequence[str]) -> list[str]:
+    """Return what is wrong with the names of a list of applications."""
+    return (
+        [f"{variable}: the name {name} is that of a user of the system's." for name in names if name in SYSTEM_USERS]
+        + [
+            f'{variable}: the name {json.dumps(name)} must be lower-case letters, digits and "_", begin with a letter, '
+            f"and have {LONGEST_NAME} characters at most."
+            for name in names
+            if not re.fullmatch(f"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name)
+        ]
+        + [f"{variable}: the name {name} must be listed once." for name, count in Counter(names).items() if count > 1]
+    )
+
+
+def wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
+    """Return what is wrong with the names and values of environment variables, without the values."""
+    mistakes = [
+        f'{variable}: {key} of {app["name"]} has {name} without a value; write "" for an empty one.'
+        for app in apps
+        for name, value in app.get(key, {}).items()
+        if value is None
+    ]
+    wrong = [
+        str(name)
+        for app in apps
+        for name, value in app.get(key, {}).items()
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or re.search(r"[\r\n]", str(value))
+    ]
+    if wrong:
+        mistakes.append(
+            f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand '
+            "on one line."
+        )
+    return mistakes

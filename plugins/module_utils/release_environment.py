@@ -1,0 +1,53 @@
+"""How the virtual environment of a release is made, by the tool that makes it and the lock that the source holds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+# The first one that the source has is what an environment is made from.
+LOCKS = {
+    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
+    "pip": ("requirements.txt", "pyproject.toml"),
+}
+PIP = ".venv/bin/pip install --quiet --disable-pip-version-check"
+
+
+def lock_of(files: Sequence[str], installer: str) -> str:
+    """Return the file that an environment is made from, or an empty string where the source has none."""
+    return next((lock for lock in LOCKS[installer] if lock in files), "")
+
+
+def install_commands(lock: str, installer: str, uv: str, python: str, fallbacks: Sequence[str]) -> list[str]:
+    """Return the shell commands that make `.venv` in the current folder.
+
+    `fallbacks` are requirements that are installed where the lock brings no command of their name.
+    """
+    if installer == "uv":
+        make, install = f"{uv} venv --quiet --python {shlex.quote(python)}", f"{uv} pip install --quiet"
+    else:
+        make, install = f"{shlex.quote(python)} -m venv .venv", PIP
+    commands = {
+        "uv.lock": [f"{uv} sync --quiet --frozen --no-dev --no-editable --python {shlex.quote(python)}"],
+        "requirements.txt": [make, f"{install} --requirement requirements.txt"],
+        "pyproject.toml": [make, f"{install} ."],
+        "": [make],
+    }[lock]
+    names = [re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0] for requirement in fallbacks]
+    return [
+        *commands,
+        *(
+            f"test -e .venv/bin/{name} || {install} {shlex.quote(requirement)}"
+            for name, requirement in zip(names, fallbacks, strict=True)
+        ),
+    ]
+
+
+def compile_command(*places: str) -> str:
+    """Return the command that compiles what is in folders.
+
+    The user that runs the app may not write beside its code: what is not compiled here, each process compiles anew. It
+    is a cache: nothing fails for want of it, neither for a file that is no valid Python nor for what root has left.
+    """
+    return f".venv/bin/python -I -W ignore -m compileall -qq -j 0 {' '.join(places)} || true"

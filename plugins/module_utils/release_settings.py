@@ -1,0 +1,146 @@
+"""The files that one release of an application runs with: units, settings and environment.
+
+They belong to the release. What they are is kept in a manifest that root alone can read, so that a file that was edited
+by hand can be restored, and removed with its release.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
+
+MANIFESTS = Path("/var/lib/app_deploy")
+
+# Of a release: `files`, each with `dest`, `content`, `owner`, `group` and `mode` ("0644"), and `passwords` by name.
+Manifest = dict[str, Any]
+
+
+def manifest_of(release: str, files: list[dict[str, Any]], passwords: dict[str, str]) -> Manifest:
+    """Return the manifest of a release from files in whose `dest` %i stands for it."""
+    return {
+        "files": [
+            {
+                "dest": file["dest"].replace(INSTANCE, release),
+                "content": file["content"],
+                "owner": file.get("owner") or "root",
+                "group": file.get("group") or "root",
+                "mode": file.get("mode") or "0644",
+            }
+            for file in files
+        ],
+        "passwords": dict(passwords),
+    }
+
+
+def read(app: str, manifests: Path = MANIFESTS) -> dict[str, Manifest]:
+    """Return the manifests of an application's releases by the releases' names."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted((manifests / app).glob("*.json"))}
+
+
+def write(app: str, release: str, manifest: Manifest, manifests: Path = MANIFESTS) -> bool:
+    """Write a manifest and then its files; return whether that changed a unit."""
+    folder = manifests / app
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(folder / f"{release}.json", json.dumps(manifest), 0, 0, 0o600)
+    return restore(manifest)
+
+
+def drifted(manifest: Manifest) -> list[str]:
+    """Return the paths of those files that are not, or not any more, as the manifest says."""
+    return [file["dest"] for file in manifest["files"] if not _is_as(file)]
+
+
+def restore(manifest: Manifest) -> bool:
+    """Write the files that are not as the manifest says; return whether a unit was among them."""
+    changed = [file for file in manifest["files"] if not _is_as(file)]
+    for file in changed:
+        path = Path(file["dest"])
+        for folder in reversed(path.parents):
+            if not folder.exists():
+                folder.mkdir()
+                folder.chmod(0o755)
+        uid, gid = pwd.getpwnam(file["owner"]).pw_uid, grp.getgrnam(file["group"]).gr_gid
+        _replace(path, file["content"], uid, gid, int(file["mode"], 8))
+    return any(file["dest"].startswith(UNITS) for file in changed)
+
+
+def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
+    """Return a manifest in which today's passwords stand in the place of those that it was written with.
+
+    The one thing of a kept release that changes: a password that the database does not know any more starts nothing.
+    """
+    files = manifest["files"]
+    for name, today in passwords.items():
+        before = manifest["passwords"].get(name, today)
+        if before in ("", today):
+            continue
+        for old, new in ((before, today), (quote_plus(before), quote_plus(today))):
+            files = [{**file, "content": file["content"].replace(old, new)} for file in files]
+    known = {name: passwords.get(name, before) for name, before in manifest["passwords"].items()}
+    return {"files": files, "passwords": known}
+
+
+def remove(app: str, releases: list[str], manifests: Path = MANIFESTS) -> bool:
+    """Remove the files of releases and then their manifests; return whether a unit was among them."""
+    found = read(app, manifests)
+    units = False
+    for release in releases:
+        for file in found.get(release, {"files": []})["files"]:
+            path = Path(file["dest"])
+            path.unlink(missing_ok=True)
+            units |= file["dest"].startswith(UNITS)
+            # A folder of the release's own; one that is shared has its name for itself.
+            if path.parent.name == release and path.parent.is_dir():
+                shutil.rmtree(path.parent)
+        (manifests / app / f"{release}.json").unlink(missing_ok=True)
+    return units
+
+
+def remove_shared(patterns: list[str]) -> bool:
+    """Remove the files that releases before version 0.2 shared; return whether there were any."""
+    files = shared(patterns)
+    for file in files:
+        file.unlink()
+    return bool(files)
+
+
+def shared(patterns: list[str]) -> list[Path]:
+    """Return the files that match glob patterns of absolute paths."""
+    return [file for pattern in patterns for file in sorted(Path("/").glob(pattern.lstrip("/"))) if file.is_file()]
+
+
+def _is_as(file: dict[str, Any]) -> bool:
+    path = Path(file["dest"])
+    if path.is_symlink() or not path.is_file():
+        return False
+    stat = path.stat()
+    try:
+        owner = (pwd.getpwnam(file["owner"]).pw_uid, grp.getgrnam(file["group"]).gr_gid)
+    except KeyError:
+        return False
+    return (
+        path.read_text() == file["content"]
+        and stat.st_mode & 0o7777 == int(file["mode"], 8)
+        and (stat.st_uid, stat.st_gid) == owner
+    )
+
+
+def _replace(path: Path, content: str, uid: int, gid: int, mode: int) -> None:
+    """Replace a file in one rename; nobody reads it before it has its owner and its mode."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchown(file.fileno(), uid, gid)
+        os.fchmod(file.fileno(), mode)
+    part.replace(path)

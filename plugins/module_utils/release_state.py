@@ -1,0 +1,145 @@
+"""What a server holds of an application: its releases, their units, and the files that they run with."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases
+from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
+from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
+
+# Unit by name, and its state and sub-state, such as ("active", "running").
+States = dict[str, tuple[str, str]]
+
+# What all modules of releases must know of an application.
+APP: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "path": {"type": "path", "required": True},
+    "service": {"type": "str", "required": True},
+    "target": {"type": "str", "required": True},
+    "sockets": {"type": "path", "required": True},
+    "keep": {"type": "int", "default": 5},
+    "user": {"type": "str", "default": ""},
+    "shared_paths": {"type": "list", "elements": "str", "default": []},
+    "shared_settings": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def unit_states(run: Run) -> States:
+    """Return the states of all units that systemd has loaded, in one call; without systemd there are none."""
+    command = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full"]
+    try:
+        _, output, _ = run([*command, "--type=service,socket,target,timer"])
+    except OSError:
+        return {}
+    fields = (line.split(maxsplit=4) for line in output.splitlines())
+    return {words[0]: (words[2], words[3]) for words in fields if len(words) > 3}
+
+
+def installed(run: Run, packages: list[str]) -> set[str]:
+    """Return those of some packages that are installed."""
+    if not packages:
+        return set()
+    _, output, _ = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *packages])
+    return {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
+
+
+def is_user(name: str) -> bool:
+    """Tell whether the system has a user of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def has_target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> bool:
+    """Tell whether a release has a target: one of its own, or a template where it has no files of its own."""
+    file = f"{UNITS}/{app['target']}@{release}.target"
+    if release in manifests:
+        return any(entry["dest"] == file for entry in manifests[release]["files"])
+    return Path(file).exists() or Path(f"{UNITS}/{app['target']}@.target").exists()
+
+
+def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
+    """Return what the module release documents of one application."""
+    found = releases.gather(Path(app["path"]), Path(UNITS), app["service"], app["target"])
+    found |= releases.leftovers(found, app["keep"])
+    manifests = release_settings.read(app["name"])
+    live = found["live"]
+    # Files of releases that are gone, and those that older ones shared when none of these is left.
+    orphans = [name for name in manifests if name not in found["finished"] + found["unfinished"]]
+    without = [name for name in found["kept"] + found["unfinished"] if name not in manifests]
+    found["orphans"] = orphans
+    found["unused"] = [
+        *(file["dest"] for name in orphans for file in manifests[name]["files"] if Path(file["dest"]).exists()),
+        *(str(file) for file in release_settings.shared(app["shared_settings"]) if live and not without),
+    ]
+    found["drifted"] = [
+        dest for name in found["finished"] if name in manifests for dest in release_settings.drifted(manifests[name])
+    ]
+    found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
+    found["has_target"] = bool(live) and has_target(app, live, manifests)
+    found["missing"] = _missing(app, found, states)
+    found["busy"] = _busy(app, live, states)
+    return found
+
+
+def shared_folders(app: dict[str, Any]) -> list[Path]:
+    """Return the folders of an application that outlive a release and that it may write to."""
+    return [Path(app["path"], "shared", name) for name in app["shared_paths"]]
+
+
+def make_shared_folders(app: dict[str, Any]) -> None:
+    """Make the folders that outlive a release, and give them to the application's user.
+
+    The app may write in them, and not put a link in the place of one, which root would follow: raise OSError then.
+    """
+    for path in shared_folders(app):
+        if _is_folder_of(path, app["user"]):
+            continue
+        user = pwd.getpwnam(app["user"])
+        for folder in reversed([path, *path.relative_to(app["path"]).parents]):
+            place = Path(app["path"], folder)
+            if place.is_symlink() or (place.exists() and not place.is_dir()):
+                raise OSError(f"{place} is no folder: move it away and run again")
+            if not place.exists():
+                place.mkdir()
+                place.chmod(0o751)
+        os.chown(path, user.pw_uid, user.pw_gid)
+        path.chmod(0o751)
+
+
+def _is_folder_of(path: Path, user: str) -> bool:
+    """Tell whether a folder is there, is no link, and belongs to a user with the mode 0751."""
+    if path.is_symlink() or not path.is_dir() or not is_user(user):
+        return False
+    stat = path.stat()
+    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == 0o751
+
+
+def _missing(app: dict[str, Any], found: dict[str, Any], states: States) -> list[str]:
+    """Return the units of the live release that are not active, or don't start at boot."""
+    live = found["live"]
+    wanted = {f"{app['service']}@{live}.service": found["enabled"]} if live else {}
+    if found["has_target"]:
+        wanted[f"{app['target']}@{live}.target"] = found["beside"]
+    return [
+        unit
+        for unit, enabled in wanted.items()
+        if states.get(unit, ("inactive", ""))[0] != "active" or live not in enabled
+    ]
+
+
+def _busy(app: dict[str, Any], live: str, states: States) -> list[str]:
+    """Return the releases beside the live one whose scheduled commands run now; nobody waits for those."""
+    # systemd has a service of the type oneshot as activating while it runs.
+    names = {
+        unit.partition("@")[2].removesuffix(".service")
+        for unit, state in states.items()
+        if unit.startswith(f"{app['target']}-") and unit.endswith(".service") and state == ("activating", "start")
+    }
+    return sorted(names - {live})

@@ -1,0 +1,288 @@
+#!/usr/bin/python
+"""Build a release: its source, its environment, its build commands, and who may read it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    names,
+    release_environment,
+    release_lock,
+    release_state,
+    release_tree,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
+
+DOCUMENTATION = r"""
+module: release_build
+short_description: Build a release of an application from an archive, in one call
+description:
+  - Sends the archive to the server, unpacks it, makes its links, writes C(REVISION), makes the virtual environment,
+    runs the build commands, compiles byte code and lets the web server read the static files. It stops at the first
+    command that fails. A release that an interrupted call has left is begun anew.
+  - Dependencies are installed as the user C(<name>-deps), who owns their cache and the files that are linked from it
+    into environments. Build commands run as C(<name>-build) in a sandbox that holds no more than the release, so they
+    reach neither the cache nor another release.
+  - A finished release belongs to root; the application's user may read it, and others only the static files.
+  - All that is said goes to a log on the server, which root alone can read, while it is said.
+options:
+  app: {type: dict, required: true, description: "The application, as M(foobar.webstack.release) takes it."}
+  release: {type: str, required: true, description: Name of the release.}
+  archive: {type: path, required: true, description: Tar archive of the source on the controller.}
+  strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
+  files: {type: list, elements: str, default: [], description: "Names at the root of the source."}
+  revision: {type: str, required: true, description: What the source's revision is.}
+  links: {type: dict, required: true, description: "Paths in the release, and where they lead."}
+  user: {type: str, required: true, description: User that runs the application; its group may read the release.}
+  steps:
+    type: list
+    elements: str
+    choices: [source, build, finish]
+    default: [source, build, finish]
+    description: What to do; all of it, unless something is to come in between.
+  installer: {type: str, choices: [uv, pip], default: uv, description: Tool that makes the environment.}
+  uv: {type: path, required: true, description: Folder of uv.}
+  python: {type: str, required: true, description: "Interpreter, or a version that uv fetches."}
+  fallback_requirements:
+    type: list
+    elements: str
+    default: []
+    description: Requirements that are installed where the lock brings no command of their name.
+  install_environment: {type: dict, default: {}, description: "Variables of the installation, such as C(UV_INDEX_URL)."}
+  build_commands: {type: list, elements: str, default: [], description: Commands that complete the release.}
+  build_environment:
+    type: dict
+    default: {}
+    description: Variables of the build commands; a C(SECRET_KEY) is made up unless it is among them.
+  withheld:
+    type: list
+    elements: str
+    default: []
+    description: Names of the application's variables that build commands do not get, for the message.
+  shared: {type: list, elements: str, default: [], description: "Paths below C(shared), empty in a build."}
+  static_paths: {type: list, elements: str, default: [], description: Folders that the web server may read.}
+author: [The foobar.webstack authors]
+"""
+
+EXAMPLES = r"""
+- name: Build
+  foobar.webstack.release_build:
+    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
+    release: 1a2b3c4d-5e6f7a8b
+    archive: shop.tar.gz
+    files: [requirements.txt, shop]
+    revision: 1a2b3c4d
+    links: {uploads: /srv/shop/shared/uploads}
+    user: shop
+    uv: /opt/uv-0.13.9
+    python: /usr/bin/python3
+    build_commands: [flask digest compile]
+    static_paths: [public]
+"""
+
+RETURN = r"""
+log: {type: str, returned: always, description: File on the server with all that was said.}
+error: {type: str, returned: on failure, description: The line that says what went wrong.}
+last_lines: {type: list, elements: str, returned: on failure, description: "What was said last, at most 40 lines."}
+"""
+
+STEPS = ["source", "build", "finish"]
+SPEC: dict[str, Any] = {
+    "app": {"type": "dict", "required": True, "options": release_state.APP},
+    "release": {"type": "str", "required": True},
+    "archive": {"type": "path", "required": True},
+    "strip_components": {"type": "int", "default": 0},
+    "files": {"type": "list", "elements": "str", "default": []},
+    "revision": {"type": "str", "required": True},
+    "links": {"type": "dict", "required": True},
+    "user": {"type": "str", "required": True},
+    "steps": {"type": "list", "elements": "str", "choices": STEPS, "default": STEPS},
+    "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+    "uv": {"type": "path", "required": True},
+    "python": {"type": "str", "required": True},
+    "fallback_requirements": {"type": "list", "elements": "str", "default": []},
+    "install_environment": {"type": "dict", "default": {}},
+    "build_commands": {"type": "list", "elements": "str", "default": []},
+    "build_environment": {"type": "dict", "default": {}},
+    "withheld": {"type": "list", "elements": "str", "default": []},
+    "shared": {"type": "list", "elements": "str", "default": []},
+    "static_paths": {"type": "list", "elements": "str", "default": []},
+    "owner": {"type": "dict", "required": True},
+}
+
+
+class Build:
+    """The build of one release."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Find out who builds, and where."""
+        options, app = module.params, module.params["app"]
+        self.module, self.options, self.name = module, options, app["name"]
+        self.path, self.release = Path(app["path"]), options["release"]
+        self.folder = self.path / "releases" / self.release
+        user = pwd.getpwnam(options["user"])
+        self.gid, self.group = user.pw_gid, grp.getgrgid(user.pw_gid).gr_name
+        self.builder, self.installer = (pwd.getpwnam(of(self.name)).pw_uid for of in (names.builder, names.installer))
+        self.log = open_log(Path(names.logs(self.name)), self.release)
+
+    def check_lock(self) -> None:
+        """Raise OSError when another run has taken the lock over: this one was thought to be gone."""
+        file = release_lock.LOCKS / f"{self.name}.lock"
+        if file.exists() and release_lock.held(file) and not release_lock.is_held_by(file, self.options["owner"]):
+            raise OSError("another run has taken over the lock")
+
+    def source(self) -> None:
+        """Unpack the archive into a new folder, and make its links."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        if not self.folder.parent.exists():
+            self.folder.parent.mkdir(parents=True)
+            self.folder.parent.chmod(0o751)
+        # Nobody passes until all has its owner and its mode, whatever the archive says of its own folder.
+        self.folder.mkdir(mode=0o700)
+        strip = f"--strip-components={self.options['strip_components']}"
+        flags = ["--no-same-owner", "--no-same-permissions", "--no-overwrite-dir", strip]
+        places = [f"--file={self.options['archive']}", f"--directory={self.folder}"]
+        code, _, error = self.module.run_command(["tar", "--extract", *places, *flags])
+        if code != 0:
+            raise OSError(f"the archive can't be unpacked into {self.folder}: {error.strip().splitlines()[0]}")
+        for name, to in self.options["links"].items():
+            try:
+                release_tree.link(self.folder, name, to)
+            except OSError as error:
+                raise OSError(f"{name} of the source can't give way to a link to {to}: {error.strerror}") from None
+        release_tree.write_revision(self.folder / "REVISION", self.options["revision"])
+        release_tree.give(self.folder, self.builder, self.gid)
+        self.folder.chmod(0o750)
+
+    def environment(self) -> None:
+        """Make the virtual environment, as the user that owns the cache."""
+        uv, python = self.options["uv"], self.options["python"]
+        release_tree.give(self.folder, self.installer, self.gid)
+        for name in ("dependencies", "python"):
+            folder = self.path / name
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, self.installer, self.gid)
+            folder.chmod(0o750)
+        sandbox = self.sandbox(
+            names.installer(self.name),
+            installs=True,
+            environment={
+                "UV_CACHE_DIR": f"{self.path}/dependencies",
+                "UV_SYSTEM_CERTS": "1",
+                "UV_PYTHON_INSTALL_DIR": f"{self.path}/python",
+                "UV_PYTHON_DOWNLOADS": "never" if python.startswith("/") else "automatic",
+                "PIP_CACHE_DIR": f"{self.path}/dependencies/pip",
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+                **self.options["install_environment"],
+            },
+        )
+        kind = self.options["installer"]
+        lock = release_environment.lock_of(self.options["files"], kind)
+        fallbacks = self.options["fallback_requirements"]
+        commands = release_environment.install_commands(lock, kind, f"{uv}/bin/uv", python, fallbacks)
+        self.check_lock()
+        sandbox.run(" && ".join(f"{{ {command}; }}" for command in commands), shown=f"install {lock or 'nothing'}")
+        venv, live = self.folder / release_tree.VENV, self.path / "current" / release_tree.VENV
+        if live.is_dir():
+            release_tree.link_byte_code(venv, live.resolve())
+        sandbox.run(release_environment.compile_command(release_tree.VENV), shown="compile the environment")
+
+    def commands(self) -> None:
+        """Run the build commands, one after the other, until one fails."""
+        venv = self.folder / release_tree.VENV
+        release_tree.give(self.folder, self.builder, self.gid, skip=venv)
+        release_tree.give_folders(venv, self.builder, self.gid)
+        sandbox = self.sandbox(
+            names.builder(self.name),
+            shared=self.options["shared"],
+            environment={
+                "SECRET_KEY": secrets.token_urlsafe(48),
+                # What a build command installs goes to no shared cache.
+                "UV_CACHE_DIR": "/tmp/uv",
+                "UV_LINK_MODE": "copy",
+                "UV_PYTHON_INSTALL_DIR": f"{self.path}/python",
+                "UV_PYTHON_DOWNLOADS": "never",
+                **self.options["install_environment"],
+                **self.options["build_environment"],
+            },
+        )
+        for command in self.options["build_commands"]:
+            self.check_lock()
+            sandbox.run(command)
+        # All that is not the environment's: the source, and what the commands have made.
+        own = sorted(path for path in self.folder.iterdir() if path != venv and not path.is_symlink())
+        code = [shlex.quote(path.name) for path in own if path.suffix == ".py" or path.is_dir()]
+        if code:
+            sandbox.run(release_environment.compile_command(*code), shown="compile the source")
+
+    def finish(self) -> None:
+        """Leave nothing that somebody who runs could write to."""
+        self.check_lock()
+        release_tree.seal(self.folder, self.gid, self.installer)
+        release_tree.open_static(self.folder, self.options["static_paths"])
+
+    def sandbox(self, user: str, environment: dict[str, Any], **more: Any) -> Sandbox:
+        """Return where commands of a user run."""
+        base = {
+            "PATH": f"{self.folder}/.venv/bin:{self.options['uv']}/bin:/usr/local/bin:/usr/bin:/bin",
+            "HOME": "/tmp",
+            "VIRTUAL_ENV": f"{self.folder}/.venv",
+        }
+        variables = {name: str(value) for name, value in {**base, **environment}.items()}
+        return Sandbox(self.name, self.path, self.release, user, self.group, self.log, variables, **more)
+
+    def run(self) -> None:
+        """Take the steps."""
+        if "source" in self.options["steps"]:
+            self.source()
+        if "build" in self.options["steps"]:
+            self.environment()
+            self.commands()
+        if "finish" in self.options["steps"]:
+            self.finish()
+
+
+def explanation(error: CommandError, withheld: list[str]) -> str:
+    """Return which of the application's variables a command may have missed."""
+    missed = [name for name in withheld if any(name in line for line in error.said)]
+    if not missed:
+        return ""
+    return f" Build commands do not get {', '.join(missed)} of environment; what they need goes into build_environment."
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=SPEC)
+    shown = {name: value for name, value in module.params.items() if name != "build_environment"}
+    invocation: dict[str, Any] = {"invocation": {"module_args": shown}}
+    os.umask(0o022)
+    build = Build(module)
+    name = build.name
+    try:
+        build.run()
+    except CommandError as error:
+        module.fail_json(
+            msg=f"{name}: {error}.{explanation(error, module.params['withheld'])}",
+            rc=error.status,
+            error=error.error,
+            last_lines=error.said[-40:],
+            log=str(build.log),
+            **invocation,
+        )
+    except (OSError, release_tree.TreeError) as error:
+        module.fail_json(msg=f"{name}: {error}.", log=str(build.log), **invocation)
+    module.exit_json(changed=True, log=str(build.log), **invocation)
+
+
+if __name__ == "__main__":
+    main()

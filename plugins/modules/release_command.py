@@ -1,0 +1,110 @@
+#!/usr/bin/python
+"""Run a command of a release, such as a migration, in a sandbox."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
+
+DOCUMENTATION = r"""
+module: release_command
+short_description: Run a command of a release, such as a migration, in a sandbox
+description:
+  - Runs a command in the folder of a release, with its environment first in the path. It sees the release and the
+    folders that outlive it, no other release and no other application.
+  - What it says is added to a log on the server, which root alone can read.
+options:
+  app: {type: dict, required: true, description: "The application, as M(foobar.webstack.release) takes it."}
+  release: {type: str, required: true, description: Release in whose folder it runs.}
+  command: {type: str, required: true, description: "Command, for a shell."}
+  user: {type: str, required: true, description: User that it runs as.}
+  group: {type: str, description: Its group; the application's user's unless set.}
+  shared: {type: list, elements: str, default: [], description: "Paths below C(shared) that it may write to."}
+  environment_files:
+    type: list
+    elements: str
+    default: []
+    description: "Files with its variables, in the format of systemd's C(EnvironmentFile)."
+  environment: {type: dict, default: {}, description: Further variables.}
+  success: {type: list, elements: int, default: [0], description: Its status when it succeeds.}
+author: [The foobar.webstack authors]
+"""
+
+EXAMPLES = r"""
+- name: Migrate
+  foobar.webstack.release_command:
+    app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
+    release: 1a2b3c4d-5e6f7a8b
+    command: flask db upgrade
+    user: shop
+    environment_files: [/etc/gunicorn/shop/1a2b3c4d-5e6f7a8b/environment]
+"""
+
+RETURN = r"""
+rc: {type: int, returned: always, description: The command's status.}
+log: {type: str, returned: always, description: File on the server with all that it said.}
+error: {type: str, returned: on failure, description: The line that says what went wrong.}
+last_lines: {type: list, elements: str, returned: on failure, description: "What it said last, at most 40 lines."}
+"""
+
+SPEC: dict[str, Any] = {
+    "app": {"type": "dict", "required": True, "options": release_state.APP},
+    "release": {"type": "str", "required": True},
+    "command": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str"},
+    "shared": {"type": "list", "elements": "str", "default": []},
+    "environment_files": {"type": "list", "elements": "str", "default": []},
+    "environment": {"type": "dict", "default": {}},
+    "success": {"type": "list", "elements": "int", "default": [0]},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=SPEC)
+    options, app = module.params, module.params["app"]
+    shown = {name: value for name, value in options.items() if name != "environment"}
+    invocation: dict[str, Any] = {"invocation": {"module_args": shown}}
+    group = options["group"] or grp.getgrgid(pwd.getpwnam(options["user"]).pw_gid).gr_name
+    log = open_log(Path(names.logs(app["name"])), options["release"])
+    folder = Path(app["path"], "releases", options["release"])
+    sandbox = Sandbox(
+        app["name"],
+        Path(app["path"]),
+        options["release"],
+        options["user"],
+        group,
+        log,
+        environment={
+            "PATH": f"{folder}/.venv/bin:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": f"{folder}/.venv",
+            "HOME": "/tmp",
+            **{name: str(value) for name, value in options["environment"].items()},
+        },
+        environment_files=options["environment_files"],
+        shared=options["shared"],
+        writes_shared=True,
+    )
+    try:
+        status = sandbox.run(options["command"], options["success"])
+    except CommandError as error:
+        module.fail_json(
+            msg=f"{app['name']}: {error}.",
+            rc=error.status,
+            error=error.error,
+            last_lines=error.said[-40:],
+            log=str(log),
+            **invocation,
+        )
+    module.exit_json(changed=True, rc=status, log=str(log), **invocation)
+
+
+if __name__ == "__main__":
+    main()

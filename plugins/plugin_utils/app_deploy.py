@@ -1,0 +1,96 @@
+"""What follows from an entry of `app_deploy_apps`: names, paths and the digest of its settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils import names
+
+App = dict[str, Any]
+
+# Keys of an entry that neither change what is built nor what runs.
+NOT_BUILT = {
+    *("directory", "repo", "version", "archive", "checksum", "dump_command", "dump_host", "restore_command"),
+    *("health_headers", "health_path", "health_timeout", "keep_releases", "migrate_check_command"),
+    *("migrate_environment", "watch_timeout", "settings_files", "shared_settings"),
+}
+# What the tools that install dependencies need of the distribution.
+INSTALLER_PACKAGES = {"uv": ["python3-pip-whl"], "pip": ["python3-venv"]}
+
+
+def settings_digest(app: App, installer: str, files: list[dict[str, Any]]) -> str:
+    """Return a SHA-256 that stands for all that a release is built and run with, but for its code."""
+    built = sorted((key, value) for key, value in app.items() if key not in NOT_BUILT)
+    told = json.dumps([built, installer, files], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def place(app: App, defaults: App) -> App:
+    """Return what the modules of releases must know of an app."""
+    return {
+        "name": app["name"],
+        "path": app.get("path", names.path(app["name"])),
+        "service": app["service"],
+        "target": app.get("target", app["name"]),
+        "sockets": app["sockets_path"],
+        "keep": int(app.get("keep_releases") or defaults["keep_releases"]),
+        "user": app.get("user", app["name"]),
+        "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "shared_settings": app.get("shared_settings", []),
+    }
+
+
+def resolve(app: App, defaults: App) -> App:
+    """Return an entry with all that follows from it, but for what may be a secret."""
+    name, where = app["name"], place(app, defaults)
+    installer = str(app.get("installer") or defaults["installer"])
+    environment_file = app.get("environment_file", "")
+    return {
+        **{key: value for key, value in app.items() if key not in ("migrate_environment", "build_environment")},
+        "place": where,
+        "path": where["path"],
+        "user": app.get("user", name),
+        "builder": names.builder(name),
+        "installer_user": names.installer(name),
+        "installer": installer,
+        "python": str(app.get("python", "/usr/bin/python3")),
+        "environment_file": environment_file,
+        "health": {
+            "path": app["health_path"],
+            "headers": app.get("health_headers", {}),
+            "timeout": int(app.get("health_timeout") or defaults["health_timeout"]),
+        },
+        "watch": int(app.get("watch_timeout", 0) or defaults["watch_timeout"]),
+        "dumps": names.dumps(name),
+        "packages": [*defaults["packages"], *INSTALLER_PACKAGES[installer], *app.get("packages", [])],
+        "hooks": app.get("hooks", {}),
+        "static_paths": [str(path) for path in app.get("static_paths", [])],
+        "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "shared_files": [str(path) for path in app.get("shared_files", [])],
+        "build_commands": [str(command) for command in app.get("build_commands", [])],
+        "fallback_requirements": app.get("fallback_requirements", []),
+        "has_migrate_environment": "migrate_environment" in app,
+    }
+
+
+def withheld(app: App, files: list[dict[str, Any]]) -> list[str]:
+    """Return the names of the variables that a release runs with and its build commands do not get."""
+    place = app.get("environment_file", "")
+    (text,) = [file["content"] for file in files if file["dest"] == place] or [""]
+    found = re.findall(r"^([A-Za-z_]\w*)=", text, re.MULTILINE)
+    return sorted(set(found) - set(app.get("build_environment", {})) - {"SECRET_KEY"})
+
+
+def of_release(app: App, release: str) -> App:
+    """Return what follows from an app and the name of one of its releases."""
+    shared = [*app["shared_paths"], *app["shared_files"]]
+    return {
+        "release_path": f"{app['path']}/releases/{release}",
+        "links": {
+            "gunicorn.sock": f"{app['place']['sockets']}/{release}.sock",
+            **{path: f"{app['path']}/shared/{path}" for path in shared},
+        },
+    }

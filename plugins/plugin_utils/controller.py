@@ -1,0 +1,56 @@
+"""Which run of which controller this is, and whether another one still lives."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+Owner = dict[str, Any]
+
+
+def _read(file: str) -> str:
+    """Return the content of a file, or an empty string where the system has no such file."""
+    try:
+        return Path(file).read_text().strip()
+    except OSError:
+        return ""
+
+
+def started(pid: int) -> str:
+    """Return when a process of this machine was started, in ticks since boot, or an empty string if it has ended.
+
+    proc_pid_stat(5): after the name in parentheses, which may hold spaces, come the 3rd field, the state, and on.
+    """
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if fields and fields[0] != "Z" else ""
+
+
+def ourselves() -> Owner:
+    """Return what tells this run of ansible-playbook from all others; the tasks are run by its children."""
+    pid = os.getppid()
+    return {
+        "by": f"{getpass.getuser()}@{platform.node()}",
+        "machine": _read("/etc/machine-id") or platform.node(),
+        "boot": _read("/proc/sys/kernel/random/boot_id"),
+        "pids": os.readlink("/proc/self/ns/pid") if os.path.exists("/proc/self/ns/pid") else "",
+        "pid": pid,
+        "started": started(pid),
+    }
+
+
+def is_gone(owner: Owner, us: Owner) -> bool:
+    """Tell whether a run has surely ended: it was one of this machine, which was restarted or has no such process."""
+    if any(owner[name] != us[name] for name in ("by", "machine")):
+        return False
+    if owner["boot"] != us["boot"]:
+        return True
+    return bool(owner["pids"] == us["pids"] and started(owner["pid"]) != owner["started"])
+
+
+def run_id() -> str:
+    """Return a name for this run that no other run of this machine has."""
+    us = ourselves()
+    return f"{us['pid']}-{us['started'] or us['boot']}"

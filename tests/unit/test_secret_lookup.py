@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
-
-init_plugin_loader()
+from ansible.plugins.loader import lookup_loader
 
 
 def secret(folder: Path | str, is_check: bool = False, **options: Any) -> str:

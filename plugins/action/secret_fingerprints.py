@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -67,17 +67,25 @@ def places(secret: str, site: Site) -> list[dict[str, Any]]:
     ]
 
 
-def entry(name: str, value: str, sites: Sequence[Site], domains: Sequence[str] | None, new: set[str]) -> dict[str, Any]:
-    """Return what the module wants to know of a secret."""
-    users = [site["domain"] for site in sites if any(stands_in(value, text) for text in strings(site))]
-    return {
-        "name": name,
-        "value": value,
-        # One that is found nowhere, as a filter has changed it, may be any site's.
-        "matters": domains is None or not users or any(domain in domains for domain in users),
-        "new": bool({name, name.partition(".")[0]} & new),
-        "places": [place for site in sites for place in places(value, site)],
-    }
+def entries(
+    secrets: Iterable[tuple[str, str]], sites: Sequence[Site], domains: Sequence[str] | None, new: set[str]
+) -> list[dict[str, Any]]:
+    """Return what the module wants to know of secrets, which are given by name and value."""
+    texts = [(site, "\n".join(strings(site))) for site in sites]
+    found = []
+    for name, value in secrets:
+        users = [site for site, text in texts if stands_in(value, text)]
+        found.append(
+            {
+                "name": name,
+                "value": value,
+                # One that is found nowhere, as a filter has changed it, may be any site's.
+                "matters": domains is None or not users or any(site["domain"] in domains for site in users),
+                "new": bool({name, name.partition(".")[0]} & new),
+                "places": [place for site in users for place in places(value, site)],
+            }
+        )
+    return found
 
 
 def listed(names: Any) -> set[str]:
@@ -85,12 +93,13 @@ def listed(names: Any) -> set[str]:
     return {str(name).strip() for name in (names.split(",") if isinstance(names, str) else names)}
 
 
-def refusal(names: Sequence[str], host: str) -> str:
-    """Return the sentence about secrets that are others than a server's."""
-    value, it, new = ("value", "it", "a new one is") if len(names) == 1 else ("values", "them", "new ones are")
+def refusal(names: Sequence[str], host: str, new: set[str]) -> str:
+    """Return the sentence about secrets that are others than a server's; some more are meant to be new already."""
+    meant = ",".join(sorted({*names, *new}))
+    value, it, are = ("value", "it", "a new one is") if len(names) == 1 else ("values", "them", "new ones are")
     return (
         f"{', '.join(names)}: not the {value} that {host} has. Get {it} from whoever set it up (the folder .secrets, "
-        f"or the vault's password), or, if {new} meant, add -e new_secrets={','.join(names)}."
+        f"or the vault's password), or, if {are} meant, add -e new_secrets={meant}."
     )
 
 
@@ -137,15 +146,16 @@ class ActionModule(ActionBase):
         )
         foreign = [names[number] for number in result.pop("foreign", [])]
         if foreign:
-            raise AnsibleActionFail(refusal(foreign, variables["inventory_hostname"]))
+            raise AnsibleActionFail(refusal(foreign, variables["inventory_hostname"], new))
         return result
 
     def _secrets(
         self, variables: dict[str, Any], sites: Sequence[Site], domains: Sequence[str] | None, new: set[str]
     ) -> list[dict[str, Any]]:
         """Return the secrets that the sites use; their names are found in the templates, before these are filled in."""
-        return [
-            entry(leaf, value, sites, domains, new)
+        secrets = (
+            secret
             for name in sorted(names_used(variables.get("sites"), variables, set()))
-            for leaf, value in leaves(name, self._templar.template(variables[name]))
-        ]
+            for secret in leaves(name, self._templar.template(variables[name]))
+        )
+        return entries(secrets, sites, domains, new)

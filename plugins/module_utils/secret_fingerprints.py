@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -42,12 +43,17 @@ def matches(text: str, known: Fingerprint) -> bool:
     return hmac.compare_digest(digest(text, known["salt"]), known["digest"])
 
 
+@cache
+def forms(value: str) -> set[str]:
+    """Return how a secret may stand in a text: as it is or encoded."""
+    return {value, quote(value, safe=""), quote_plus(value), base64.b64encode(value.encode()).decode()}
+
+
 def stands_in(value: str, text: str) -> bool:
-    """Tell whether a secret stands in a text, such as an address with a password, as it is or encoded."""
-    forms = {value, quote(value, safe=""), quote_plus(value), base64.b64encode(value.encode()).decode()}
+    """Tell whether a secret stands in a text, such as an address with a password."""
     return any(
-        form in text if len(form) >= TELLING else re.search(rf"(?<![A-Za-z0-9]){re.escape(form)}(?![A-Za-z0-9])", text)
-        for form in forms
+        form in text and (len(form) >= TELLING or re.search(rf"(?<![A-Za-z0-9]){re.escape(form)}(?![A-Za-z0-9])", text))
+        for form in forms(value)
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.action.secret_fingerprints import entry, names_used, refusal
+from ansible_collections.foobar.webstack.plugins.action.secret_fingerprints import entries, names_used, refusal
 from ansible_collections.foobar.webstack.plugins.module_utils import secret_fingerprints as fingerprints
 from ansible_collections.foobar.webstack.plugins.modules.secret_fingerprints import STORE, Server, recorded, verified
 
@@ -57,7 +57,7 @@ class Shop:
         self.write("srv/shop/migrate.env", site(values)["migrate_environment"])
 
     def secrets(self, values: dict[str, str], new: tuple[str, ...] = (), domains: list[str] | None = None) -> Any:
-        return [entry(name, value, [site(values)], domains, set(new)) for name, value in values.items()]
+        return entries(values.items(), [site(values)], domains, set(new))
 
     def foreign(self, values: dict[str, str], **options: Any) -> list[str]:
         """Return the names of the secrets that are refused."""
@@ -233,9 +233,9 @@ def test_the_secrets_of_sites_are_found_however_indirectly_they_are_used() -> No
 
 
 def test_the_refusal_names_the_variables_and_both_ways_out() -> None:
-    assert refusal(["vault_one", "vault_two"], "web01") == (
-        "vault_one, vault_two: not the values that web01 has. Get them from whoever set it up (the folder .secrets, or "
-        "the vault's password), or, if new ones are meant, add -e new_secrets=vault_one,vault_two."
+    assert refusal(["vault_two", "vault_one"], "web01", {"vault_three"}) == (
+        "vault_two, vault_one: not the values that web01 has. Get them from whoever set it up (the folder .secrets, or "
+        "the vault's password), or, if new ones are meant, add -e new_secrets=vault_one,vault_three,vault_two."
     )
 
 
@@ -266,7 +266,7 @@ def test_a_play_takes_the_secrets_and_then_no_others_and_shows_none(tmp_path: Pa
     assert "changed=1" in first
     assert "changed=0" in second
     other = play(tmp_path, vault_key="canary-of-a-colleague")
-    assert refusal(["vault_key"], "localhost") in " ".join(other.split())
+    assert refusal(["vault_key"], "localhost", set()) in " ".join(other.split())
     unknown = play(tmp_path, new_secrets="vault_kye")
     assert "new_secrets: vault_kye is no secret of the sites; they use vault_key, vault_migrations" in unknown
     meant = play(tmp_path, vault_key="canary-of-a-colleague", new_secrets=["vault_key"])

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleError
+from ansible_collections.foobar.webstack.plugins.action.check_sites import reason
 from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites, host_addresses
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
 
@@ -101,3 +103,10 @@ def test_a_host_is_reached_at_its_address_or_by_its_name() -> None:
         "192.0.2.1",
         "192.0.2.2",
     ]
+
+
+def test_of_an_error_on_its_way_through_templates_its_cause_is_told() -> None:
+    cause, outer = AnsibleError("'vault_shop_key' is undefined"), AnsibleError("Error while resolving value")
+    outer.__cause__ = cause
+    assert reason(outer) == "'vault_shop_key' is undefined"
+    assert reason(cause) == "'vault_shop_key' is undefined"

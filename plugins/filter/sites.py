@@ -120,12 +120,6 @@ def dumps(database: str, host: str) -> Entry:
     }
 
 
-def of_site(apps: list[Entry], sites: list[Entry], domain: str) -> list[Entry]:
-    """Return those entries of a role's list whose app is the named site's, or all of them when none is named."""
-    chosen = {site["app"] for site in sites if domain in ("", site["domain"])}
-    return [app for app in apps if app["name"] in chosen]
-
-
 def of_version(apps: list[Entry], version: str) -> list[Entry]:
     """Return `app_deploy_apps` with another version of their repositories, if one is named."""
     return [app | {"version": version} if version and "repo" in app else app for app in apps]
@@ -237,7 +231,6 @@ class FilterModule:
                 gunicorn_apps,
                 app_deploy_apps,
                 app_deploy_passwords,
-                of_site,
                 of_version,
                 sites_mistakes,
                 mysql_databases,

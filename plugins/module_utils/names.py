@@ -33,7 +33,7 @@ def settings(app: str) -> str:
 
 def environment(app: str) -> str:
     """Return the file with the environment of one release."""
-    return f"{settings(app)}/environment"
+    return f"{settings(app)}/env"
 
 
 def unit(name: str, kind: str) -> str:

@@ -50,6 +50,13 @@ def test_a_wrong_mode_or_site_is_refused_in_one_sentence(
     assert sentence in refusal("maintenance.yml", tmp_path, variables)
 
 
+def test_whatever_else_is_wrong_with_a_site_maintenance_can_begin(tmp_path: Path) -> None:
+    broken = [{"domain": "foobar.com", "wsgi_ap": "shop:app", "environment": {"KEY": "{{ vault_nowhere }}"}}]
+    said = refusal("maintenance.yml", tmp_path, {"mode": "on", "site": "typo", "sites": broken})
+    assert "site: typo is none of foobar.com." in said
+    assert "wsgi_ap" not in said
+
+
 @pytest.mark.parametrize(
     ("site", "sentence"),
     [

@@ -160,7 +160,11 @@ def test_no_secret_is_in_the_output_of_a_run_nor_in_a_process_list_nor_readable_
 
 def test_a_new_secret_makes_a_new_release_and_no_restart_in_place(host):
     before = host.check_output("readlink /srv/guestbook/current")
-    result = play("--tags", "gunicorn,app_deploy", "-e", "vault_guestbook_secret_key=another-canary-of-the-test")
+    other = ["-e", "vault_guestbook_secret_key=another-canary-of-the-test"]
+    refused = play("--tags", "gunicorn,app_deploy", *other)
+    assert "add -e new_secrets=vault_guestbook_secret_key." in " ".join(refused.stdout.split())
+    assert "changed=0" in refused.stdout
+    result = play("--tags", "gunicorn,app_deploy", *other, "-e", "new_secrets=vault_guestbook_secret_key")
     assert result.returncode == 0, result.stdout[-3000:]
     after = host.check_output("readlink /srv/guestbook/current")
     assert after != before
@@ -175,8 +179,10 @@ def test_an_old_database_password_counts_until_a_release_that_knows_the_new_one_
         login = "env MYSQL_PWD=%s mysql --user=guestbook --execute 'SELECT 1'"
         return [password for password in (old, new) if host.run(login, password).succeeded]
 
+    meant = {"new_secrets": ["vault_guestbook_database_password"]}
+
     def renew(*options, **variables):
-        return play(*options, "-e", json.dumps({"vault_guestbook_database_password": new, **variables}))
+        return play(*options, "-e", json.dumps({"vault_guestbook_database_password": new, **meant, **variables}))
 
     broken = {"app_deploy_packages": ["no-such-package"]}
     runs = [(["--tags", "mysql"], {}, True), (["--skip-tags", "gunicorn"], {}, True), ([], broken, False)]
@@ -194,13 +200,15 @@ def test_an_old_database_password_counts_until_a_release_that_knows_the_new_one_
     result = renew()
     assert "discard |" not in result.stdout
     assert re.search(rf"{MACHINE}\b.* changed=0 ", result.stdout), result.stdout[-3000:]
-    # The other tests go by the old one.
-    assert play().returncode == 0
+    # The other tests go by the old one, which has become a foreign one.
+    assert play().returncode != 0
+    assert play("-e", json.dumps(meant)).returncode == 0
     assert counting() == [old]
 
 
 def test_a_release_that_fails_does_not_keep_nginx_from_its_settings_and_the_run_says_that_it_failed(host, browser):
     nothing = {"app_deploy_packages": ["no-such-package"], "vault_guestbook_secret_key": "no-release-has-it"}
+    nothing["new_secrets"] = "vault_guestbook_secret_key"
     result = play("-e", json.dumps({"nginx_client_max_body_size": "11m", **nothing}))
     assert result.returncode != 0
     assert "guestbook, prepare | Install what the app needs" in " ".join(result.stdout.split())

@@ -75,8 +75,8 @@ def test_scheduled_commands_are_those_of_the_live_release(host, board):
 
 def test_a_hook_that_fails_after_the_switch_brings_the_release_before_back_and_its_schedule(board):
     before = board.live()
-    apps = "sites | foobar.webstack.app_deploy_apps(gunicorn_version, groups['db'])"
-    mine = f"{apps} | foobar.webstack.of_site(sites, 'board.example')"
+    site = "sites | foobar.webstack.chosen_sites('board.example')"
+    mine = f"{site} | foobar.webstack.app_deploy_apps(gunicorn_version, groups['db'])"
     result = board.deploy(
         app_deploy_apps=f"{{{{ {mine} | map('combine', {{'hooks': {{'after_switch': ['false']}}}}) }}}}"
     )

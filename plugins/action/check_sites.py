@@ -1,0 +1,60 @@
+"""Refuse mistakes in the entries of sites and in the arguments of the command line, each in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
+    ARGUMENTS,
+    input_mistakes,
+    request_mistakes,
+)
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error came from in the end: Ansible shows each step of the way there with its source."""
+    while isinstance(error.__cause__, AnsibleError):
+        error = error.__cause__
+    return str(error.message if isinstance(error, AnsibleError) else error)
+
+
+class ActionModule(ActionBase):
+    """Read the variables themselves, so that one that can't be filled in is a mistake like others."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Look for mistakes."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _, arguments = self.validate_argument_spec(
+            {"spec": {"type": "path", "required": True}, "playbook": {"type": "str", "default": ""}}
+        )
+        # Ansible would add where each step of a failure stands.
+        message = ""
+        try:
+            given = {name: self._templar.template(variables[name]) for name in ARGUMENTS if name in variables}
+            if arguments["playbook"] == "maintenance":
+                mistakes = request_mistakes(given, self._domains(), "maintenance")
+            else:
+                spec = yaml.safe_load(Path(arguments["spec"]).read_text())
+                has_dns = bool(variables.get("groups", {}).get("dns"))
+                sites = self._templar.template(variables.get("sites"))
+                mistakes = input_mistakes(sites, spec, given, arguments["playbook"], has_dns)
+            message = " ".join(mistakes)
+        except AnsibleError as error:
+            message = reason(error)
+        if message:
+            raise AnsibleActionFail(message)
+        return {"changed": False}
+
+    def _domains(self) -> list[dict[str, Any]]:
+        """Return the sites' domains alone: whatever else is wrong with the sites, maintenance can begin."""
+        expression = trust_as_template("sites | map(attribute='domain') | list")
+        return [{"domain": domain} for domain in self._templar.evaluate_expression(expression)]

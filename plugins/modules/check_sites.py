@@ -1,0 +1,35 @@
+"""Documentation only: the action plugin of the same name does the work, on the controller."""
+
+DOCUMENTATION = r"""
+module: check_sites
+short_description: Refuse mistakes in the entries of sites and in the arguments of the command line
+description:
+  - Reads the variable C(sites), and those that are given on the command line as C(site), C(version), C(release),
+    C(database) and C(mode).
+  - Says each mistake in one sentence, without values that are secrets.
+options:
+  spec:
+    description: YAML file with the argument spec of C(sites).
+    type: path
+    required: true
+  playbook:
+    description: >-
+      Name of the playbook that asks, for the arguments that only it follows. One of C(deploy), C(rollback),
+      C(releases) and C(maintenance); others follow none.
+    type: str
+    default: ""
+attributes:
+  check_mode: {support: full, description: Checks in check mode too.}
+  diff_mode: {support: none, description: Changes nothing.}
+author: The foobar.webstack authors
+"""
+
+EXAMPLES = r"""
+- name: Check the sites
+  foobar.webstack.check_sites:
+    spec: "{{ playbook_dir }}/meta/sites.yml"
+    playbook: deploy
+  run_once: true
+"""
+
+RETURN = r""" # """

@@ -1,0 +1,98 @@
+"""Mistakes in the entries of sites, and in the arguments of the command line: one sentence for each."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites
+from ansible_collections.foobar.webstack.plugins.filter.sites import sites_mistakes
+from ansible_collections.foobar.webstack.plugins.filter.types import wrong_types
+
+Entry = dict[str, Any]
+
+# What an argument is, where an empty one is refused.
+WANTED = {
+    "site": "a domain",
+    "version": "a branch, a tag or a commit",
+    "release": "the id of a release",
+}
+ARGUMENTS = (*WANTED, "database", "mode")
+
+
+def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str) -> list[str]:
+    """Return one sentence for each of the given arguments that a playbook, by its name, can't follow."""
+    mistakes = [
+        f"{name}: it is empty; give {wanted}, or leave it out."
+        for name, wanted in WANTED.items()
+        if name in given and given[name] in (None, "")
+    ]
+    if mistakes:
+        return mistakes
+    chosen = chosen_sites(sites, str(given.get("site", "")))
+    if not chosen and "site" in given:
+        mistakes.append(f"site: {given['site']} is none of {', '.join(site['domain'] for site in sites)}.")
+    if playbook == "deploy" and "version" in given and any("repo" not in site for site in chosen):
+        mistakes.append("version: only a site whose source is a repo has versions; name one with site=<domain>.")
+    if playbook == "rollback" and "site" not in given and len(sites) > 1:
+        mistakes.append("site: there are several, so name the one to roll back with site=<domain>.")
+    if playbook == "rollback" and given.get("database", "restore") != "restore":
+        mistakes.append("database: the one value is restore; without it the database stays as it is.")
+    if playbook == "maintenance" and given.get("mode") not in ("on", "off"):
+        mistakes.append(f"mode: say -e mode=on or -e mode=off, not {given.get('mode', 'nothing')}.")
+    return mistakes
+
+
+def spec_mistakes(sites: list[Entry], options: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each way in which entries differ from their argument spec, by domain, without values."""
+    validator = ArgumentSpecValidator(options)
+    return [
+        f"sites: {site.get('domain', f'entry {number}')}: {_sentence(message)}"
+        for number, site in enumerate(sites, 1)
+        for message in validator.validate(site).error_messages
+    ]
+
+
+def _sentence(message: str) -> str:
+    """Return a message of Ansible's validator as a sentence; of unknown keys it gives the bare names."""
+    names, found, known = message.partition(". Supported parameters include: ")
+    return f"unknown key {names}; there are {known.rstrip('.')}." if found else f"{message.rstrip('.')}."
+
+
+def address_mistakes(sites: list[Entry]) -> list[str]:
+    """Return one sentence for each address that no DNS record can hold."""
+    return [
+        f"sites: addresses of {site['domain']} has {address}, which is no IP address; write one there, or as "
+        "ansible_host of the web server in the inventory, or empty the group dns."
+        for site in sites
+        for address in site["addresses"]
+        if not _is_address(address)
+    ]
+
+
+def _is_address(text: Any) -> bool:
+    """Tell whether a text is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def input_mistakes(
+    sites: Any, spec: Mapping[str, Any], given: Mapping[str, Any], playbook: str = "", has_dns: bool = False
+) -> list[str]:
+    """Return one sentence for each mistake in sites and in the arguments that are given.
+
+    Each kind of mistake is looked for where the kinds before it are absent, which it takes for granted. Types are those
+    of the values as they were written: what Ansible's validator would convert, all else reads raw.
+    """
+    return (
+        wrong_types({"sites": sites}, spec)
+        or spec_mistakes(sites, spec["sites"]["options"])
+        or sites_mistakes(sites)
+        or request_mistakes(given, sites, playbook)
+        or (address_mistakes(sites) if has_dns else [])
+    )

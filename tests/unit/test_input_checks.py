@@ -1,0 +1,112 @@
+"""What the playbooks refuse of sites and of the command line, each mistake in a sentence that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from ansible_collections.foobar.webstack.plugins.action.check_sites import reason
+from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites, host_addresses
+from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
+
+SPEC = yaml.safe_load((Path(__file__).parents[2] / "meta/sites.yml").read_text())
+SITE: dict[str, Any] = {
+    "domain": "foobar.com",
+    "addresses": ["8.8.8.8"],
+    "app": "shop",
+    "directory": "shop",
+    "wsgi_app": "shop:app",
+    "health_path": "/",
+}
+REPO = {**SITE, "domain": "shop.example", "app": "other", "repo": "git@git.example:shop.git"}
+EMPTY = "it is empty; give"
+SEVERAL = "site: there are several, so name the one to roll back with site=<domain>."
+NO_VERSIONS = "version: only a site whose source is a repo has versions; name one with site=<domain>."
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "mistakes"),
+    [
+        ("", {}, []),
+        ("deploy", {"site": "foobar.com"}, []),
+        ("deploy", {"site": "shop.example", "version": "v1.2.0"}, []),
+        ("deploy", {"site": ""}, [f"site: {EMPTY} a domain, or leave it out."]),
+        ("deploy", {"site": None}, [f"site: {EMPTY} a domain, or leave it out."]),
+        ("deploy", {"site": "typo"}, ["site: typo is none of foobar.com, shop.example."]),
+        ("deploy", {"version": ""}, [f"version: {EMPTY} a branch, a tag or a commit, or leave it out."]),
+        ("deploy", {"version": "v1.2.0"}, [NO_VERSIONS]),
+        ("deploy", {"version": "v1.2.0", "site": "typo"}, ["site: typo is none of foobar.com, shop.example."]),
+        ("rollback", {"site": "foobar.com", "release": "1a2b3c4d-5e6f7a8b", "database": "restore"}, []),
+        ("rollback", {}, [SEVERAL]),
+        ("rollback", {"release": "", "site": ""}, [f"site: {EMPTY} a domain, or leave it out."]),
+        (
+            "rollback",
+            {"database": "back"},
+            [SEVERAL, "database: the one value is restore; without it the database stays as it is."],
+        ),
+        ("rollback", {"release": ""}, [f"release: {EMPTY} the id of a release, or leave it out."]),
+        ("releases", {"site": "typo"}, ["site: typo is none of foobar.com, shop.example."]),
+        ("maintenance", {"mode": "on", "site": "foobar.com"}, []),
+        ("maintenance", {}, ["mode: say -e mode=on or -e mode=off, not nothing."]),
+        ("maintenance", {"mode": True}, ["mode: say -e mode=on or -e mode=off, not True."]),
+    ],
+)
+def test_an_argument_that_a_playbook_cannot_follow_is_named(
+    playbook: str, given: dict[str, Any], mistakes: list[str]
+) -> None:
+    found = input_mistakes([SITE, REPO], SPEC, given, playbook)
+    # Of several empty ones each is named.
+    assert found[: len(mistakes)] == mistakes
+    assert len(found) == len(mistakes) or all(EMPTY in mistake for mistake in found)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"databse": {}}, "sites: foobar.com: unknown key databse; there are addresses, aliases, app,"),
+        ({"database": {"nam": "x"}}, "sites: foobar.com: unknown key database.nam; there are "),
+        ({"gunicorn": {"user": "root"}}, "sites: user of gunicorn of foobar.com follows from the entry"),
+        ({"aliases": "www.foobar.com"}, "sites: aliases of foobar.com must be a list, such as [www.foobar.com]."),
+        ({"addresses": ["web01"]}, "sites: addresses of foobar.com has web01, which is no IP address; write one there"),
+    ],
+)
+def test_a_mistake_in_an_entry_is_named_with_its_site(keys: dict[str, Any], words: str) -> None:
+    mistakes = input_mistakes([{**SITE, **keys}], SPEC, {}, has_dns=True)
+    assert any(mistake.startswith(words) for mistake in mistakes), mistakes
+    assert all("\n" not in mistake and mistake.endswith(".") for mistake in mistakes)
+
+
+def test_a_missing_key_is_named_and_no_secret_is_shown() -> None:
+    entry = {key: value for key, value in SITE.items() if key != "app"}
+    entry |= {"database": {"name": "shop", "password": "canary"}, "environment": {"KEY": "canary"}}
+    mistakes = input_mistakes([entry], SPEC, {})
+    assert "sites: foobar.com: missing required arguments: app." in mistakes
+    assert "sites: foobar.com: missing required arguments: user found in database." in mistakes
+    assert "canary" not in " ".join(mistakes)
+
+
+def test_addresses_are_nobody_s_business_without_dns() -> None:
+    assert input_mistakes([{**SITE, "addresses": ["web01"]}], SPEC, {}) == []
+
+
+def test_a_domain_chooses_its_site_and_none_chooses_all() -> None:
+    assert chosen_sites([SITE, REPO], "shop.example") == [REPO]
+    assert chosen_sites([SITE, REPO], "") == [SITE, REPO]
+    assert chosen_sites([SITE, REPO], "typo") == []
+
+
+def test_a_host_is_reached_at_its_address_or_by_its_name() -> None:
+    assert host_addresses(["one", "192.0.2.2"], {"one": {"ansible_host": "192.0.2.1"}, "192.0.2.2": {}}) == [
+        "192.0.2.1",
+        "192.0.2.2",
+    ]
+
+
+def test_of_an_error_on_its_way_through_templates_its_cause_is_told() -> None:
+    cause, outer = AnsibleError("'vault_shop_key' is undefined"), AnsibleError("Error while resolving value")
+    outer.__cause__ = cause
+    assert reason(outer) == "'vault_shop_key' is undefined"
+    assert reason(cause) == "'vault_shop_key' is undefined"

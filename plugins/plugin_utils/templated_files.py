@@ -13,9 +13,9 @@ from ansible.plugins.loader import lookup_loader
 class _Variables(dict[str, Any]):
     """Variables that the lookup copies for each template, and changes at the top only."""
 
-    def __deepcopy__(self, memo: object) -> _Variables:
+    def __deepcopy__(self, memo: object) -> dict[str, Any]:
         """Copy the top: with many sites, a copy of all values would take longer than the template."""
-        return _Variables(self)
+        return dict(self)
 
 
 class TemplatedFilesAction(ActionBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,13 @@ def said(finished: Finished) -> str:
 def refusal(finished: Finished) -> str:
     """Return what a run has said that must have failed before it reached or changed anything."""
     assert finished.returncode == 2, finished.stdout + finished.stderr
-    assert "changed=0" in finished.stdout
-    assert "unreachable=0" in finished.stdout
+    for count in ("changed", "unreachable"):
+        assert set(re.findall(rf"\b{count}=(\d+)", finished.stdout)) == {"0"}, finished.stdout
     return said(finished)
+
+
+def refusals(finished: Finished) -> dict[str, str]:
+    """Return what a run that must have failed on some hosts, and reached and changed none, has said of each of them."""
+    refusal(finished)
+    found = re.findall(r"^fatal: \[([^] ]+).*?\]: FAILED! =>(.*\n(?:[ \t].*\n|\n)*)", finished.stdout, re.MULTILINE)
+    return {host: " ".join(words.split()) for host, words in found}

@@ -25,7 +25,9 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Run maintenance.yml once, with a host for each wrong command line; return what is said of each."""
     folder = tmp_path_factory.mktemp("maintenance")
     hosts = {f"case{number}": variables for number, (variables, _) in enumerate(WRONG)}
-    groups = {name: {"hosts": dict.fromkeys(hosts, {})} for name in ("web", "app", "db", "dns", "production")}
+    groups: dict[str, Any] = {
+        name: {"hosts": {host: {} for host in hosts}} for name in ("web", "app", "db", "dns", "production")
+    }
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
     return refusals(play("maintenance.yml", inventory=folder / "hosts.yml", secrets=str(folder)))
 

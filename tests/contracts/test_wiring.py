@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 from ansible_collections.foobar.webstack.plugins.filter import sites as filters
 from jinja2 import meta
 
@@ -126,24 +129,15 @@ def rendered(inventory: str, folder: Path) -> dict[str, Any]:
         for name in variables
         if path.parent.name not in ENVIRONMENTS - {inventory}
     }
-    wanted = ", ".join(f"'{name}': {name}" for name in sorted(told & KNOWN | {"sites"}))
-    result = subprocess.run(
-        [
-            "ansible",
-            "web01",
-            f"--inventory=inventory/{inventory}",
-            f"--playbook-dir={ROOT}",
-            f"--extra-vars=secrets={folder} vault_dns_key=a2V5",
-            "--module-name=ansible.builtin.debug",
-            f"--args=msg={{{{ {{{wanted}}} }}}}",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": "collections", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return dict(yaml.safe_load(result.stdout.partition("=>")[2])["msg"])
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT))
+    machines = InventoryManager(loader=loader, sources=[str(ROOT / "inventory" / inventory)])
+    manager = VariableManager(loader=loader, inventory=machines)
+    manager._extra_vars = {"secrets": str(folder), "vault_dns_key": "a2V5"}
+    HostVars(inventory=machines, variable_manager=manager, loader=loader)
+    variables = manager.get_vars(host=machines.get_host("web01"))
+    templar = Templar(loader=loader, variables=variables)
+    return {name: templar.template(trust_as_template(f"{{{{ {name} }}}}")) for name in told & KNOWN | {"sites"}}
 
 
 @pytest.fixture(params=sorted(ENVIRONMENTS))

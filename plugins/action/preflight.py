@@ -28,6 +28,7 @@ ARGUMENTS = {
     "mistakes": {"type": "raw", "default": []},
     "python": {"type": "str", "default": ""},
     "renamed": {"type": "dict", "default": {}},
+    "require_facts": {"type": "bool", "default": True},
     "strict": {"type": "bool"},
     "systems": {"type": "dict", "default": {}},
     "version": {"type": "str"},
@@ -113,7 +114,10 @@ class ActionModule(ActionBase):
     def unsupported(self) -> list[str]:
         """Return a sentence for each thing that keeps the role from running on the host."""
         host, facts = self.in_sight.get("inventory_hostname", ""), self.in_sight.get("ansible_facts", {})
-        return unsupported(host, self.role, facts, self.arguments["systems"], self.arguments["python"])
+        systems, python = self.arguments["systems"], self.arguments["python"]
+        if "distribution" not in facts and not self.arguments["require_facts"]:
+            return []
+        return unsupported(host, self.role, facts, systems, python)
 
     def mistakes(self) -> list[str]:
         """Return the sentences that the role's own filters have found: a list, or the name of a variable with one."""

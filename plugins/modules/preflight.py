@@ -45,6 +45,10 @@ options:
       - Old names of variables (C(nginx_old)) and of keys of their entries (C(nginx_sites.old)), each with its C(name)
         and the version C(removed_in) which it is refused. Until then it works, with a deprecation warning. Where the
         new name alone is given, the old one is refused.
+  require_facts:
+    type: bool
+    default: true
+    description: Whether facts that O(systems) and O(python) need, and that were not gathered, are a fault.
   strict:
     type: bool
     description: Whether every unknown variable is refused; by default where C(foreign_variables) is defined.

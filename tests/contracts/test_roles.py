@@ -22,13 +22,14 @@ ENTRIES = {
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
 }
-BARE_EXPRESSIONS = {"changed_when", "failed_when", "that", "until", "when"}
+BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
 FACTS = {"app_deploy_stayed_back"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}
+PREFLIGHT = "foobar.webstack.preflight"
 # What filters hand to single templates.
 HANDED = {"gunicorn": {"__gunicorn_unit"}}
 
@@ -140,6 +141,11 @@ def test_every_variable_that_is_used_is_known(role: str) -> None:
 
 def test_every_variable_is_used(role: str) -> None:
     assert (set(all_options(role)) | internals(role)) - used(role) - FACTS == set()
+
+
+def test_the_check_knows_the_facts_that_the_role_sets_itself(role: str) -> None:
+    (known,) = [task[PREFLIGHT].get("facts", []) for _, task in tasks(role) if PREFLIGHT in task]
+    assert {name for name in internals(role) if not name.startswith("__")} <= set(known)
 
 
 def test_the_readme_names_the_facts_for_the_rest_of_the_playbook(role: str) -> None:

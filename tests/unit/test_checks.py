@@ -18,7 +18,13 @@ SITE = {
     "wsgi_app": "shop:app",
     "health_path": "/",
 }
-FACTS = {"distribution": "Ubuntu", "distribution_release": "any", "python_version": "3.12.0", "memtotal_mb": 2000}
+FACTS = {
+    "distribution": "Ubuntu",
+    "distribution_release": "any",
+    "distribution_version": "24.04",
+    "python_version": "3.12.0",
+    "memtotal_mb": 2000,
+}
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,12 @@ def test_a_server_that_the_role_does_not_know_is_refused(spec: Path, facts: dict
     assert refused(spec, {"python": "3.10", "systems": SYSTEMS}, ansible_facts=facts).startswith(sentence)
 
 
+def test_facts_may_be_left_to_whoever_has_set_the_server_up(spec: Path) -> None:
+    options = {"python": "3.10", "systems": SYSTEMS, "require_facts": False}
+    assert not preflight(spec, options).get("failed")
+    assert refused(spec, options, ansible_facts={**FACTS, "distribution": "Rocky"}).startswith("web01 runs Rocky 13.1")
+
+
 @pytest.mark.parametrize("version", ["12", "12.5", "13.1", "sid", "n/a"])
 def test_later_versions_and_those_without_a_number_pass(spec: Path, version: str) -> None:
     facts = {**FACTS, "distribution_version": version}

@@ -71,25 +71,30 @@ class ActionModule(ActionBase):
     def values(self, options: Options) -> tuple[dict[str, Any], list[str]]:
         """Return the variables that the spec and the renames know, filled in, and a sentence for each that can't be."""
         old = [rename.path[0] for rename in renames.renames(self.arguments["renamed"])]
+        raw = {name: self.in_sight[name] for name in dict.fromkeys([*options, *old]) if name in self.in_sight}
+        try:
+            return dict(self._templar.template(raw)), []
+        except AnsibleUndefinedVariable:
+            return self.one_by_one(raw)
+
+    def one_by_one(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the same, after all of them in one call have failed."""
         found: dict[str, Any] = {}
         sentences = []
-        for name in dict.fromkeys([*options, *old]):
-            if name not in self.in_sight:
-                continue
+        for name, value in raw.items():
             try:
-                found[name] = self._templar.resolve_variable_expression(name)
+                found[name] = self._templar.template(value)
             except AnsibleUndefinedVariable as error:
                 sentences.append(f"{name}: {error.message.rstrip('.')}.")
         return found, sentences
 
     def renamed(self, variables: dict[str, Any], options: Options) -> tuple[dict[str, Any], list[str]]:
         """Return the variables by their new names, and a sentence for each old one that is gone."""
-        version = self.arguments["version"] or renames.collection_version()
         defaults = {name: option.get("default") for name, option in options.items()}
         refused = []
-        for rename in renames.renames(self.arguments["renamed"]):
-            if not renames.is_used(rename, variables):
-                continue
+        used = [rename for rename in renames.renames(self.arguments["renamed"]) if renames.is_used(rename, variables)]
+        version = (self.arguments["version"] or renames.collection_version()) if used else ""
+        for rename in used:
             if rename.is_removed(version):
                 refused.append(rename.sentence(version))
             else:

@@ -45,6 +45,8 @@ options:
       - Old names of variables (C(nginx_old)) and of keys of their entries (C(nginx_sites.old)), each with its C(name)
         and the version C(removed_in) which it is refused. Until then it works, with a deprecation warning. Where the
         new name alone is given, the old one is refused.
+      - Ansible's own validation must let it pass, so it stays in the spec, and the default of the new variable is
+        C({{ nginx_old | default(…) }}). A role that reads an entry's key takes RV(variables), which has the new one.
   require_facts:
     type: bool
     default: true

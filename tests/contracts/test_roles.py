@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jinja2 import meta, nodes
 
-from . import ROLES, ROOT, all_options, entry_points, jinja, load, spec
+from . import ROLES, ROOT, all_options, entry_points, is_old, jinja, load, spec
 
 # What holds one entry of a role's lists, where its tasks and templates look into it.
 ENTRIES = {
@@ -41,7 +41,13 @@ def files(role: str, *folders: str) -> list[Path]:
 
 
 def defaults(role: str) -> dict[str, Any]:
-    return load(ROOT / "roles" / role / "defaults/main.yml") or {}
+    """Return the role's defaults; of one that takes the value of an old name, what it is without that."""
+    old = {name for name, option in all_options(role).items() if is_old(option)}
+    found = {}
+    for name, value in (load(ROOT / "roles" / role / "defaults/main.yml") or {}).items():
+        renamed = re.fullmatch(r"\{\{ (\w+) \| default\((.*)\) \}\}", str(value))
+        found[name] = yaml.safe_load(renamed[2]) if renamed and renamed[1] in old else value
+    return found
 
 
 def nested(options: dict[str, Any]) -> Iterator[str]:
@@ -122,7 +128,12 @@ def test_every_option_is_described(role: str) -> None:
 
 
 def test_the_check_alone_takes_the_same_variables(role: str) -> None:
-    assert entry_points(role)["check"]["options"] == spec(role)
+    assert entry_points(role)["check"]["options"] == entry_points(role)["main"]["options"]
+
+
+def test_an_old_name_is_in_the_table_of_the_role_s_check(role: str) -> None:
+    table = (load(ROOT / "roles" / role / "vars/main.yml") or {}).get(f"__{role}_renamed", {})
+    assert {name for name, option in all_options(role).items() if is_old(option)} == {n for n in table if "." not in n}
 
 
 def test_every_entry_point_has_a_file_of_tasks(role: str) -> None:

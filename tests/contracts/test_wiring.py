@@ -18,6 +18,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.foobar.webstack.plugins.filter import sites as filters
+from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import numbers
 from jinja2 import meta
 
 from . import ROLES, ROOT, jinja, load, spec
@@ -192,3 +193,11 @@ def test_the_version_is_the_same_wherever_it_stands() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
     assert re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]
+
+
+def test_no_old_name_of_a_plugin_outlives_the_version_in_which_it_goes() -> None:
+    version = numbers(load(ROOT / "galaxy.yml")["version"])
+    routing = load(ROOT / "meta/runtime.yml")["plugin_routing"]
+    old = [entry["deprecation"] for kinds in routing.values() for entry in kinds.values()]
+    assert old
+    assert [entry for entry in old if numbers(entry["removal_version"]) <= version] == []

@@ -256,10 +256,15 @@ ROLE = {
 }
 
 
+def write_role(folder: Path, files: dict[str, str]) -> None:
+    """Write the role shop for a playbook in a folder."""
+    for name, text in files.items():
+        (folder / "roles/shop" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "roles/shop" / name).write_text(text)
+
+
 def test_a_role_that_runs_twice_with_other_values_judges_and_uses_each_time_its_own(tmp_path: Path) -> None:
-    for name, text in ROLE.items():
-        (tmp_path / "roles/shop" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "roles/shop" / name).write_text(text)
+    write_role(tmp_path, ROLE)
     runs: list[dict[str, Any]] = [
         {"shop_path": "one", "shop_workers": "3"},
         {"shop_path": "two"},
@@ -282,3 +287,31 @@ def test_a_role_that_runs_twice_with_other_values_judges_and_uses_each_time_its_
     assert not (tmp_path / "3").exists()
     assert done.returncode == 2
     assert "Too many." in done.stdout
+
+
+OLD = """      shop_dir: {type: path, description: Deprecated; it is called shop_path now.}
+  restore:"""
+RENAMING_ROLE = {
+    "meta/argument_specs.yml": SPEC.replace("  restore:", OLD),
+    "defaults/main.yml": "shop_path: \"{{ shop_dir | default('/srv/shop') }}\"\nshop_workers: 2\nshop_apps: []\n",
+    "tasks/main.yml": """
+- foobar.webstack.preflight:
+    spec: "{{ role_path }}/meta/argument_specs.yml"
+    renamed: {shop_dir: {name: shop_path, removed_in: 0.3.0}}
+    version: "{{ inventory_hostname }}"
+- ansible.builtin.debug:
+    msg: "{{ inventory_hostname }} uses {{ shop_path }}."
+""",
+}
+
+
+def test_a_renamed_variable_of_a_role_works_with_a_warning_and_is_then_refused(tmp_path: Path) -> None:
+    write_role(tmp_path, RENAMING_ROLE)
+    play = {"hosts": "all", "gather_facts": False, "roles": [{"role": "shop", "shop_dir": "/old"}]}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = playbook.run(playbook.command(tmp_path / "play.yml", inventory="0.2.5,0.3.0"))
+    said = playbook.said(done)
+    assert "0.2.5 uses /old." in said
+    assert "0.3.0 uses" not in said
+    assert "[DEPRECATION WARNING]: shop_dir is called shop_path now, and goes in 0.3.0: rename it." in said
+    assert "msg: 'shop_dir is called shop_path now: rename it.'" in said

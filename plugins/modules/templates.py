@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
-import pwd
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.files import (
+    ATTRIBUTES,
+    File,
+    are_known,
+    files_argument,
+    invocation,
+    read,
+    requested_files,
+    set_attributes,
+)
 
 DOCUMENTATION = r"""
 module: templates
@@ -28,14 +35,17 @@ options:
     required: true
     description: The files.
     suboptions:
-      src: {type: str, required: true, description: "Template, looked for as M(ansible.builtin.template) does."}
+      src: {type: str, description: "Template, looked for as M(ansible.builtin.template) does."}
+      content: {type: str, description: The content itself, in the place of O(files[].src).}
       dest: {type: path, required: true, description: Path on the server.}
       vars: {type: dict, description: Variables for this template alone.}
+      owner: {type: str, description: Owner of this file.}
       group: {type: str, description: Group of this file.}
+      mode: {type: raw, description: Mode of this file.}
       validate: {type: str, description: Command that must succeed before anything is written; %s is the new file.}
-  owner: {type: str, required: true, description: Owner of all files.}
-  group: {type: str, required: true, description: Group of the files that have none of their own.}
-  mode: {type: raw, required: true, description: Mode of all files.}
+  owner: {type: str, description: Owner of the files that have none of their own.}
+  group: {type: str, description: Group of the files that have none of their own.}
+  mode: {type: raw, description: Mode of the files that have none of their own.}
   pending:
     type: path
     description: >-
@@ -73,23 +83,6 @@ RETURN = r"""
 dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
 """
 
-File = dict[str, Any]
-
-
-def read(path: Path) -> bytes | None:
-    """Return the content of a file, or nothing where there is none; a link is to give way to a file."""
-    return path.read_bytes() if path.exists() and not path.is_symlink() else None
-
-
-def is_known(owner: str, group: str) -> bool:
-    """Tell whether the system has this user and this group."""
-    try:
-        pwd.getpwnam(owner)
-        grp.getgrnam(group)
-    except KeyError:
-        return False
-    return True
-
 
 def waiting(pending: Path | None) -> list[str]:
     """Return the paths of the files that an interrupted run has changed."""
@@ -126,20 +119,6 @@ def validated(module: AnsibleModule, file: File) -> str:
     return str(path)
 
 
-def attributes(module: AnsibleModule, file: File) -> dict[str, Any]:
-    """Return owner, group and mode of a file in Ansible's own form."""
-    parameters = {name: module.params[name] for name in ("owner", "mode")}
-    parameters |= {"path": file["dest"], "group": file["group"], "attributes": None}
-    found: dict[str, Any] = module.load_file_common_arguments(parameters)
-    return found
-
-
-def invocation(module: AnsibleModule) -> dict[str, Any]:
-    """Return what the module was asked for without the files' contents, in the place of all of it."""
-    dests = [file["dest"] for file in module.params["files"]]
-    return {"invocation": {"module_args": {**module.params, "files": dests}}}
-
-
 def difference(dest: str, before: bytes | None, after: str) -> dict[str, str]:
     """Return what changes in a file, as Ansible shows it."""
     return {
@@ -154,27 +133,16 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "dest": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "group": {"type": "str"},
-                    "validate": {"type": "str"},
-                },
-            },
-            "owner": {"type": "str", "required": True},
-            "group": {"type": "str", "required": True},
-            "mode": {"type": "raw", "required": True},
+            "files": files_argument(content={"type": "str", "required": True}, validate={"type": "str"})
+            | {"required": True},
+            **ATTRIBUTES,
             "pending": {"type": "path"},
         },
         supports_check_mode=True,
     )
     # A new file is nobody else's to read until it has its own mode.
     os.umask(0o077)
-    files: list[File] = [file | {"group": file["group"] or module.params["group"]} for file in module.params["files"]]
+    files = requested_files(module)
     pending = Path(module.params["pending"]) if module.params["pending"] else None
     before = {file["dest"]: read(Path(file["dest"])) for file in files}
     changing = [file for file in files if before[file["dest"]] != file["content"].encode()]
@@ -189,9 +157,9 @@ def main() -> None:
             module.atomic_move(made, dest)
     for file in files:
         # What is not there yet has no attributes to compare, and its owner may be as new.
-        if module.check_mode and (before[file["dest"]] is None or not is_known(module.params["owner"], file["group"])):
+        if module.check_mode and (before[file["dest"]] is None or not are_known(file["owner"], file["group"])):
             continue
-        if module.set_fs_attributes_if_different(attributes(module, file), False) and file["dest"] not in dests:
+        if set_attributes(module, file) and file["dest"] not in dests:
             dests.append(file["dest"])
             if pending and not module.check_mode:
                 note(pending, dests)

@@ -158,7 +158,7 @@ def test_what_is_installed_is_not_asked_for(server: Server) -> None:
 def test_all_unknown_packages_are_said_at_once(server: Server) -> None:
     assert server.simulate("nosuch", "gawk=99", asked_by={"nosuch": "app_deploy_packages"})["msg"] == (
         "app_deploy_packages: nosuch is in none of this server's package sources: check its name, or add its source. "
-        "gawk=99: this server's package sources have no such version."
+        "gawk=99 is in none of this server's package sources: check its version, or add its source."
     )
 
 
@@ -166,6 +166,12 @@ def test_in_check_mode_the_source_of_an_unknown_package_may_not_be_there_yet(ser
     result = server.simulate("socat", "nosuch", check=True)
     assert (result["unknown"], result["installs"]) == (["nosuch"], ["socat"])
     assert server.simulate("socat", "nosuch")["failed"]
+
+
+def test_a_package_that_is_only_heard_of_is_unknown(server: Server) -> None:
+    server.transactions["python3-pip"] = (100, "", "E: Package 'python3-pip' has no installation candidate\n")
+    assert server.simulate("python3-pip", check=True)["unknown"] == ["python3-pip"]
+    assert server.simulate("python3-pip")["msg"].startswith("python3-pip is in none of this server's package sources")
 
 
 def test_without_package_lists_no_package_is_called_misspelt(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

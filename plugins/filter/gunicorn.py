@@ -164,4 +164,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return them by name."""
-        return {function.__name__: function for function in (gunicorn_mistakes, gunicorn_files, gunicorn_release_files)}
+        return {
+            function.__name__: function
+            for function in (gunicorn_mistakes, gunicorn_files, gunicorn_environments, gunicorn_release_files)
+        }

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+"""Dump the database of an application before a migration, and bring it back."""
+
+from __future__ import annotations
+
+import calendar
+import gzip
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names
+
+DOCUMENTATION = r"""
+module: release_dump
+short_description: Dump the database of an application before a migration, and bring it back
+description:
+  - With O(state=present) the database is dumped into a compressed file in C(/var/backups/<app>), which root alone can
+    read, and dumps that no kept release has a use for are removed.
+  - With O(state=chosen) the oldest dump that is younger than O(since) is looked for; it is from before the first
+    migration after that moment.
+  - With O(state=restored) the database is dumped once more, and O(path) is read.
+  - A dump that broke off never looks like one.
+options:
+  app: {type: str, required: true, description: Name of the application.}
+  state: {type: str, choices: [present, chosen, restored], required: true, description: What to do.}
+  name: {type: str, default: "", description: "What the dump's name begins with, such as the release."}
+  command: {type: str, description: Command that writes the database to its output.}
+  restore_command: {type: str, description: Command that reads a dump from its input.}
+  path: {type: path, description: Dump to restore.}
+  release: {type: str, default: "", description: "Release to go back to, for the message."}
+  since: {type: str, default: "", description: "When that release went live, as ISO 8601 in UTC."}
+  lose_writes: {type: bool, default: false, description: Consent to lose what was written since the dump.}
+  records: {type: dict, default: {}, description: "Records of the releases, each with C(at), when it went live."}
+  kept: {type: list, elements: str, default: [], description: Releases that are kept.}
+author: [The foobar.webstack authors]
+"""
+
+EXAMPLES = r"""
+- name: Dump the database
+  foobar.webstack.release_dump:
+    app: shop
+    state: present
+    name: 1a2b3c4d-5e6f7a8b
+    command: mysqldump --single-transaction shop
+"""
+
+RETURN = r"""
+path: {type: str, returned: success, description: The dump that was made or chosen.}
+"""
+
+SPEC: dict[str, Any] = {
+    "app": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "chosen", "restored"], "required": True},
+    "name": {"type": "str", "default": ""},
+    "command": {"type": "str"},
+    "restore_command": {"type": "str"},
+    "path": {"type": "path"},
+    "release": {"type": "str", "default": ""},
+    "since": {"type": "str", "default": ""},
+    "lose_writes": {"type": "bool", "default": False},
+    "records": {"type": "dict", "default": {}},
+    "kept": {"type": "list", "elements": "str", "default": []},
+}
+SUFFIX = ".sql.gz"
+PIECE = 2**20
+
+
+class DumpError(Exception):
+    """There is no dump, or the database did not take it; the text says why."""
+
+
+def moment(text: str) -> float:
+    """Return a time of ISO 8601 in UTC as seconds since the epoch."""
+    return float(calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")))
+
+
+def dumps(folder: Path) -> list[tuple[float, Path]]:
+    """Return the finished dumps of a folder and when they were made, the oldest first."""
+    return sorted((file.stat().st_mtime, file) for file in folder.glob(f"*{SUFFIX}"))
+
+
+def dump(folder: Path, name: str, command: str) -> Path:
+    """Dump a database into a new file; the time in its name keeps a second try from replacing the first one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{SUFFIX}"
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        process = subprocess.Popen(
+            ["/bin/bash", "-o", "pipefail", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout
+        assert process.stderr
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as packed:
+            shutil.copyfileobj(process.stdout, packed, PIECE)
+        errors = process.stderr.read().decode(errors="replace").strip()
+        status = process.wait()
+        file.flush()
+        os.fsync(file.fileno())
+    if status != 0:
+        part.unlink()
+        raise DumpError(f"the database could not be dumped, {command.split()[0]} ended with {status}: {errors}")
+    part.rename(path)
+    return path
+
+
+def prune(folder: Path, records: dict[str, Any], kept: list[str]) -> None:
+    """Remove the dumps that no kept release has a use for.
+
+    Those are neither a kept release's own nor younger than the moment when the oldest of them went live: one of a
+    release that failed is needed as long as there is an older release to go back to.
+    """
+    moments = [moment(records[name]["at"]) for name in kept if name in records]
+    own = tuple(f"{name}." for name in kept)
+    for made, file in dumps(folder):
+        if made < min(moments, default=0) and not file.name.startswith(own):
+            file.unlink()
+
+
+def choose(folder: Path, options: dict[str, Any]) -> Path:
+    """Return the oldest dump after a moment; raise DumpError where there is none, or nobody agrees to lose writes."""
+    since = moment(options["since"])
+    # What was kept of a database before it was brought back is no such dump.
+    found = [(made, file) for made, file in dumps(folder) if made > since and ".lost." not in file.name]
+    if not found:
+        raise DumpError(
+            f"no dump was taken after release {options['release']} went live, so its database cannot be brought back."
+        )
+    made, file = found[0]
+    if not options["lose_writes"]:
+        raise DumpError(
+            f"the database would be as it was {round((time.time() - made) / 60)} minutes ago, and what was written "
+            "since would be lost; set app_deploy_lose_writes (lose_writes=true of rollback.yml) if that is meant."
+        )
+    return file
+
+
+def restore(path: Path, command: str) -> None:
+    """Let a command read a dump; raise DumpError where the dump is broken or the command fails."""
+    with gzip.open(path) as packed:
+        while packed.read(PIECE):
+            pass
+    with gzip.open(path) as packed:
+        process = subprocess.Popen(
+            ["/bin/bash", "-o", "pipefail", "-c", command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdin
+        assert process.stderr
+        try:
+            shutil.copyfileobj(packed, process.stdin, PIECE)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        errors = process.stderr.read().decode(errors="replace").strip()
+        status = process.wait()
+    if status != 0:
+        raise DumpError(f"the database did not take {path}, {command.split()[0]} ended with {status}: {errors}")
+
+
+def main() -> None:
+    """Run the module."""
+    required = [
+        ("state", "present", ["command"]),
+        ("state", "chosen", ["since"]),
+        ("state", "restored", ["command", "restore_command", "path"]),
+    ]
+    module = AnsibleModule(argument_spec=SPEC, required_if=required)
+    options, folder = module.params, Path(names.dumps(module.params["app"]))
+    path = Path()
+    try:
+        if options["state"] == "chosen":
+            path = choose(folder, options)
+        else:
+            path = dump(folder, options["name"], options["command"])
+            if options["state"] == "restored":
+                restore(Path(options["path"]), options["restore_command"])
+            else:
+                prune(folder, options["records"], options["kept"])
+    except (DumpError, OSError, EOFError) as error:
+        known = {"path": str(path)} if path.name else {}
+        module.fail_json(msg=f"{options['app']}: {error}", **known)
+    module.exit_json(changed=options["state"] != "chosen", path=str(path))
+
+
+if __name__ == "__main__":
+    main()

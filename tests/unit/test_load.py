@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests import playbook
 from tests.load.load import Kind, Load, Request, summarise
 
 ROOT = Path(__file__).parents[2]
@@ -167,12 +169,7 @@ def load(server: Server, *kinds: Kind, **settings: Any) -> Load:
     return Load(address, HOST, dict.fromkeys(kinds, 1.0), **{"workers": 4, "rate": 200.0, "timeout": 2.0, **settings})
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something is so, however slow the machine is."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+wait_for = partial(playbook.wait_for, seconds=60, pause=0.002)
 
 
 def drive(server: Server, *kinds: Kind, seconds: float | None = None, **settings: Any) -> dict[str, Any]:

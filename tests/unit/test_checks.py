@@ -42,8 +42,8 @@ FACTS = {
 def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(
     keys: dict[str, Any], sentences: str, tmp_path: Path
 ) -> None:
-    # Facts are gathered from this machine, and not used.
-    told = {"secrets": str(tmp_path), "ansible_connection": "local", "ansible_facts": FACTS}
+    # No facts are gathered: this machine's would not be used.
+    told = {"secrets": str(tmp_path), "ansible_facts_modules": [], "ansible_facts": FACTS}
     finished = play("check.yml", inventory="inventory/production", sites=[{**SITE, **keys}], **told)
     assert sentences in refusal(finished)
     assert "plugin" not in finished.stdout

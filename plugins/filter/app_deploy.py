@@ -52,7 +52,8 @@ INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc
 def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
     """Return one sentence for each mistake in `app_deploy_apps` and `app_deploy_serial`."""
     mistakes = wrong_names("app_deploy_apps", [str(app["name"]) for app in apps])
-    mistakes += wrong_variables("app_deploy_apps", "migrate_environment", apps)
+    for key in ("build_environment", "migrate_environment"):
+        mistakes += wrong_variables("app_deploy_apps", key, apps)
     if int(serial) < 1:
         mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
     for app in apps:
@@ -199,7 +200,7 @@ def _plans(hosts: list[Host]) -> list[dict[str, App]]:
 def _failures(host: Host) -> list[str]:
     """Return the apps that failed on a host since its plan was made."""
     plan, failures = host.get("__app_deploy_plan", {}), host.get("__app_deploy_failures", {})
-    recorded = list(failures["apps"]) if failures.get("plan") == plan.get("id") else []
+    recorded = list(failures["apps"]) if "id" in plan and failures.get("plan") == plan["id"] else []
     return recorded + [name for name, app in plan.get("apps", {}).items() if app["action"] == "error"]
 
 

@@ -1,65 +1,37 @@
-"""The filters that find mistakes in lists of applications."""
+"""Mistakes in app_deploy_apps, the phases of apps on one and on several hosts, and tables of releases."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.filter import apps
+from ansible_collections.foobar.webstack.plugins.filter.app_deploy import (
+    app_deploy_due,
+    app_deploy_failed,
+    app_deploy_lost,
+    app_deploy_mistakes,
+    app_deploy_phases,
+    app_deploy_summary,
+    app_deploy_table,
+    app_deploy_todo,
+)
 
-PLAIN = {"name": "shop", "chdir": "/srv/shop"}
 DEPLOYED = {"name": "shop", "directory": "shop", "health_path": "/health"}
 
 
 def test_nothing_is_wrong_with_the_usual_apps() -> None:
-    for memory in ("infinity", "512M", "1073741824", "50%"):
-        assert apps.gunicorn_mistakes([PLAIN | {"memory_max": memory}], "27.0.1") == []
-    assert apps.gunicorn_mistakes([PLAIN | {"environment": {"DEBUG": False, "KEY": "a=b"}}], "27.0.1") == []
-    assert apps.app_deploy_mistakes([DEPLOYED, DEPLOYED | {"name": "shop_2"}]) == []
+    assert app_deploy_mistakes([DEPLOYED, DEPLOYED | {"name": "shop_2"}]) == []
+    assert app_deploy_mistakes([DEPLOYED | {"python": 3.12, "shared_paths": [2026]}], "2") == []
 
 
 @pytest.mark.parametrize("name", ["Shop", "1shop", "my-shop", "shop\n", "", "s" * 25])
 def test_a_name_that_could_not_be_a_user_is_refused(name: str) -> None:
-    for mistakes in (
-        apps.gunicorn_mistakes([PLAIN | {"name": name}], "27.0.1"),
-        apps.app_deploy_mistakes([DEPLOYED | {"name": name}]),
-    ):
-        assert len(mistakes) == 1
-        assert "must be lower-case letters" in mistakes[0]
+    (mistake,) = app_deploy_mistakes([DEPLOYED | {"name": name}])
+    assert "must be lower-case letters" in mistake
 
 
 def test_two_apps_of_one_name_are_refused() -> None:
-    assert apps.gunicorn_mistakes([PLAIN, PLAIN], "27") == ["gunicorn_apps: the name shop must be listed once."]
-    assert apps.app_deploy_mistakes([DEPLOYED] * 3) == ["app_deploy_apps: the name shop must be listed once."]
-
-
-@pytest.mark.parametrize(
-    ("app", "version", "words"),
-    [
-        ({"name": "shop"}, "27.0.1", "shop needs either chdir"),
-        (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop needs either chdir"),
-        (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
-        (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
-        (PLAIN | {"environment": {1: "secret"}}, "27.0.1", "environment has 1:"),
-        (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
-        (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
-        (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),
-        (PLAIN | {"memory_max": "512MB"}, "27.0.1", "memory_max of shop is 512MB"),
-        (PLAIN, "26.3.0", "gunicorn_version: 26.3.0 is too old"),
-        (PLAIN, "latest", "gunicorn_version: latest is too old"),
-        (PLAIN, 26.3, "gunicorn_version: 26.3 is too old"),
-    ],
-)
-def test_mistakes_of_gunicorn_apps_are_named_without_the_values(
-    app: dict[str, Any], version: str | float, words: str
-) -> None:
-    mistakes = apps.gunicorn_mistakes([app], version)
-    assert len(mistakes) == 1
-    assert words in mistakes[0]
-    assert "secret" not in mistakes[0]
+    assert app_deploy_mistakes([DEPLOYED] * 3) == ["app_deploy_apps: the name shop must be listed once."]
 
 
 @pytest.mark.parametrize(
@@ -72,92 +44,51 @@ def test_mistakes_of_gunicorn_apps_are_named_without_the_values(
         (DEPLOYED | {"shared_paths": ["a/../../b"]}, '"a/../../b" of shop must be a path below its release'),
         (DEPLOYED | {"shared_paths": ["./"]}, '"./" of shop must be a path below its release'),
         (DEPLOYED | {"health_path": "health"}, 'the health_path of shop must begin with "/"'),
+        (DEPLOYED | {"python": "3.12", "installer": "pip"}, "the python of shop must be the path of an interpreter"),
     ],
 )
 def test_mistakes_of_app_deploy_apps_are_named(app: dict[str, Any], words: str) -> None:
-    mistakes = apps.app_deploy_mistakes([app])
-    assert len(mistakes) == 1
-    assert words in mistakes[0]
+    (mistake,) = app_deploy_mistakes([app])
+    assert words in mistake
 
 
 def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated() -> None:
     app = {"name": "shop", "repo": "https://me:secret@example.com/shop", "health_path": "/"}
-    mistakes = apps.app_deploy_mistakes([app])
-    assert "the repo of shop holds a password" in mistakes[0]
-    assert "secret" not in mistakes[0]
-    assert len(apps.app_deploy_mistakes([app | {"repo": "https://token@example.com/shop"}])) == 1
+    (mistake,) = app_deploy_mistakes([app])
+    assert "the repo of shop holds a password" in mistake
+    assert "secret" not in mistake
+    assert len(app_deploy_mistakes([app | {"repo": "https://token@example.com/shop"}])) == 1
     for fine in ["git@example.com:shop.git", "ssh://git@example.com/shop", "https://example.com/shop@2"]:
-        assert apps.app_deploy_mistakes([app | {"repo": fine}]) == []
+        assert app_deploy_mistakes([app | {"repo": fine}]) == []
 
 
 def test_a_password_in_the_address_of_an_archive_is_refused_and_not_repeated() -> None:
     app = {"name": "shop", "archive": "https://me:secret@example.com/shop.tar", "health_path": "/"}
-    (mistake,) = apps.app_deploy_mistakes([app])
+    (mistake,) = app_deploy_mistakes([app])
     assert "the archive of shop holds a password or a token, which every run would show; use ~/.netrc" in mistake
     assert "secret" not in mistake
-    assert len(apps.app_deploy_mistakes([app | {"archive": "https://token@example.com/shop.tar"}])) == 1
-    assert len(apps.app_deploy_mistakes([app | {"archive": "https://me:sec/ret=@example.com/shop.tar"}])) == 1
+    assert len(app_deploy_mistakes([app | {"archive": "https://token@example.com/shop.tar"}])) == 1
+    assert len(app_deploy_mistakes([app | {"archive": "https://me:sec/ret=@example.com/shop.tar"}])) == 1
     for fine in ["shop.tar", "/srv/me:x/shop@2.tar", "https://example.com:8080/shop@2.tar"]:
-        assert apps.app_deploy_mistakes([app | {"archive": fine}]) == []
+        assert app_deploy_mistakes([app | {"archive": fine}]) == []
 
 
 def test_a_variable_without_a_value_is_refused_and_an_empty_one_is_not() -> None:
     variables = {"SENTRY_DSN": None, "EMPTY": "", "KEY": "secret"}
-    assert apps.gunicorn_mistakes([PLAIN | {"environment": variables}], "27.0.1") == [
-        'gunicorn_apps: environment of shop has SENTRY_DSN without a value; write "" for an empty one.'
-    ]
-    assert apps.app_deploy_mistakes([DEPLOYED | {"migrate_environment": variables}]) == [
+    assert app_deploy_mistakes([DEPLOYED | {"migrate_environment": variables}]) == [
         'app_deploy_apps: migrate_environment of shop has SENTRY_DSN without a value; write "" for an empty one.'
     ]
 
 
-def test_numbers_may_be_text_and_text_may_be_numbers() -> None:
-    process = {"name": "mailer", "command": True, "replicas": "2"}
-    app = {"name": "shop", "releases_path": "/srv/shop/releases", "background": [process]}
-    assert apps.gunicorn_mistakes([app], 27.0) == []
-    assert "shop-mailer-2@.service" in [unit["name"] for unit in apps.gunicorn_units([app])]
-    assert apps.app_deploy_mistakes([DEPLOYED | {"python": 3.12, "shared_paths": [2026]}], "2") == []
+@pytest.mark.parametrize("key", ["migrate_environment", "build_environment"])
+def test_values_of_environments_stand_on_one_line_and_are_not_shown(key: str) -> None:
+    (mistake,) = app_deploy_mistakes([DEPLOYED | {key: {"KEY": "secret\nsecret"}}])
+    assert f"{key} has KEY:" in mistake
+    assert "secret" not in mistake
 
 
-def test_what_runs_beside_an_app_is_wanted_by_its_target() -> None:
-    app = {
-        "name": "shop",
-        "background": [{"name": "mailer", "command": "work", "replicas": 2}],
-        "scheduled": [{"name": "purge", "command": "purge", "on_calendar": "hourly"}],
-    }
-    units = {unit["name"]: unit for unit in apps.gunicorn_units([app, {"name": "plain"}])}
-    assert list(units) == [
-        "shop-mailer-1@.service",
-        "shop-mailer-2@.service",
-        "shop-purge@.service",
-        "shop-purge@.timer",
-        "shop@.target",
-    ]
-    assert units["shop@.target"]["wants"] == [
-        "shop-mailer-1@%i.service",
-        "shop-mailer-2@%i.service",
-        "shop-purge@%i.timer",
-    ]
-    assert all(unit["app"] is app for unit in units.values())
-
-
-def test_the_time_of_a_timer_is_judged_by_systemd() -> None:
-    process = {"name": "purge", "command": "purge", "on_calendar": "Mon..Fri *-*-* 02:00:00"}
-    files = apps.gunicorn_files([{"name": "shop", "releases_path": "/srv/shop/releases", "scheduled": [process]}])
-    assert [file["validate"] for file in files if file["src"] == "scheduled.timer.j2"] == [
-        "systemd-analyze calendar 'Mon..Fri *-*-* 02:00:00'"
-    ]
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_fallback_is_installed_only_where_its_command_is_missing(there: bool, tmp_path: Path) -> None:
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    if there:
-        (tmp_path / ".venv/bin/gunicorn").touch()
-    (command,) = apps.fallbacks(["gunicorn[gevent]==27.0.1"], "echo installing")
-    output = subprocess.run(["sh", "-euc", command], cwd=tmp_path, env=os.environ, capture_output=True, text=True)
-    assert output.returncode == 0
-    assert output.stdout == ("" if there else "installing gunicorn[gevent]==27.0.1\n")
+def test_at_least_one_host_goes_live_at_a_time() -> None:
+    assert "app_deploy_serial: 0" in app_deploy_mistakes([], 0)[0]
 
 
 INFO: dict[str, Any] = {
@@ -175,18 +106,8 @@ INFO: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("release", "words"),
-    [("", "no release before"), ("c", "live already"), ("d", "no finished release"), ("a", "rolled back"), ("b", "")],
-)
-def test_only_another_finished_and_good_release_can_be_gone_back_to(release: str, words: str) -> None:
-    obstacle = apps.release_obstacle(INFO, release)
-    assert words in obstacle
-    assert bool(obstacle) == bool(words)
-
-
 def test_the_table_shows_every_release_and_what_became_of_it() -> None:
-    assert apps.release_table(INFO) == [
+    assert app_deploy_table(INFO) == [
         "RELEASE  REVISION      AT                    BY           TOOK  SIZE",
         "c        ffffffffffff  2026-01-03T00:00:00Z  jane@laptop  8 s   2.0 MiB  live",
         "b                      2026-01-02T00:00:00Z               0 s   0.0 MiB  previous",
@@ -195,41 +116,263 @@ def test_the_table_shows_every_release_and_what_became_of_it() -> None:
     ]
 
 
-def test_the_releases_after_one_are_the_newer_ones() -> None:
-    assert apps.releases_after(["c", "b", "a"], "a") == ["c", "b"]
+def planned(name: str = "shop", **differences: Any) -> dict[str, Any]:
+    """Return the plan of an app whose release d is to take the place of c, with some differences."""
+    app = {
+        "name": name,
+        "action": "release",
+        "reason": "other code",
+        "release": "d",
+        "live": "c",
+        "finished": ["c", "b"],
+        "bad": [],
+        "repairs": [],
+        "prepare": {},
+        "migrate_command": "flask db upgrade",
+    }
+    return {**app, **differences}
 
 
-def test_a_dump_goes_when_no_kept_release_is_older() -> None:
-    files = [
-        {"path": f"/b/{name}.sql.gz", "mtime": mtime} for name, mtime in [("a.1", 90), ("b.1", 95), ("bad.1", 150)]
+def due(verb: str = "main", now: dict[str, Any] | None = None, restores: bool = False, **differences: Any) -> list[str]:
+    """Return the phases of an app whose server holds something else now than when it was planned."""
+    app = planned(**differences)
+    return app_deploy_due(app, {**app, **(now or {})}, verb, restores)
+
+
+def test_a_new_release_is_built_and_the_database_migrated_before_the_switch() -> None:
+    assert due() == ["lock", "build", "migrate", "switch", "revert", "cleanup"]
+
+
+def test_a_server_is_prepared_by_the_whole_role_and_not_by_a_deploy() -> None:
+    lacking = {"packages": ["libpq5"]}
+    assert "prepare" in due(prepare=lacking)
+    assert "prepare" not in due("deploy", prepare=lacking)
+    assert "prepare" not in due()
+
+
+def test_a_kept_release_goes_live_without_a_build_or_a_migration() -> None:
+    assert due(release="b") == ["lock", "switch", "revert", "cleanup"]
+
+
+def test_a_bad_release_that_is_tried_again_migrates_a_database_that_may_have_been_restored() -> None:
+    assert due(release="b", bad=["b"]) == ["lock", "migrate", "switch", "revert", "cleanup"]
+
+
+def test_an_app_without_a_command_for_it_migrates_nothing() -> None:
+    app = planned()
+    del app["migrate_command"]
+    assert app_deploy_due(app, app, "main") == ["lock", "build", "switch", "revert", "cleanup"]
+
+
+def test_what_has_become_live_meanwhile_is_left_and_the_lock_given_back() -> None:
+    assert due(now={"live": "d", "finished": ["d", "c", "b"]}) == ["lock", "cleanup"]
+
+
+def test_what_was_built_and_live_meanwhile_is_not_built_again() -> None:
+    assert due(now={"finished": ["d", "c", "b"]}) == ["lock", "switch", "revert", "cleanup"]
+
+
+def test_nothing_is_due_where_nothing_is_to_be_done_or_the_source_cannot_be_had() -> None:
+    for verb in ("main", "deploy"):
+        assert due(verb, action="none", release="c") == []
+        assert due(verb, action="error") == []
+
+
+def test_repairs_are_due_without_a_release_even_where_one_is_skipped() -> None:
+    repairs = ["release b still runs"]
+    for action in ("repair", "skip"):
+        assert due(action=action, repairs=repairs) == ["lock", "repair", "cleanup"]
+    assert due(action="skip") == []
+
+
+def test_a_deploy_of_a_release_that_was_rolled_back_asks_for_the_lock_which_refuses_it() -> None:
+    assert due("deploy", action="skip") == ["lock"]
+
+
+def test_a_rollback_stops_and_restores_only_with_the_database() -> None:
+    assert due("rollback") == ["lock", "switch", "revert", "cleanup"]
+    assert due("rollback", restores=True) == ["lock", "stop", "restore", "switch", "revert", "cleanup"]
+
+
+def host(name: str, *apps: dict[str, Any], plan: str = "1", **more: Any) -> dict[str, Any]:
+    """Return the variables of a host with a plan for some apps."""
+    return {
+        "inventory_hostname": name,
+        "__app_deploy_plan": {"id": plan, "apps": {app["name"]: app for app in apps}},
+        **more,
+    }
+
+
+def failure(*apps: str, plan: str = "1") -> dict[str, Any]:
+    """Return what a host remembers of apps that have failed."""
+    return {"__app_deploy_failures": {"plan": plan, "apps": {name: {"reason": f"{name}: no"} for name in apps}}}
+
+
+def phases(hosts: list[dict[str, Any]], app: str = "shop", **options: Any) -> list[tuple[str, list[str]]]:
+    """Return the phases of an app and their hosts."""
+    options = {"verb": "main", "restores": False, "serial": 1, **options}
+    return [(phase["name"], phase["hosts"]) for phase in app_deploy_phases(hosts, app, **options)]
+
+
+def test_apps_with_something_to_do_on_any_host_are_gone_through_in_their_order() -> None:
+    idle = {"action": "none", "release": "c"}
+    hosts = [
+        host("one", planned("shop", **idle), planned("blog"), planned("wiki", **idle)),
+        host("two", planned("shop"), planned("blog"), planned("wiki", **idle)),
     ]
-    records = {"c": {"at": "1970-01-01T00:03:20Z"}, "b": {"at": "1970-01-01T00:01:40Z"}}
-    assert [file["path"] for file in apps.old_dumps(files, records, ["c", "b"])] == ["/b/a.1.sql.gz"]
-    assert [file["path"] for file in apps.old_dumps(files, records, ["c"])] == [f["path"] for f in files]
-    assert apps.old_dumps(files, {}, []) == []
+    assert sorted(app_deploy_todo(hosts, "main")) == ["blog", "shop"]
+    assert app_deploy_todo([hosts[1]], "main") == ["shop", "blog"]
+    assert app_deploy_todo(hosts, "rollback") == ["shop", "blog", "wiki"]
 
 
-def test_the_dump_to_bring_back_is_the_first_one_after_the_release_went_live() -> None:
-    files = [
-        {"path": f"/b/{name}.sql.gz", "mtime": mtime}
-        for name, mtime in (("c.3", 130.0), ("b.2", 120.0), ("a.lost.1", 110.0), ("a.1", 90.0))
+def test_a_host_without_a_plan_keeps_the_others_from_nothing() -> None:
+    bare = {"inventory_hostname": "zero"}
+    failed = {"inventory_hostname": "half", "__app_deploy_plan": {"failed": True, "msg": "no"}}
+    hosts = [bare, failed, host("one", planned())]
+    assert app_deploy_todo(hosts, "main") == ["shop"]
+    assert phases(hosts)[0] == ("lock", ["one"])
+    assert app_deploy_failed(hosts) == []
+
+
+def test_the_phases_of_one_host_stand_in_the_order_in_which_they_are_run() -> None:
+    app = planned(prepare={"packages": ["libpq5"]})
+    found = app_deploy_phases([host("one", app)], "shop", "main", False, 1)
+    assert [(phase["name"], phase["after"]) for phase in found] == [
+        ("lock", "success"),
+        ("prepare", "success"),
+        ("build", "success"),
+        ("migrate", "success"),
+        ("switch", "success"),
+        ("revert", "failure"),
+        ("cleanup", "any"),
     ]
-    assert apps.release_dump(files, "1970-01-01T00:01:40Z") == "/b/b.2.sql.gz"
-    assert apps.release_dump(files, "1970-01-01T01:00:00Z") == ""
-    assert apps.minutes_since(files, "/b/b.2.sql.gz") > 60 * 24 * 365
+    assert all(phase["hosts"] == ["one"] for phase in found)
 
 
-def test_values_of_the_environment_of_migrations_stand_on_one_line_and_are_not_shown() -> None:
-    (mistake,) = apps.app_deploy_mistakes([DEPLOYED | {"migrate_environment": {"KEY": "secret\nsecret"}}])
-    assert "migrate_environment has KEY:" in mistake
-    assert "secret" not in mistake
+def test_all_hosts_build_before_the_first_one_migrates_and_they_switch_one_by_one() -> None:
+    hosts = [host("one", planned()), host("two", planned()), host("three", planned())]
+    everywhere = ["one", "two", "three"]
+    assert phases(hosts) == [
+        ("lock", everywhere),
+        ("build", everywhere),
+        ("migrate", ["one"]),
+        ("switch", ["one"]),
+        ("switch", ["two"]),
+        ("switch", ["three"]),
+        ("revert", everywhere),
+        ("cleanup", everywhere),
+    ]
+    switches = [where for name, where in phases(hosts, serial="2") if name == "switch"]
+    assert switches == [["one", "two"], ["three"]]
 
 
-def test_the_folders_above_static_files_are_those_within_the_release() -> None:
-    assert apps.parents(["public", "shop/static", "shop/dist/assets/"]) == ["shop", "shop/dist"]
-    assert apps.parents([]) == []
-    assert apps.parents([2024, "a/1"]) == ["a"]  # type: ignore[list-item]
+def test_a_phase_that_one_host_alone_needs_is_one_for_all_that_have_the_app() -> None:
+    hosts = [host("one", planned(release="b")), host("two", planned()), host("three", planned("blog"))]
+    assert ("build", ["one", "two"]) in phases(hosts)
+    assert ("migrate", ["one"]) in phases(hosts)
 
 
-def test_at_least_one_host_goes_live_at_a_time() -> None:
-    assert "app_deploy_serial: 0" in apps.app_deploy_mistakes([], 0)[0]
+def test_an_app_is_migrated_on_the_first_host_that_has_it() -> None:
+    hosts = [host("one", planned("blog")), host("two", planned()), host("three", planned())]
+    assert ("migrate", ["two"]) in phases(hosts)
+
+
+def test_a_rollback_goes_back_everywhere_at_once_and_restores_on_one_host() -> None:
+    hosts = [host("one", planned()), host("two", planned())]
+    assert phases(hosts, verb="rollback", restores=True) == [
+        ("lock", ["one", "two"]),
+        ("stop", ["one", "two"]),
+        ("restore", ["one"]),
+        ("switch", ["one", "two"]),
+        ("revert", ["one", "two"]),
+        ("cleanup", ["one", "two"]),
+    ]
+
+
+def run(hosts: list[dict[str, Any]], breaks: tuple[str, str, str]) -> dict[str, list[str]]:
+    """Go through the phases of all apps as the role does, of which one breaks on one host; return what each host did.
+
+    What breaks is an app, a phase and a host. In each phase all hosts are asked before the first one runs it.
+    """
+    done: dict[str, list[str]] = {str(host["inventory_hostname"]): [] for host in hosts}
+    for app in app_deploy_todo(hosts, "main"):
+        for phase in app_deploy_phases(hosts, app, "main", False, 1):
+            has_failed = app in app_deploy_failed(hosts)
+            if phase["after"] != "any" and (phase["after"] == "failure") != has_failed:
+                continue
+            for entry in hosts:
+                name, plan = str(entry["inventory_hostname"]), entry["__app_deploy_plan"]["apps"][app]
+                if name in phase["hosts"] and phase["name"] in app_deploy_due(plan, plan, "main"):
+                    if (app, phase["name"], name) == breaks:
+                        before = entry.get("__app_deploy_failures", {}).get("apps", {})
+                        entry.update(failure(*before, app))
+                    else:
+                        done[name].append(f"{app} {phase['name']}")
+    return done
+
+
+def test_a_build_that_fails_on_one_host_stops_that_app_on_all_and_no_other_app() -> None:
+    hosts = [host(name, planned("shop"), planned("blog")) for name in ("one", "two")]
+    done = run(hosts, breaks=("shop", "build", "one"))
+    blog = ["blog lock", "blog build", "blog switch", "blog cleanup"]
+    assert done["two"] == ["shop lock", "shop build", "shop revert", "shop cleanup", *blog]
+    assert done["one"] == [
+        *("shop lock", "shop revert", "shop cleanup"),
+        *("blog lock", "blog build", "blog migrate", "blog switch", "blog cleanup"),
+    ]
+    assert app_deploy_failed(hosts) == ["shop"]
+
+
+def test_a_switch_that_fails_on_the_second_host_stops_the_third_and_all_go_back() -> None:
+    hosts = [host(name, planned("shop")) for name in ("one", "two", "three")]
+    done = run(hosts, breaks=("shop", "switch", "two"))
+    assert "shop switch" in done["one"]
+    assert "shop switch" not in done["three"]
+    assert all(steps[-2:] == ["shop revert", "shop cleanup"] for steps in done.values())
+
+
+def test_the_failure_of_an_earlier_run_of_the_role_in_a_playbook_does_not_count() -> None:
+    assert app_deploy_failed([host("one", planned(), plan="2", **failure("shop", plan="1"))]) == []
+    assert app_deploy_failed([host("one", planned(), plan="2", **failure("shop", plan="2"))]) == ["shop"]
+
+
+def test_a_failure_without_a_plan_does_not_count_either() -> None:
+    assert app_deploy_failed([{"inventory_hostname": "one", **failure("shop")}]) == []
+
+
+def test_an_app_has_failed_where_it_failed_on_any_host_or_its_source_could_not_be_had() -> None:
+    hosts = [
+        host("one", planned("shop"), planned("blog")),
+        host("two", planned("shop"), planned("blog", action="error"), **failure("shop")),
+    ]
+    assert app_deploy_failed(hosts) == ["blog", "shop"]
+
+
+def test_of_a_lost_host_is_known_what_it_was_to_do_and_what_it_switched_to_last() -> None:
+    switched = {"__app_deploy_switched": {"name": "shop", "live": "d"}}
+    known = app_deploy_lost([host("one", planned(), **switched), {"inventory_hostname": "two"}])
+    assert known["one"]["switched"] == {"shop": "d"}
+    assert known["one"]["apps"]["shop"]["live"] == "c"
+    assert known["two"] == {"apps": {}, "switched": {}}
+
+
+def test_a_switch_that_was_skipped_or_failed_says_nothing_of_what_is_live() -> None:
+    for result in ({"skipped": True, "changed": False}, {"failed": True, "msg": "no"}):
+        assert app_deploy_lost([host("one", planned(), __app_deploy_switched=result)])["one"]["switched"] == {}
+
+
+def test_what_is_to_be_done_is_said_with_its_reason() -> None:
+    apps = [
+        planned("shop"),
+        planned("blog", action="none", reason=""),
+        planned("wiki", action="skip", reason="release d, or its code, was rolled back as a bad one"),
+        planned("mail", action="repair", reason="release b still runs"),
+        planned("lost", action="error"),
+    ]
+    plan = {app["name"]: app for app in apps}
+    assert app_deploy_summary(plan, "main") == [
+        "shop: release d is to go live: other code.",
+        "wiki: release d, or its code, was rolled back as a bad one, so c stays live until another version is deployed.",
+        "mail: to repair: release b still runs.",
+    ]
+    assert app_deploy_summary(plan, "rollback") == app_deploy_summary(plan, "releases") == []

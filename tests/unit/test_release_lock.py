@@ -134,10 +134,7 @@ def test_only_the_run_that_took_the_lock_holds_it(file: Path) -> None:
 
 def test_all_tasks_of_a_run_have_one_name_for_it_and_another_process_has_another() -> None:
     assert run_id() == run_id()
-    code = (
-        "from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id\n"
-        "print(run_id())"
-    )
+    code = "from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id\nprint(run_id())"
     collections = Path(__file__).parents[2] / "collections"
     other = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(collections)}, capture_output=True, text=True, check=True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, git_reason, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, root
 
 IDENTITY = {name: "x" for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")}
 

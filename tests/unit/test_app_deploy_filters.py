@@ -365,14 +365,14 @@ def test_what_is_to_be_done_is_said_with_its_reason() -> None:
     apps = [
         planned("shop"),
         planned("blog", action="none", reason=""),
-        planned("wiki", action="skip", reason="release d, or its code, was rolled back as a bad one"),
+        planned("wiki", action="skip", reason="release d was rolled back as a bad one"),
         planned("mail", action="repair", reason="release b still runs"),
         planned("lost", action="error"),
     ]
     plan = {app["name"]: app for app in apps}
     assert app_deploy_summary(plan, "main") == [
         "shop: release d is to go live: other code.",
-        "wiki: release d, or its code, was rolled back as a bad one, so c stays live until another version is deployed.",
+        "wiki: release d was rolled back as a bad one, so c stays live until another version is deployed.",
         "mail: to repair: release b still runs.",
     ]
     assert app_deploy_summary(plan, "rollback") == app_deploy_summary(plan, "releases") == []

@@ -200,7 +200,7 @@ def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> 
 )
 def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: tuple[str, str, str, str]) -> None:
     server = Beside(RUNS, RUNS, state)
-    with pytest.raises(UnhealthyError, match="^shop-mailer-1@b.service ended with 1$") as caught:
+    with pytest.raises(UnhealthyError, match=r"^shop-mailer-1@b\.service ended with 1$") as caught:
         release_units.watch(server.run, "shop@b.target", 5)
     assert server.asked == 3
     assert caught.value.words == "ConnectionRefusedError: [Errno 111] Connection refused"

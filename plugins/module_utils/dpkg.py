@@ -20,6 +20,8 @@ FIELDS = ("Package", "Architecture", "Version", "db:Status-Want", "db:Status-Efl
 QUERY = ["dpkg-query", "--show", "--showformat=" + "\\t".join(f"${{{field}}}" for field in FIELDS) + "\\n"]
 # Statuses of packages whose installation or removal has begun and not ended.
 BROKEN = ("half-installed", "unpacked", "half-configured")
+# What dpkg has begun to write down and not finished.
+JOURNAL = Path("/var/lib/dpkg/updates")
 # What fcntl takes and returns: l_type, l_whence, l_start, l_len, l_pid.
 FLOCK = "hhqqi0q"
 
@@ -75,13 +77,20 @@ def wanted_package(asked: str, known: Iterable[Package]) -> Package:
     # Of several architectures, the one that is installed.
     best = min(found, key=lambda package: package.status == "missing", default=None)
     if best is None or (version and best.status == "installed" and not fnmatchcase(best.version, version)):
-        return Package(name, architecture, best.version if best else "", best.want if best else "", "ok", "not-installed")
+        return Package(
+            name, architecture, best.version if best else "", best.want if best else "", "ok", "not-installed"
+        )
     return best
 
 
 def broken_packages(known: Iterable[Package]) -> list[str]:
     """Return the names of the packages that dpkg has left half done; while it runs, of those that it is at."""
     return sorted(package.name for package in known if package.is_broken)
+
+
+def is_interrupted(journal: Path = JOURNAL) -> bool:
+    """Tell whether dpkg was killed before it had written down what it did; only then has its journal numbers."""
+    return any(path.name.isdecimal() for path in journal.glob("*"))
 
 
 def lock_holder(paths: Iterable[Path] = LOCKS) -> dict[str, int | str] | None:

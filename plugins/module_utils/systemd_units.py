@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 # As AnsibleModule.run_command: a command's status, output and errors.
@@ -61,5 +61,4 @@ def timestamp(text: str) -> float:
     parts = text.split()
     if len(parts) != 4:  # it is empty, or n/a
         return 0
-    form = "%Y-%m-%d %H:%M:%S.%f" if "." in parts[2] else "%Y-%m-%d %H:%M:%S"
-    return datetime.strptime(f"{parts[1]} {parts[2]}", form).replace(tzinfo=timezone.utc).timestamp()
+    return datetime.fromisoformat(f"{parts[1]} {parts[2]}+00:00").timestamp()

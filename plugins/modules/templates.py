@@ -83,6 +83,7 @@ RETURN = r"""
 dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
 """
 
+
 def waiting(pending: Path | None) -> list[str]:
     """Return the paths of the files that an interrupted run has changed."""
     found: list[str] = json.loads(pending.read_text()) if pending and pending.exists() else []

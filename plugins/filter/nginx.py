@@ -196,7 +196,7 @@ def nginx_conflicts(
     lost = [server for server in servers if not (server["kept"] or server["ours"] or server["packaged"])]
     if lost and not (include or take_over):
         return [
-            f"nginx on {host} has sites that this role did not write and would end: {_by_file(lost)}. "
+            f"nginx on {host} has sites that this role did not write and would no longer serve: {_by_file(lost)}. "
             "Set nginx_include_existing: true to keep them beside nginx_sites, or nginx_take_over: true to serve "
             "nginx_sites only (the files stay on disk, unread)."
         ]

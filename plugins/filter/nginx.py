@@ -246,9 +246,11 @@ def nginx_free_addresses(addresses: list[str], servers: list[Entry]) -> list[str
 
 def _address(words: str) -> str:
     """Return the address and port of a listen directive in one form."""
-    address = words.split()[0].lower().removeprefix("*:").removeprefix("0.0.0.0:")
+    address = words.split()[0].lower()
     # Without a port it is 80.
-    return address if address.isdecimal() or re.search(r"^unix:|:\d+$", address) else f"{address}:80"
+    if not (address.isdecimal() or re.search(r"^unix:|:\d+$", address)):
+        address += ":80"
+    return address.removeprefix("*:").removeprefix("0.0.0.0:")
 
 
 def _port(words: str) -> str:

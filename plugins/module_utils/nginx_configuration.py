@@ -21,6 +21,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+# In Lua a brace counts that is in no text and no comment.
+_LUA = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|--[^\n]*|[{}]""")
 
 
 @dataclass
@@ -79,10 +81,10 @@ def directives(text: str) -> Iterator[tuple[list[str], str]]:
 def _end_of_block(text: str, position: int) -> int:
     """Return the position after the brace that closes a block of which the opening brace has just been read."""
     depth = 1
-    for brace in re.finditer("[{}]", text[position:]):
-        depth += 1 if brace[0] == "{" else -1
+    for part in _LUA.finditer(text, position):
+        depth += {"{": 1, "}": -1}.get(part[0], 0)
         if depth == 0:
-            return position + brace.end()
+            return part.end()
     return len(text)
 
 

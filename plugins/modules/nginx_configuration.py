@@ -67,13 +67,16 @@ serves:
   description: Whether any server is somebody's site, the role's among them.
 """
 
+# As dpkg-query prints one: its path and MD5 sum.
+CONFFILE = r"^ (/etc/\S+) ([0-9a-f]{32})"
+
 
 def packaged_files(module: AnsibleModule) -> dict[str, str]:
     """Return the MD5 sums of the configuration files that packages have brought, by their paths."""
     code, output, error = module.run_command(["dpkg-query", "--show", "--showformat=${Conffiles}\\n"])
     if code != 0:
         module.fail_json(msg=f"dpkg-query failed: {(error or output).strip()}")
-    return dict(re.findall(r"^ (/etc/\S+) ([0-9a-f]{32})", output, re.MULTILINE))
+    return dict(re.findall(CONFFILE, output, re.MULTILINE))
 
 
 def is_packaged(module: AnsibleModule, path: str, packaged: dict[str, str]) -> bool:

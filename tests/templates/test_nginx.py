@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from . import render, value
+from . import ROLES, render, value
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 
@@ -172,8 +173,74 @@ def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(pa
     miss = "log_not_found off; error_page 404 = /.fallback$uri;"
     assert f"location {path} {{ alias /srv/a/; {same} {miss} etag off; }}" in words
     assert f"location {fallback} {{ internal; alias /srv/b/; " in words
+    assert words.count("log_not_found off;") == 2
     assert words.count(f"{same} etag off; }}") == 1
     assert ".fallback" not in conf(site(locations=[{"path": path, "alias": "/srv/a/"}]))
+
+
+def test_a_location_may_have_its_missing_files_logged() -> None:
+    place = {"path": "/", "alias": "/srv/a/", "fallback": "/srv/b/", "options": {"log_not_found": True}}
+    text = conf(site(locations=[place]))
+    assert (text.count("log_not_found on;"), text.count("log_not_found off;")) == (2, 0)
+
+
+BLOG = {"file": "/etc/nginx/sites-enabled/blog", "names": ["blog.example"], "listen": ["80"], "kept": True}
+
+
+def test_kept_sites_stand_before_the_role_s_and_answer_for_unknown_hosts_where_they_listen() -> None:
+    text = conf(site(listen=["80", "8080"]), nginx_include_existing=True, __nginx_existing={"servers": [BLOG]})
+    assert text.index("include /etc/nginx/sites-enabled/*;") < text.index("server {")
+    assert [line.strip() for line in text.splitlines() if "default_server" in line] == ["listen 8080 default_server;"]
+    text = conf(site(listen=["80"]), nginx_include_existing=True, __nginx_existing={"servers": [BLOG]})
+    assert "return 444" not in text
+    for without in [{}, {"__nginx_existing": {"servers": [BLOG]}}]:
+        text = conf(site(), **without)
+        assert "sites-enabled" not in text
+        assert text.count("default_server") == 2
+
+
+def test_kept_sites_inherit_nothing_that_the_role_sets_for_its_own() -> None:
+    text = conf(
+        site(client_max_body_size="1m", options={"charset": "off"}),
+        nginx_include_existing=True,
+        nginx_http_options={"gzip_types": "text/css", "ssl_session_timeout": "1h"},
+    )
+    before, own = text.split("# foobar.com\n")
+    http = before.split("\nhttp {\n")[1]
+    for name in ["error_page", "proxy_set_header", "access_log", "client_max_body_size", "charset", "proxy_buffers"]:
+        assert not re.search(rf"^ +{name} ", http, re.MULTILINE), name
+    for line in [
+        "error_page 502 503 504 @unavailable;",
+        "proxy_set_header Host $host$visited_port;",
+        "gzip_types text/css;",
+    ]:
+        assert own.count(line) == 1, line
+    assert own.count("client_max_body_size 1m;") == own.count("charset off;") == 1
+    assert "client_max_body_size 10m" not in text
+    assert "charset utf-8" not in text
+    assert "    ssl_session_timeout 1h;" in http
+    assert "    sendfile on;" in http
+
+
+def unit(**variables: Any) -> str:
+    return render("nginx", "webstack.conf.j2", {**variables})
+
+
+def test_the_sandbox_gives_way_to_sites_made_by_hand() -> None:
+    assert "User=www-data" in unit()
+    assert "ProtectSystem=strict" in unit()
+    kept = unit(nginx_include_existing=True)
+    assert not [word for word in ("User=", "Protect", "Capabilit", "Private") if word in kept]
+    for line in ["Restart=always", "ExecStartPre=+/bin/rm -f /run/foobar.webstack/nginx.restart"]:
+        assert line in unit()
+        assert line in kept
+
+
+def test_what_the_check_went_by_is_every_variable() -> None:
+    usual = value("nginx", "__nginx_inputs")
+    spec = yaml.safe_load((ROLES / "nginx/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    for name in spec:
+        assert value("nginx", "__nginx_inputs", **{name: "changed"}) != usual, name
 
 
 def mistakes(system: dict[str, str], **variables: Any) -> Any:

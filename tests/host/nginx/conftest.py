@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -58,6 +60,26 @@ def ask(address: str) -> Ask:
             connection.close()
 
     return _ask
+
+
+def wait_until(is_so: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for what was started to be there; a machine with other work takes its time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} seconds"
+        time.sleep(0.1)
+
+
+def changes(output: str) -> int:
+    """Return how many tasks of a run on one machine have changed something."""
+    found = re.search(r"changed=(\d+)", output)
+    assert found, output
+    return int(found[1])
+
+
+def words(output: str) -> str:
+    """Return an output whose lines are not broken."""
+    return " ".join(output.split())
 
 
 @pytest.fixture

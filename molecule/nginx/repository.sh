@@ -51,6 +51,7 @@ cat > package/DEBIAN/postinst <<'POSTINST'
 #!/bin/sh
 set -e
 getent passwd nginx >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin nginx
+chmod +x /etc/init.d/nginx
 systemctl enable --quiet nginx
 invoke-rc.d nginx start || true
 POSTINST

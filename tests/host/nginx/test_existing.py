@@ -119,7 +119,6 @@ def test_sites_in_nginx_conf_itself_and_elsewhere_are_named_and_a_copy_is_kept(h
     assert host.file(LIVE).content_string == by_hand
     assert play(nginx_take_over=True).returncode == 0
     assert host.file(f"{LIVE}.before-webstack").content_string == by_hand
-    assert play().returncode == 0
 
 
 def test_a_name_in_both_is_refused(host: Any, play: Play) -> None:

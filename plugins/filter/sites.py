@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -163,6 +164,41 @@ def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
     ]
 
 
+def nginx_sites_kept(sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+    """Return `nginx_sites` in which those of apps whose release has failed are as they were applied last.
+
+    `applied` is the JSON that the role nginx leaves on a server, or an empty text.
+    """
+    before = json.loads(applied)["sites"] if applied else []
+    return [(_same_site(site, before) or site) if _upstreams(site) & set(failed) else site for site in sites]
+
+
+def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+    """Return `nginx_upstreams` and those that sites need that are kept as they were applied last."""
+    known = json.loads(applied) if applied else {"sites": [], "upstreams": []}
+    names = {upstream["name"] for upstream in upstreams}
+    return upstreams + [upstream for upstream in known["upstreams"] if failed and upstream["name"] not in names]
+
+
+def _same_site(site: Entry, before: list[Entry]) -> Entry | None:
+    """Return what a site was before: the entry of the same name, else the one of the same app."""
+    name = site["server_name"].split()[0]
+    for same in (
+        lambda other: other["server_name"].split()[0] == name,
+        lambda other: _upstreams(other) == _upstreams(site),
+    ):
+        found = [other for other in before if same(other)]
+        if found:
+            return found[0]
+    return None
+
+
+def _upstreams(site: Entry) -> set[str]:
+    """Return the names of the apps that a site of `nginx_sites` passes to."""
+    passes = [location.get("proxy_pass", "") for location in site.get("locations", [])]
+    return {str(address).removeprefix("http://") for address in passes if address}
+
+
 def mysql_databases(sites: list[Entry]) -> list[Entry]:
     """Return `mysql_databases`: one per site that asks for one."""
     return [{"name": site["database"]["name"]} for site in sites if "database" in site]
@@ -227,7 +263,9 @@ class FilterModule:
             function.__name__: function
             for function in (
                 nginx_sites,
+                nginx_sites_kept,
                 nginx_upstreams,
+                nginx_upstreams_kept,
                 gunicorn_apps,
                 app_deploy_apps,
                 app_deploy_passwords,

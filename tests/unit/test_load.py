@@ -173,8 +173,8 @@ wait_for = partial(playbook.wait_for, seconds=60, pause=0.002)
 
 
 def drive(server: Server, *kinds: Kind, seconds: float | None = None, **settings: Any) -> dict[str, Any]:
-    """Return the summary of a load of so many seconds, or else of some twenty requests."""
-    with load(server, *kinds, **settings) as requests:
+    """Return the summary of a load of so many seconds, or else of some twenty requests as soon as can be."""
+    with load(server, *kinds, **({"rate": 1000.0} if seconds is None else {}), **settings) as requests:
         if seconds is None:
             wait_for(lambda: len(requests.requests) >= 20)
         else:
@@ -192,7 +192,7 @@ def ask(server: Server, kind: Kind, times: int = 1, **settings: Any) -> Request:
 
 
 def test_a_correct_server_loses_nothing(server: Server) -> None:
-    with load(server, Kind("GET", "/"), Kind("POST", "/"), Kind("GET", "/slow", slow=True)) as requests:
+    with load(server, Kind("GET", "/"), Kind("POST", "/"), Kind("GET", "/slow", slow=True), rate=1000.0) as requests:
         wait_for(lambda: len(requests.requests) > 20 and requests.tokens())
     summary = requests.summary()
     assert summary["failed"] == summary["raced"] == 0
@@ -204,7 +204,7 @@ def test_a_correct_server_loses_nothing(server: Server) -> None:
 
 
 def test_half_of_the_workers_keep_their_connections_and_the_others_make_one_for_each_request(server: Server) -> None:
-    with load(server, Kind("GET", "/staying")) as requests:
+    with load(server, Kind("GET", "/staying"), rate=1000.0) as requests:
         wait_for(lambda: len(requests.requests) >= 40)
     kept = [request for request in requests.requests if request.kept]
     assert 0.2 < len(kept) / len(requests.requests) < 0.8
@@ -316,11 +316,12 @@ def test_a_post_that_raced_is_not_retried_and_not_acknowledged_unless_that_is_wa
 def test_a_pause_of_the_server_is_seen(server: Server) -> None:
     server.gate.set()
     with load(server, Kind("GET", "/gate")) as requests:
-        time.sleep(0.2)
+        wait_for(lambda: len(requests.requests) >= 20)
         server.gate.clear()
         time.sleep(0.4)
+        before = len(requests.requests)
         server.gate.set()
-        time.sleep(0.2)
+        wait_for(lambda: len(requests.requests) >= before + 8)
     summary = requests.summary()
     assert summary["failed"] == 0
     assert 0.3 < summary["longest_pause"] < 0.6
@@ -359,11 +360,11 @@ def command(server: Server, *options: str | Path) -> list[str]:
 def test_the_command_writes_summary_failures_and_tokens(server: Server, tmp_path: Path) -> None:
     files = ("--failures", tmp_path / "failures", "--tokens", tmp_path / "tokens")
     options = ("--get", "/broken", "--post", "/", "--slow", "/slow?seconds=5", "--weights", "1", "5", "1", "0")
-    result = subprocess.run(command(server, "--seconds=0.5", *options, *files), capture_output=True, text=True)
+    result = subprocess.run(command(server, "--seconds=0.3", *options, *files), capture_output=True, text=True)
     summary = json.loads(result.stdout)
     assert result.stderr == ""
     assert result.returncode == 1
-    assert 20 < summary["requests"] < 60
+    assert 12 < summary["requests"] < 36
     failures = [json.loads(row) for row in (tmp_path / "failures").read_text().splitlines()]
     assert summary["failures"] == {"status 500": len(failures)}
     assert {(row["path"], row["status"], row["failed"]) for row in failures} == {("/broken", 500, True)}

@@ -15,6 +15,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.zones import Zone,
 
 HELPERS = Path(__file__).parents[1] / "plugin_utils" / "octodns"
 TIMEOUT = 300
+# Zones that are read at the same time, as each takes some round trips; providers throttle who asks much more.
+WORKERS = 8
 
 
 class ActionModule(ActionBase):
@@ -47,12 +49,26 @@ class ActionModule(ActionBase):
 
 
 def sync(zones: list[Zone], executable: str, options: list[str]) -> list[dict[str, Any]]:
-    """Run octodns-sync with its configuration, secrets included, on its standard input; return the plans."""
+    """Run octodns-sync for all zones at once and return the plans."""
+    done = run(zones, executable, options, WORKERS)
+    if done.returncode == 0:
+        plans: list[dict[str, Any]] = json.loads(done.stdout)
+        return plans
+    log = done.stderr
+    if len(zones) > 1 and not has_begun(log):
+        # Read one after the other, the zones tell which of them it is.
+        again = run(zones, executable, [option for option in options if option != "--doit"], 1)
+        log = again.stderr if again.returncode else log
+    raise AnsibleActionFail(failure(zones, log))
+
+
+def run(zones: list[Zone], executable: str, options: list[str], workers: int) -> subprocess.CompletedProcess[str]:
+    """Run octodns-sync with its configuration, secrets included, on its standard input."""
     path = [str(HELPERS), os.environ.get("PYTHONPATH", "")]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             [executable, "--config-file", "/dev/stdin", *options],
-            input=json.dumps(configuration(zones)),
+            input=json.dumps(configuration(zones, workers)),
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -63,27 +79,27 @@ def sync(zones: list[Zone], executable: str, options: list[str]) -> list[dict[st
         raise AnsibleActionFail(f"octoDNS is not on the controller ({executable}): pip install octodns.") from None
     except subprocess.TimeoutExpired:
         raise AnsibleActionFail(f"octoDNS did not finish within {TIMEOUT} seconds.") from None
-    if done.returncode:
-        raise AnsibleActionFail(failure(zones, done.stderr))
-    plans: list[dict[str, Any]] = json.loads(done.stdout)
-    return plans
 
 
-def configuration(zones: list[Zone]) -> dict[str, Any]:
-    """Return octoDNS's configuration."""
+def configuration(zones: list[Zone], workers: int = WORKERS) -> dict[str, Any]:
+    """Return octoDNS's configuration; zones with the same settings share a provider, which asks for its zones once."""
+    providers: dict[str, str] = {}
+    for zone in zones:
+        providers.setdefault(json.dumps(zone["provider"], sort_keys=True), f"provider-{len(providers) + 1}")
+    by_zone = {zone["zone"]: providers[json.dumps(zone["provider"], sort_keys=True)] for zone in zones}
     return {
-        "manager": {"plan_outputs": {"lines": {"class": "foobar_webstack.PlanLines"}}},
+        "manager": {"max_workers": workers, "plan_outputs": {"lines": {"class": "foobar_webstack.PlanLines"}}},
         "providers": {
             "listed": {
                 "class": "foobar_webstack.ListedSource",
                 "zones": {zone["zone"]: [octodns_record(record) for record in zone["records"]] for zone in zones},
             },
-            **{zone["zone"]: zone["provider"] for zone in zones},
+            **{by_zone[zone["zone"]]: zone["provider"] for zone in zones},
         },
         "processors": {"listed-only": {"class": "foobar_webstack.ListedOnly"}},
         "zones": {
-            zone["zone"]: {"sources": ["listed"], "processors": ["listed-only"], "targets": [zone["zone"]]}
-            for zone in zones
+            name: {"sources": ["listed"], "processors": ["listed-only"], "targets": [provider]}
+            for name, provider in by_zone.items()
         },
     }
 
@@ -115,13 +131,18 @@ def plan_diff(plan: dict[str, Any]) -> dict[str, str]:
     return {"before_header": plan["zone"], "after_header": plan["zone"], "before": before, "after": after}
 
 
+def has_begun(log: str) -> bool:
+    """Tell whether octoDNS has begun to apply its plan."""
+    return "apply: making" in log
+
+
 def failure(zones: list[Zone], log: str) -> str:
     """Say in a sentence or two, without secrets, why octoDNS failed and whether anything has changed."""
     last = next((line for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
     kind, _, detail = last.partition(": ")
     kind = kind.rsplit(".", 1)[-1]
-    planned = re.findall(r"plan: desired=(\S+)", log)
-    zone = planned[-1].rstrip(".") if planned else "the zone"
+    named = re.findall(r"apply: making \d+ changes to (\S+)", log) or re.findall(r"plan: desired=(\S+)", log)
+    zone = named[-1].rstrip(".") if named else "the zone"
     if kind in ("TooMuchChange", "RootNsChange"):
         why = f"octoDNS finds the change too big: {detail}. If it is meant, run once with dns_records_force=true"
     elif kind in ("AxfrSourceZoneTransferFailed", "Rfc2136ProviderUpdateFailed", "PeerBadKey", "PeerBadSignature"):
@@ -138,7 +159,6 @@ def failure(zones: list[Zone], log: str) -> str:
         why = f"The key_secret of the provider of {zone} in dns_records_zones is not base64"
     else:
         why = f"octoDNS failed at {zone}: {last}"
-    applied = "apply: making" in log
     for secret in (secret for item in zones for secret in secrets(item["provider"])):
         why = why.replace(secret, "********")
-    return f"{why}. {'It had begun to apply the plan.' if applied else 'Nothing was changed.'}"
+    return f"{why}. {'It had begun to apply the plan.' if has_begun(log) else 'Nothing was changed.'}"

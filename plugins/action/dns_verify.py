@@ -50,9 +50,10 @@ class ActionModule(ActionBase):
         if not HAS_DNS:
             raise AnsibleActionFail("dnspython is not in Ansible's own environment: pip install dnspython.")
         zones = [zone for zone in args["zones"] if zone["records"]]
-        questions = [(server, zone["records"]) for zone in zones for server in servers(zone)]
         deadline = time.monotonic() + args["wait"]
         with ThreadPoolExecutor(max_workers=16) as pool:
+            by_zone = zip(zones, pool.map(servers, zones), strict=True)
+            questions = [(server, zone["records"]) for zone, asked in by_zone for server in asked]
             found = list(pool.map(lambda asked: disagreement(asked[0], asked[1], deadline), questions))
         if wrong := [sentence for sentence in found if sentence]:
             raise AnsibleActionFail(f"After {args['wait']} seconds (dns_records_wait) " + "; ".join(wrong) + ".")

@@ -15,11 +15,12 @@ LISTS = Path("/var/lib/apt/lists")
 # apt's words for a name that no source has; the groups are the name.
 UNKNOWN = re.compile(r"^E: (?:Unable to locate package|Couldn't find any package by (?:glob|regex)) '?([^\s']+)", re.M)
 NO_VERSION = re.compile(r"^E: Version '([^']+)' for '([^']+)' was not found", re.M)
-VIRTUAL = re.compile(r"^E: Package '?([^\s']+)'? has no installation candidate", re.M)
+NO_CANDIDATE = re.compile(r"^E: Package '?([^\s']+)'? has no installation candidate", re.M)
 # How much of its name a package must share with another to be proposed in its place.
 LIKENESS = 0.6
 # Each proposal costs a simulation of half a second, on the way to a failure.
 PROPOSALS = 4
+PROVIDERS = 5
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,20 @@ class Simulation:
 
     @property
     def unknown(self) -> list[str]:
-        """Return the names that no source has."""
-        return UNKNOWN.findall(self.error)
+        """Return the names that no source has, and those that it has in other versions only (name=version)."""
+        unavailable = [name for name in NO_CANDIDATE.findall(self.error) if name not in self.virtual]
+        return UNKNOWN.findall(self.error) + unavailable + [f"{n}={v}" for v, n in NO_VERSION.findall(self.error)]
+
+    @property
+    def virtual(self) -> dict[str, list[str]]:
+        """Return the names of virtual packages, and some packages that provide each."""
+        found = {}
+        for name in NO_CANDIDATE.findall(self.error):
+            after = self.output.partition(f"Package {name} is a virtual package provided by:\n")[2]
+            lines = after.partition("\n\n")[0].splitlines()
+            if providers := sorted({words[0] for line in lines if (words := line.split())}):
+                found[name] = providers[:PROVIDERS]
+        return found
 
     @property
     def mentioned(self) -> set[str]:
@@ -103,12 +116,6 @@ class Apt:
         plain = [re.split("[=:]", name)[0] for name in names]
         _, output, _ = self.run(["apt-cache", "depends", "--recurse", *(f"--no-{name}" for name in relations), *plain])
         return set(re.findall(r"^(\S+)", output, re.M)) | set(plain)
-
-    def providers(self, name: str, simulation: Simulation) -> list[str]:
-        """Return some packages that provide a virtual one."""
-        after = simulation.output.partition(f"Package {name} is a virtual package provided by:\n")[2]
-        lines = after.partition("\n\n")[0].splitlines()
-        return sorted({words[0] for line in lines if (words := line.split())})[:5]
 
 
 def has_lists(folder: Path = LISTS) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.apt import NO_VERSION, VIRTUAL, Apt, Simulation, has_lists
+from ansible_collections.foobar.webstack.plugins.module_utils.apt import Apt, Simulation, has_lists
 from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
     DpkgError,
     Package,
@@ -91,7 +91,8 @@ class Refusals:
         """Refuse a package that no source has."""
         if not has_lists():
             return f"{self.asker(name)}: this server has fetched no package lists yet; run `apt-get update` there."
-        return f"{self.asker(name)} is in none of this server's package sources: check its name, or add its source."
+        what = "version" if "=" in name else "name"
+        return f"{self.asker(name)} is in none of this server's package sources: check its {what}, or add its source."
 
     def removal(self, names: list[str], removed: list[str], simulation: Simulation) -> str:
         """Refuse packages that would make others go."""
@@ -123,15 +124,8 @@ class Refusals:
         if removed := [name for name in simulation.removes if name not in self.allowed]:
             return [self.removal(names, removed, simulation)]
         found = [self.unknown(name) for name in simulation.unknown]
-        for version, name in NO_VERSION.findall(simulation.error):
-            found.append(f"{self.asker(f'{name}={version}')}: this server's package sources have no such version.")
-        for name in VIRTUAL.findall(simulation.error):
-            providers = self.apt.providers(name, simulation)
-            found.append(
-                f"{self.asker(name)} is a virtual package: name one of {', '.join(providers)}."
-                if providers
-                else self.unknown(name)
-            )
+        for name, providers in simulation.virtual.items():
+            found.append(f"{self.asker(name)} is a virtual package: name one of {', '.join(providers)}.")
         if simulation.code != 0 and not found:
             found.append(self.impossible(names, simulation))
         return found

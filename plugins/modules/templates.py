@@ -36,7 +36,7 @@ options:
     description: The files.
     suboptions:
       src: {type: str, description: "Template, looked for as M(ansible.builtin.template) does."}
-      content: {type: str, description: The content itself, in the place of O(files[].src).}
+      content: {type: str, description: "The content itself, in the place of O(files[].src)."}
       dest: {type: path, required: true, description: Path on the server.}
       vars: {type: dict, description: Variables for this template alone.}
       owner: {type: str, description: Owner of this file.}

@@ -28,8 +28,14 @@ def load(path: Path) -> Any:
 
 
 def spec(role: str) -> dict[str, Any]:
-    """Return the options of the role's main entry point."""
-    return dict(entry_points(role)["main"]["options"])
+    """Return the options of the role's main entry point, without old names."""
+    options = entry_points(role)["main"]["options"]
+    return {name: option for name, option in options.items() if not is_old(option)}
+
+
+def is_old(option: dict[str, Any]) -> bool:
+    """Tell whether an option is an old name of another, which works for one more minor version."""
+    return str(option.get("description")).startswith("Deprecated")
 
 
 def entry_points(role: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jinja2 import meta, nodes
 
-from . import ROLES, ROOT, all_options, entry_points, jinja, load, spec
+from . import ROLES, ROOT, all_options, entry_points, is_old, jinja, load, spec
 
 # What holds one entry of a role's lists, where its tasks and templates look into it.
 ENTRIES = {
@@ -22,13 +22,14 @@ ENTRIES = {
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
 }
-BARE_EXPRESSIONS = {"changed_when", "failed_when", "that", "until", "when"}
+BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
 FACTS = {"app_deploy_stayed_back"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}
+PREFLIGHT = "foobar.webstack.preflight"
 # What filters hand to single templates.
 HANDED = {"gunicorn": {"__gunicorn_unit"}}
 
@@ -40,7 +41,13 @@ def files(role: str, *folders: str) -> list[Path]:
 
 
 def defaults(role: str) -> dict[str, Any]:
-    return load(ROOT / "roles" / role / "defaults/main.yml") or {}
+    """Return the role's defaults; of one that takes the value of an old name, what it is without that."""
+    old = {name for name, option in all_options(role).items() if is_old(option)}
+    found = {}
+    for name, value in (load(ROOT / "roles" / role / "defaults/main.yml") or {}).items():
+        renamed = re.fullmatch(r"\{\{ (\w+) \| default\((.*)\) \}\}", str(value))
+        found[name] = yaml.safe_load(renamed[2]) if renamed and renamed[1] in old else value
+    return found
 
 
 def nested(options: dict[str, Any]) -> Iterator[str]:
@@ -121,7 +128,12 @@ def test_every_option_is_described(role: str) -> None:
 
 
 def test_the_check_alone_takes_the_same_variables(role: str) -> None:
-    assert entry_points(role)["check"]["options"] == spec(role)
+    assert entry_points(role)["check"]["options"] == entry_points(role)["main"]["options"]
+
+
+def test_an_old_name_is_in_the_table_of_the_role_s_check(role: str) -> None:
+    table = (load(ROOT / "roles" / role / "vars/main.yml") or {}).get(f"__{role}_renamed", {})
+    assert {name for name, option in all_options(role).items() if is_old(option)} == {n for n in table if "." not in n}
 
 
 def test_every_entry_point_has_a_file_of_tasks(role: str) -> None:
@@ -140,6 +152,11 @@ def test_every_variable_that_is_used_is_known(role: str) -> None:
 
 def test_every_variable_is_used(role: str) -> None:
     assert (set(all_options(role)) | internals(role)) - used(role) - FACTS == set()
+
+
+def test_the_check_knows_the_facts_that_the_role_sets_itself(role: str) -> None:
+    (known,) = [task[PREFLIGHT].get("facts", []) for _, task in tasks(role) if PREFLIGHT in task]
+    assert {name for name in internals(role) if not name.startswith("__")} <= set(known)
 
 
 def test_the_readme_names_the_facts_for_the_rest_of_the_playbook(role: str) -> None:

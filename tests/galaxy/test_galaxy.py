@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -15,16 +13,17 @@ import dns.message
 import dns.query
 import pytest
 
+from tests import playbook
 from tests.contracts import ROLES
+from tests.playbook import ROOT
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 MACHINE = {"name": "webstack-galaxy", "image": "webstack-machine:trixie"}
 
 
 def run(folder: Path, *command: str, **environment: str) -> str:
     """Run a command of the tools in a folder and return its output."""
-    result = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
+    result = playbook.run(command, environment, folder=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -1,5 +1,5 @@
-"""Ansible's own way to find plugins has to be there before any test imports one of the collection."""
+"""Plugins are found as Ansible finds them."""
 
-from ansible.plugins.loader import init_plugin_loader
+from tests.calls import find_plugins
 
-init_plugin_loader()
+find_plugins()

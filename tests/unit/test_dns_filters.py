@@ -311,4 +311,45 @@ def test_the_configuration_goes_to_octodns_as_plain_json() -> None:
     caa, txt = config["providers"]["listed"]["zones"]["foobar.com."]
     assert caa["values"] == [{"flags": "0", "tag": "issue", "value": "x.example"}]
     assert txt["values"] == ["a\\;b"]
-    assert config["providers"]["foobar.com."] == PROVIDER
+    assert config["providers"]["provider-1"] == PROVIDER
+
+
+def test_zones_with_the_same_settings_share_a_provider() -> None:
+    other = {**PROVIDER, "host": "192.0.2.54"}
+    zones = dns_zones([zone(zone="a.com"), zone(zone="b.com", provider=other), zone(zone="c.com")], 3600)
+    config = dns_sync.configuration(zones)
+    assert {name: entry["targets"] for name, entry in config["zones"].items()} == {
+        "a.com.": ["provider-1"],
+        "b.com.": ["provider-2"],
+        "c.com.": ["provider-1"],
+    }
+    assert [config["providers"][name] for name in ("provider-1", "provider-2")] == [PROVIDER, other]
+
+
+OCTODNS = """#!/usr/bin/env python3
+import json, sys
+from pathlib import Path
+config = json.load(sys.stdin)
+with Path(__file__).with_name("runs").open("a") as runs:
+    print(config["manager"]["max_workers"], len(config["zones"]), *sys.argv[3:], file=runs)
+names = ["a.com.", "b.com.", "c.com."] if config["manager"]["max_workers"] > 1 else ["a.com.", "b.com."]
+for name in names:
+    print(f"INFO plan: desired={name}", file=sys.stderr)
+if "c.com." in config["zones"]:
+    print("octodns_bind.AxfrSourceZoneTransferFailed: refused", file=sys.stderr)
+    sys.exit(1)
+print("[]")
+"""
+
+
+def test_all_zones_take_one_run_and_a_failure_tells_which_it_is(tmp_path: Path) -> None:
+    program = tmp_path / "octodns-sync"
+    program.write_text(OCTODNS)
+    program.chmod(0o755)
+    zones = dns_zones([zone(zone="a.com"), zone(zone="b.com"), zone(zone="c.com")], 3600)
+    assert dns_sync.sync(zones[:2], str(program), ["--doit"]) == []
+    assert (tmp_path / "runs").read_text() == f"{dns_sync.WORKERS} 2 --doit\n"
+    with pytest.raises(AnsibleActionFail, match=r"The name server of b.com refuses: refused.*Nothing was changed"):
+        dns_sync.sync(zones, str(program), ["--doit"])
+    # The second look changes nothing.
+    assert (tmp_path / "runs").read_text().splitlines()[1:] == [f"{dns_sync.WORKERS} 3 --doit", "1 3"]

@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.playbook import play, refusal, refusals
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({}, "mode: say -e mode=on or -e mode=off, not nothing."),
+    ({"mode": "onn"}, "mode: say -e mode=on or -e mode=off, not onn."),
+    ({"mode": True}, "mode: say -e mode=on or -e mode=off, not True."),
+    ({"mode": "on", "site": "shop.example"}, "site: shop.example is none of foobar.com."),
+    ({"mode": "off", "site": "www.foobar.com"}, "site: www.foobar.com is none of foobar.com."),
+    ({"mode": "on", "site": ""}, "site: it is empty; give a domain, or leave it out."),
+]
 
 
-def refusal(playbook: str, folder: Path, variables: dict[str, Any]) -> str:
-    """Run a playbook that must fail before it changes or reaches anything, and return what it says."""
-    result = subprocess.run(
-        [
-            "ansible-playbook",
-            "--inventory=inventory/production",
-            f"--extra-vars={json.dumps({'secrets': str(folder), **variables})}",
-            playbook,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": "collections", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 2
-    assert "changed=0" in result.stdout
-    assert "unreachable=0" in result.stdout
-    return " ".join(result.stdout.split())
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Run maintenance.yml once, with a host for each wrong command line; return what is said of each."""
+    folder = tmp_path_factory.mktemp("maintenance")
+    hosts = {f"case{number}": variables for number, (variables, _) in enumerate(WRONG)}
+    groups: dict[str, Any] = {
+        name: {"hosts": {host: {} for host in hosts}} for name in ("web", "app", "db", "dns", "production")
+    }
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
+    return refusals(play("maintenance.yml", inventory=folder / "hosts.yml", secrets=str(folder)))
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({}, "mode: say -e mode=on or -e mode=off, not nothing."),
-        ({"mode": "onn"}, "mode: say -e mode=on or -e mode=off, not onn."),
-        ({"mode": True}, "mode: say -e mode=on or -e mode=off, not True."),
-        ({"mode": "on", "site": "shop.example"}, "site: shop.example is none of foobar.com."),
-        ({"mode": "off", "site": "www.foobar.com"}, "site: www.foobar.com is none of foobar.com."),
-        ({"mode": "on", "site": ""}, "site: it is empty; give a domain, or leave it out."),
-    ],
-)
-def test_a_wrong_mode_or_site_is_refused_in_one_sentence(
-    variables: dict[str, Any], sentence: str, tmp_path: Path
-) -> None:
-    assert sentence in refusal("maintenance.yml", tmp_path, variables)
+@pytest.mark.parametrize("number", range(len(WRONG)), ids=[sentence for _, sentence in WRONG])
+def test_a_wrong_mode_or_site_is_refused_in_one_sentence(refused: dict[str, str], number: int) -> None:
+    assert WRONG[number][1] in refused[f"case{number}"]
 
 
 @pytest.mark.parametrize(
@@ -60,4 +47,5 @@ def test_a_wrong_mode_or_site_is_refused_in_one_sentence(
 def test_the_releases_of_a_site_that_there_is_none_of_are_not_an_empty_list(
     site: str, sentence: str, tmp_path: Path
 ) -> None:
-    assert sentence in refusal("releases.yml", tmp_path, {"site": site})
+    finished = play("releases.yml", inventory="inventory/production", secrets=str(tmp_path), site=site)
+    assert sentence in refusal(finished)

@@ -6,11 +6,12 @@ import grp
 import json
 import os
 import pwd
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import calls, playbook
 
 GREETING = {"src": "greeting.j2", "dest": "deep/er/greeting", "vars": {"name": "world"}}
 SECRET = {"src": "secret.j2", "dest": "secret", "validate": "grep --quiet canary %s"}
@@ -26,29 +27,38 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(
-    folder: Path, *files: dict[str, Any], word: str = "canary", options: tuple[str, ...] = (), **more: str
-) -> dict[str, Any]:
-    """Write files below a folder with the module, as a play on this machine, and return what it says."""
-    task = {
-        "foobar.webstack.templates": {
-            "files": [file | {"dest": str(folder / file["dest"])} for file in files],
-            "owner": pwd.getpwuid(os.getuid()).pw_name,
-            "group": grp.getgrgid(os.getgid()).gr_name,
-            "mode": "0640",
-            **more,
-        }
+def arguments(folder: Path, files: tuple[dict[str, Any], ...], more: dict[str, str]) -> dict[str, Any]:
+    """Return what the module is asked for: files below a folder."""
+    return {
+        "files": [file | {"dest": str(folder / file["dest"])} for file in files],
+        "owner": pwd.getpwuid(os.getuid()).pw_name,
+        "group": grp.getgrgid(os.getgid()).gr_name,
+        "mode": "0640",
+        **more,
     }
+
+
+def write(folder: Path, *files: dict[str, Any], word: str = "canary", **more: str) -> dict[str, Any]:
+    """Write files below a folder and return what the module says."""
+    return calls.action("templates", arguments(folder, files, more), {"word": word}, folder=folder)
+
+
+def check(folder: Path, *files: dict[str, Any], **more: str) -> dict[str, Any]:
+    """Return what the module says in check mode, with the difference."""
+    asked = arguments(folder, files, more)
+    return calls.action("templates", asked, {"word": "canary"}, folder=folder, check=True, diff=True)
+
+
+def play(folder: Path, *files: dict[str, Any], word: str = "canary") -> dict[str, Any]:
+    """Write files with a play on this machine, and return all that it says of its task, as with -vvv."""
     # A server may have any locale.
-    task["environment"] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    task = {"foobar.webstack.templates": arguments(folder, files, {}), "environment": locale}
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": word}, "tasks": [task]}
     (folder / "play.yml").write_text(json.dumps([play]))
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
-    command = ["ansible-playbook", str(folder / "play.yml"), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") :])["plays"][0]["tasks"][0]["hosts"][
-        "localhost"
-    ]
+    command = playbook.command(folder / "play.yml", "-vvv", inventory="inventory/production")
+    said = playbook.run(command, {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}).stdout
+    result: dict[str, Any] = json.loads(said[said.index("{\n") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
     return result
 
 
@@ -78,7 +88,7 @@ def test_another_mode_is_a_change(folder: Path) -> None:
 
 
 def test_check_mode_shows_the_difference_and_writes_nothing(folder: Path) -> None:
-    result = write(folder, {**GREETING, "group": "nobody_has_it_yet"}, options=("--check", "--diff"))
+    result = check(folder, {**GREETING, "group": "nobody_has_it_yet"})
     assert result["changed"]
     assert [diff["after"] for diff in result["diff"]] == ["hello world\n"]
     assert not (folder / "deep").exists()
@@ -92,12 +102,12 @@ def test_a_link_gives_way_to_a_file_even_with_the_same_content(folder: Path) -> 
 
 
 def test_what_is_no_ascii_is_written_as_utf_8_whatever_the_server_s_locale(folder: Path) -> None:
-    write(folder, {**SECRET, "validate": "true"}, word="“schön”")
+    play(folder, {**SECRET, "validate": "true"}, word="“schön”")
     assert (folder / "secret").read_bytes() == "“schön”\n".encode()
 
 
 def test_contents_are_shown_only_as_the_difference(folder: Path) -> None:
-    result = write(folder, SECRET, options=("-vvv",))
+    result = play(folder, SECRET)
     assert result["invocation"]["module_args"]["files"] == [str(folder / "secret")]
     assert "canary" not in json.dumps(result)
 
@@ -121,5 +131,5 @@ def test_what_changed_stays_so_until_nothing_is_pending_any_more(folder: Path) -
 def test_nothing_is_pending_where_nothing_was_written(folder: Path) -> None:
     pending = folder / "pending"
     assert write(folder, SECRET, word="other", pending=str(pending))["failed"]
-    assert write(folder, SECRET, pending=str(pending), options=("--check",))["changed"]
+    assert check(folder, SECRET, pending=str(pending))["changed"]
     assert not pending.exists()

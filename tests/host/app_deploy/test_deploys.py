@@ -1,8 +1,6 @@
 """Deploys of new, bad and interrupted releases to one machine."""
 
-import json
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,18 +8,18 @@ import pytest
 import testinfra
 from releases import ask, live, releases, running
 
-PLAYBOOK = Path(__file__).parents[3] / "molecule/app_deploy/converge.yml"
+from tests.playbook import command, play, start
+
+PLAYBOOK = "molecule/app_deploy/converge.yml"
 SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
 MACHINE = "webstack-app-deploy-trixie"
-COMMAND = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], "-l", MACHINE, str(PLAYBOOK)]
 
 testinfra_hosts = [f"ansible://{MACHINE}"]
 
 
 def deploy(*arguments, **variables):
     """Deploy one application and return the finished process."""
-    extra = json.dumps({"only": ["directory"], **variables})
-    return subprocess.run([*COMMAND, *arguments, "-e", extra], capture_output=True, text=True, check=False)
+    return play(PLAYBOOK, f"--limit={MACHINE}", *arguments, **{"only": ["directory"], **variables})
 
 
 @pytest.fixture
@@ -170,9 +168,7 @@ def hosts():
 
 def on_both(**variables):
     """Deploy one application to both machines and return the finished process."""
-    extra = json.dumps({"only": ["directory"], **variables})
-    command = [part for part in COMMAND if part not in ("-l", MACHINE)]
-    return subprocess.run([*command, "-e", extra], capture_output=True, text=True, check=False)
+    return play(PLAYBOOK, **{"only": ["directory"], **variables})
 
 
 @pytest.mark.parametrize("sick", ["trixie", "bookworm"])
@@ -239,8 +235,7 @@ def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):
 def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_by_the_next(host, source):
     before = live(host)
     (source / "VERSION").write_text("10\n")
-    extra = json.dumps({"only": ["directory"]})
-    with subprocess.Popen([*COMMAND, "-e", extra], stdout=subprocess.PIPE, text=True) as process:
+    with start(command(PLAYBOOK, f"--limit={MACHINE}", only=["directory"])) as process:
         for line in process.stdout:
             if "build | Make the virtual environment" in line:
                 process.kill()

@@ -6,18 +6,21 @@ import re
 import shlex
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import dns.resolver
 import pytest
 import requests
 
-ROOT = Path(__file__).parents[3]
+from tests import playbook
+
 MACHINE = "webstack-default"
 ADDRESS = "198.18.55.10"
 NAMESERVER = "198.18.55.53"
 
 testinfra_hosts = [f"ansible://{MACHINE}"]
+play = partial(playbook.play, "site.yml")
 
 
 @pytest.fixture
@@ -51,18 +54,6 @@ def leave_entry(browser, message):
     token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text).group(1)
     form = {"csrf_token": token, "name": "A test", "message": message}
     return browser.post(page.url, data=form, headers={"Referer": page.url}, timeout=10)
-
-
-def play(*arguments):
-    """Run site.yml against the machine and return the finished process."""
-    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
-    return subprocess.run(
-        ["ansible-playbook", "-i", inventory, "site.yml", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_domain_is_an_address_and_www_a_cname_to_it():

@@ -2,11 +2,8 @@
 
 import copy
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +16,8 @@ import dns.rrset
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from tests.playbook import command, run, said
+
 SECRET = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAwMDE="
 WRONG_SECRET = "d3JvbmctY2FuYXJ5LXdyb25nLWNhbmFyeS13cm9uZzA="
 NAMESERVER = "127.0.0.1:10053"
@@ -41,13 +39,9 @@ class Controller:
         self.folder = folder
         self.traces = folder / "traces"
         self.traces.mkdir()
-        self.environment = os.environ | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        self.environment = {
             "ANSIBLE_HOME": str(self.traces),
             "ANSIBLE_LOG_PATH": str(self.traces / "log"),
-            "ANSIBLE_NOCOLOR": "1",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "TMPDIR": str(self.traces),
         }
 
@@ -64,9 +58,8 @@ class Controller:
         }
         playbook = self.folder / "play.yml"
         playbook.write_text(yaml.safe_dump([copy.deepcopy(play)]))
-        command = ["ansible-playbook", "--inventory", "192.0.2.77,", str(playbook), *options]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
+        finished = run(command(playbook, *options, inventory="192.0.2.77,"), self.environment, timeout=600)
+        return finished.returncode, said(finished)
 
 
 @pytest.fixture

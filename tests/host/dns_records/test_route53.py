@@ -1,8 +1,5 @@
 """The role against Route 53's interface, as moto's server speaks it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,8 @@ from moto.core.responses import ActionResult
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.route53.responses import Route53
 
-ROOT = Path(__file__).parents[3]
+from tests.playbook import command, run
+
 KEYS = {"access_key_id": "AKIDROUTE53CANARY", "secret_access_key": "route53-canary-secret"}
 
 
@@ -83,18 +81,10 @@ def test_route_53_gets_the_listed_records_once(route53: Any, address: str, tmp_p
     }
     playbook = tmp_path / "play.yml"
     playbook.write_text(yaml.safe_dump([play]))
-    environment = os.environ | {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "ANSIBLE_NOCOLOR": "1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_ROUTE_53": address,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_ROUTE_53": address}
     outputs = []
     for options in (["--check"], [], ["-vvv", "--diff"]):
-        command = ["ansible-playbook", "--inventory", "localhost,", str(playbook), *options]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = run(command(playbook, *options, inventory="localhost,"), environment, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout + done.stderr)
     assert "+ www.foobar.com. 3600 CNAME foobar.com." in outputs[0]

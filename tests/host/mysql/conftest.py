@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[3]
+from tests.playbook import Finished, play, run
 
 
 def listening(host: Host) -> list[tuple[str, str]]:
@@ -42,30 +40,16 @@ def sql(host: Host) -> Callable[..., str]:
     return run
 
 
-def ansible(*command: str, **variables: object) -> subprocess.CompletedProcess[str]:
-    """Run a command of Ansible's on the scenario's machine."""
-    return subprocess.run(
-        [*command, "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], "--extra-vars", json.dumps(variables)],
-        env=os.environ
-        | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-            "ANSIBLE_FORCE_COLOR": "0",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture
-def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
+def converge() -> Callable[..., Finished]:
     """Run the scenario's play once more, with other variables."""
-    return partial(ansible, "ansible-playbook", str(ROOT / "molecule" / "mysql" / "converge.yml"))
+    return partial(play, "molecule/mysql/converge.yml")
 
 
 @pytest.fixture
-def discard() -> Callable[..., subprocess.CompletedProcess[str]]:
+def discard() -> Callable[..., Finished]:
     """Run the role's entry point of that name alone."""
-    role = "name=foobar.webstack.mysql tasks_from=discard"
-    return partial(ansible, *("ansible", "all", "--module-name", "ansible.builtin.import_role", "--args", role))
+    role = "--args=name=foobar.webstack.mysql tasks_from=discard"
+    command = ["ansible", "all", f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}"]
+    command += ["--module-name=ansible.builtin.import_role", role]
+    return lambda *options, **variables: run([*command, *options, f"--extra-vars={json.dumps(variables)}"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +11,12 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from .conftest import ROOT, listening
+from tests.playbook import ROOT, Finished, play
+
+from .conftest import listening
 
 Sql = Callable[..., str]
-Converge = Callable[..., "subprocess.CompletedProcess[str]"]
+Converge = Callable[..., Finished]
 
 DROP_IN = "/etc/mysql/mysql.conf.d/zz-webstack.cnf"
 
@@ -275,23 +275,14 @@ def test_a_wrong_variable_is_refused_by_name_before_a_machine_is_asked(
     tmp_path: Path, facts: dict[str, str], variables: dict[str, object], sentence: str
 ) -> None:
     role = {"name": "foobar.webstack.mysql", "tasks_from": "check"}
-    play = {
+    check = {
         "hosts": "nowhere.invalid",
         "gather_facts": False,
         "tasks": [{"ansible.builtin.import_role": role}],
     }
-    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    (tmp_path / "play.yml").write_text(json.dumps([check]))
     known = {"ansible_facts": {"memtotal_mb": 2000, "distribution_release": "any", **facts}}
-    run = subprocess.run(
-        [
-            *("ansible-playbook", "--inventory", "nowhere.invalid,", str(tmp_path / "play.yml")),
-            *("--extra-vars", json.dumps(known | variables)),
-        ],
-        env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = play(tmp_path / "play.yml", inventory="nowhere.invalid,", **known, **variables)
     assert run.returncode == 2, run.stdout
     assert sentence in " ".join(run.stdout.split()), run.stdout
     assert "unreachable=0" in run.stdout

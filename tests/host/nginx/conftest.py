@@ -1,21 +1,20 @@
 """Ways to ask nginx from outside, and to run the role again with other variables."""
 
 import json
-import os
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from tests import playbook
+from tests.playbook import ROOT, Finished
+
 SITES = yaml.safe_load((ROOT / "molecule/nginx/vars/main.yml").read_text())["nginx_sites"]
 
 
@@ -36,7 +35,7 @@ class Answer:
 
 
 Ask = Callable[..., Answer]
-Play = Callable[..., "subprocess.CompletedProcess[str]"]
+Play = Callable[..., Finished]
 
 
 @pytest.fixture
@@ -94,24 +93,6 @@ def maintain(host: Any) -> Play:
     return partial(run, host, "maintenance.yml", nginx_sites=SITES)
 
 
-def run(host: Any, playbook: str, *options: str, **variables: Any) -> "subprocess.CompletedProcess[str]":
+def run(host: Any, name: str, *options: str, **variables: Any) -> Finished:
     """Run a playbook on one machine of the scenario."""
-    return subprocess.run(
-        [
-            "ansible-playbook",
-            f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-            f"--limit={host.backend.get_hostname()}",
-            f"--extra-vars={json.dumps(variables)}",
-            *options,
-            str(ROOT / playbook),
-        ],
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return playbook.play(name, f"--limit={host.backend.get_hostname()}", *options, **variables)

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,26 +10,14 @@ from pathlib import Path
 import pytest
 import requests
 
-ROOT = Path(__file__).parents[3]
+from tests.playbook import ROOT, play
+
 ADDRESS = "198.18.55.20"
 MACHINE = "webstack-releases"
-INVENTORY = os.environ["MOLECULE_INVENTORY_FILE"]
 SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
 APPS = {"board": ("board.example", SOURCES / "django"), "api": ("api.example", SOURCES / "fastapi")}
 
 sys.path.append(str(ROOT / "tests/load"))
-# Molecule asks for colours, which would stand between the words that the tests look for.
-os.environ |= {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-
-
-def command(playbook, **variables):
-    """Return the command that runs a playbook with extra variables."""
-    return ["ansible-playbook", f"--inventory={INVENTORY}", playbook, f"--extra-vars={json.dumps(variables)}"]
-
-
-def play(playbook, **variables):
-    """Run a playbook and return the finished process."""
-    return subprocess.run(command(playbook, **variables), cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 class App:

@@ -5,16 +5,16 @@ import subprocess
 import time
 
 import pytest
-from conftest import ADDRESS, MACHINE, ROOT, command
+from conftest import ADDRESS, MACHINE
+
+from tests.playbook import command, start
 
 testinfra_hosts = ["ansible://webstack-releases"]
 
 
 def deploy_until(app, text, count=1):
     """Deploy, kill the controller at the count-th line that holds a text, and tell whether it came to that."""
-    process = subprocess.Popen(
-        command("deploy.yml", site=app.domain), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    process = start(command("deploy.yml", site=app.domain))
     for line in process.stdout:
         count -= text in line
         if count == 0:
@@ -155,9 +155,7 @@ def test_a_full_disk_stops_a_release_and_not_the_site(host, api):
 
 def test_a_connection_that_is_cut_leaves_the_old_release(board):
     before, version = board.live(), board.renew()
-    process = subprocess.Popen(
-        command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = start(command("deploy.yml", site=board.domain))
     for line in process.stdout:
         if "update | Make" in line:
             break
@@ -212,9 +210,7 @@ def test_a_worker_that_ignores_sigterm_is_ended_in_bounded_time(api):
 
 def test_mysql_restarted_during_the_switch_leaves_a_whole_release(host, board):
     version, restarted = board.renew(), False
-    process = subprocess.Popen(
-        command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = start(command("deploy.yml", site=board.domain))
     for line in process.stdout:
         if "switch | Start the release" in line:
             host.check_output("systemctl restart mysql")

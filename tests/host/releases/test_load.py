@@ -3,8 +3,10 @@
 import json
 from contextlib import contextmanager
 
-from conftest import ADDRESS, play, sql
+from conftest import ADDRESS, sql
 from load import Kind, Load
+
+from tests.playbook import play
 
 testinfra_hosts = ["ansible://webstack-releases"]
 

@@ -1,13 +1,15 @@
 """Releases, as an operator makes them: three frameworks side by side, back and forth, and what runs beside them."""
 
 import json
-import subprocess
+import os
 import time
 
 import pytest
 import requests
 import yaml
-from conftest import ADDRESS, APPS, INVENTORY, MACHINE, ROOT, command, play, sql
+from conftest import ADDRESS, APPS, MACHINE, sql
+
+from tests.playbook import command, play, run, start
 
 testinfra_hosts = ["ansible://webstack-releases"]
 
@@ -97,14 +99,15 @@ def test_a_scheduled_command_of_the_release_before_that_runs_on_is_known(host, b
     look = [
         "ansible",
         MACHINE,
-        f"--inventory={INVENTORY}",
+        f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
         "--module-name=foobar.webstack.release",
         f"--args={arguments}",
     ]
     try:
-        result = subprocess.run(look, cwd=ROOT, capture_output=True, text=True, check=True)
+        result = run(look)
     finally:
         host.check_output(f"systemctl stop {unit}")
+    assert result.returncode == 0, result.stdout + result.stderr
     assert yaml.safe_load(result.stdout.partition("=>")[2])["busy"] == [previous]
 
 
@@ -203,9 +206,7 @@ def test_a_log_that_cannot_be_written_warns_and_keeps_no_release_from_going_live
 
 def test_a_second_deploy_at_the_same_time_is_refused_and_says_who_is_at_it(board):
     board.renew()
-    with subprocess.Popen(
-        command("deploy.yml", site=board.domain), cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as first:
+    with start(command("deploy.yml", site=board.domain)) as first:
         for line in first.stdout:
             if "update | Make" in line:
                 break

@@ -1,0 +1,81 @@
+"""Call the collection's actions and modules in this process, as a play on this machine does with a start of Ansible."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import action_loader, connection_loader, init_plugin_loader
+from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+COLLECTION = "foobar.webstack"
+Result = dict[str, Any]
+
+
+def find_plugins() -> None:
+    """Let Python find plugins as Ansible does; it has to be so before any test imports one of the collection."""
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader()
+
+
+def module(name: str, arguments: Mapping[str, Any]) -> Result:
+    """Run one of the collection's modules and return its result, which has `failed` where it failed."""
+    main = import_module(f"ansible_collections.{COLLECTION}.plugins.modules.{name}").main
+    output, umask = StringIO(), os.umask(0o022)
+    try:
+        with patch_module_args(dict(arguments)), redirect_stdout(output), pytest.raises(SystemExit):
+            main()
+    finally:
+        os.umask(umask)
+    return dict(json.loads(output.getvalue()))
+
+
+def action(
+    name: str,
+    arguments: Mapping[str, Any],
+    variables: Mapping[str, Any] | None = None,
+    *,
+    folder: Path = Path(),
+    check: bool = False,
+    diff: bool = False,
+) -> Result:
+    """Run one of the collection's actions, and its module, as a task of a playbook in a folder; return its result."""
+    loader = DataLoader()
+    loader.set_basedir(str(folder))
+    task = Task.load({f"{COLLECTION}.{name}": dict(arguments), "check_mode": check, "diff": diff}, loader=loader)
+    context = PlayContext()
+    connection = connection_loader.get("ansible.builtin.local", context)
+    found = action_loader.get(
+        f"{COLLECTION}.{name}",
+        task=task,
+        connection=connection,
+        play_context=context,
+        loader=loader,
+        templar=Templar(loader=loader, variables=dict(variables or {})),
+        shared_loader_obj=None,
+    )
+
+    def execute(
+        module_name: str, module_args: Mapping[str, Any] | None = None, task_vars: Any = None, **_: Any
+    ) -> Result:
+        given = dict(task.args if module_args is None else module_args)
+        found._update_module_args(module_name, given, task_vars or {})
+        return module(module_name.rpartition(".")[2], given)
+
+    found._execute_module = execute
+    with TemporaryDirectory() as temporary:
+        connection._shell.tmpdir = temporary
+        return dict(found.run(task_vars=dict(variables or {})))

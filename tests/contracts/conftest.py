@@ -1,0 +1,5 @@
+"""Plugins are found as Ansible finds them."""
+
+from tests.calls import find_plugins
+
+find_plugins()

@@ -356,7 +356,6 @@ def mistakes(system: dict[str, str], **variables: Any) -> Any:
         (("Debian", "12"), None),
         (("Debian", "13.1"), None),
         (("Ubuntu", "24.04"), None),
-        (("Fedora", "42"), "The nginx role knows Debian and Ubuntu, and web01 is Fedora."),
         (("Debian", "11.9"), "nginx_repository: Debian 11.9 has an nginx older than 1.22; set nginx.org."),
         (("Ubuntu", "22.04"), "nginx_repository: Ubuntu 22.04 has an nginx older than 1.22; set nginx.org."),
     ],
@@ -368,8 +367,14 @@ def test_a_system_that_will_not_do_is_named(system: tuple[str, str], sentence: s
 
 def test_a_system_without_its_version_is_judged_by_its_name() -> None:
     assert mistakes({"distribution": "Debian"}) == []
-    assert mistakes({"distribution": "Fedora"}) == ["The nginx role knows Debian and Ubuntu, and web01 is Fedora."]
-    assert mistakes({}) == ["The nginx role knows Debian and Ubuntu, and web01 is a machine without facts."]
+    assert mistakes({}) == []
+
+
+def test_existing_sites_are_kept_or_given_up() -> None:
+    both = {"nginx_include_existing": True, "nginx_take_over": "yes"}
+    assert mistakes({"distribution": "Debian"}, **both) == [
+        "nginx_include_existing and nginx_take_over exclude each other: choose one."
+    ]
 
 
 def test_the_repository_of_nginx_org_has_a_newer_nginx_for_an_older_system() -> None:
@@ -380,11 +385,11 @@ def test_the_repository_of_nginx_org_has_a_newer_nginx_for_an_older_system() -> 
 def test_every_variable_is_looked_at_beside_the_system() -> None:
     place = {"path": "/", "proxy_pass": "http://shop", "proxy_set_header": {"x-real-ip": "1"}}
     found = mistakes(
-        {"distribution": "Fedora"},
+        {"distribution": "Ubuntu", "distribution_version": "22.04"},
         nginx_sites=[site(locations=[place])],
         nginx_upstreams=[UPSTREAM, UPSTREAM],
         nginx_listen=["eighty"],
         nginx_http_options={"proxy_set_header": "A b"},
     )
-    for words in ["web01 is Fedora", "eighty", "write X-Real-IP", "shop must be unique", "location's own key"]:
+    for words in ["older than 1.22", "eighty", "write X-Real-IP", "shop must be unique", "location's own key"]:
         assert [sentence for sentence in found if words in sentence], words

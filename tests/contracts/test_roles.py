@@ -198,6 +198,14 @@ def test_the_check_knows_the_facts_that_the_role_sets_itself(role: str) -> None:
     assert {name for name in internals(role) if not name.startswith("__")} <= set(known)
 
 
+def test_the_check_says_on_which_systems_the_role_runs(role: str) -> None:
+    (check,) = [task[PREFLIGHT] for _, task in tasks(role) if PREFLIGHT in task]
+    # The controller alone does what the role dns_records does.
+    systems = {"Debian": "12", "Ubuntu": "22.04"} if role != "dns_records" else {}
+    assert check.get("systems", {}) == systems
+    assert check.get("python") == ("3.10" if systems else None)
+
+
 def test_the_readme_names_the_facts_for_the_rest_of_the_playbook(role: str) -> None:
     readme = (ROOT / "roles" / role / "README.md").read_text()
     assert [fact for fact in internals(role) & FACTS if f"`{fact}`" not in readme] == []

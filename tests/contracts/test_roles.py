@@ -34,7 +34,7 @@ FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url"
 FILE_MODULES |= {"foobar.webstack.templates"}
 PREFLIGHT = "foobar.webstack.preflight"
 # An app with all for which the role gunicorn writes files, at a fixed path and in releases.
-GUNICORN_APPS = [
+GUNICORN_APPS: list[dict[str, Any]] = [
     {"name": "plain", "chdir": "/srv/plain"},
     {
         "name": "shop",
@@ -131,7 +131,7 @@ def read_by_filters(role: str) -> set[str]:
 def planned_keys() -> set[str]:
     """Name the keys of an app in the plan of the role app_deploy."""
     app = app_deploy.resolve(PLAN_APP, PLAN_DEFAULTS)
-    found = yaml.safe_load(release.RETURN).keys() | app_deploy.of_release(app, "1").keys() | app.keys()
+    found: set[str] = yaml.safe_load(release.RETURN).keys() | app_deploy.of_release(app, "1").keys() | app.keys()
     action = (ROOT / "plugins/action/release_plan.py").read_text().rpartition("**of_release(")[2]
     return found | set(re.findall(r'^ +"(\w+)": ', action, re.MULTILINE)) | {"reason", "release", "repairs"}
 

@@ -114,7 +114,7 @@ def test_dumps_are_made_on_the_first_host_that_has_the_app_unless_one_is_named()
     blog = {"inventory_hostname": "zero", "__app_deploy_plan": {"id": "1", "apps": {"blog": APP}}}
     without = {"inventory_hostname": "lost"}
     shop = {"inventory_hostname": "one", "__app_deploy_plan": {"id": "1", "apps": {"shop": APP}}}
-    hosts = {"__app_deploy_hosts": [without, blog, shop]}
+    hosts: dict[str, Any] = {"__app_deploy_hosts": [without, blog, shop]}
     assert worked_out("__app_deploy_dump_host", **hosts) == "one"
     assert worked_out("__app_deploy_dump_host", {"dump_host": "db01"}, **hosts) == "db01"
 

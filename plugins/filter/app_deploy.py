@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
@@ -132,14 +132,14 @@ def app_deploy_due(app: App, info: App, verb: str, restores: bool = False) -> li
     ]
 
 
-def app_deploy_todo(hosts: list[Host], verb: str) -> list[str]:
+def app_deploy_todo(hosts: Sequence[Host], verb: str) -> list[str]:
     """Return the apps that have something to do on any host, in the order of their lists."""
     names = [name for plan in _plans(hosts) for name, app in plan.items() if app_deploy_due(app, app, verb)]
     return list(dict.fromkeys(names))
 
 
 def app_deploy_phases(
-    hosts: list[Host], app: str, verb: str, restores: bool, serial: int | str
+    hosts: Sequence[Host], app: str, verb: str, restores: bool, serial: int | str
 ) -> list[dict[str, Any]]:
     """Return the phases that an app goes through on any host: of each its name, when, and on which hosts.
 
@@ -161,12 +161,12 @@ def app_deploy_phases(
     ]
 
 
-def app_deploy_failed(hosts: list[Host]) -> list[str]:
+def app_deploy_failed(hosts: Sequence[Host]) -> list[str]:
     """Return the apps that failed on any of the hosts."""
     return sorted({name for host in hosts for name in _failures(host)})
 
 
-def app_deploy_lost(hosts: list[Host]) -> dict[str, Any]:
+def app_deploy_lost(hosts: Sequence[Host]) -> dict[str, Any]:
     """Return what is known of hosts that were lost: by name their plan's `apps`, and what they `switched` to last."""
     known = {}
     for host in hosts:
@@ -195,12 +195,12 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
     return lines
 
 
-def _planned(hosts: list[Host]) -> list[Host]:
+def _planned(hosts: Sequence[Host]) -> list[Host]:
     """Return the hosts that have a plan."""
     return [host for host in hosts if "apps" in host.get("__app_deploy_plan", {})]
 
 
-def _plans(hosts: list[Host]) -> list[dict[str, App]]:
+def _plans(hosts: Sequence[Host]) -> list[dict[str, App]]:
     """Return the plans of hosts."""
     return [host["__app_deploy_plan"]["apps"] for host in _planned(hosts)]
 

@@ -111,13 +111,17 @@ def dump(folder: Path, name: str, command: str) -> Path:
 
 
 @contextmanager
-def shell(command: str, failure: str, **pipe: int) -> Iterator[subprocess.Popen[bytes]]:
+def shell(
+    command: str, failure: str, stdin: int | None = None, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command with a pipe, and raise DumpError where it fails; it is killed where what uses the pipe does.
 
     What it says goes into a file: nobody reads it before the end, and a full pipe would stop the command.
     """
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(["/bin/bash", "-o", "pipefail", "-c", command], stderr=said, **pipe)
+        process = subprocess.Popen(
+            ["/bin/bash", "-o", "pipefail", "-c", command], stdin=stdin, stdout=stdout, stderr=said
+        )
         try:
             yield process
         except BaseException:
@@ -176,8 +180,11 @@ def restore(path: Path, command: str) -> None:
         raise DumpError(f"the dump {path} is broken, so the database stays as it is: {error}") from None
     if is_empty:
         raise DumpError(f"the dump {path} is empty, so the database stays as it is.")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    with gzip.open(path) as packed, shell(command, f"the database did not take {path}", **pipes) as process:
+    failure = f"the database did not take {path}"
+    with (
+        gzip.open(path) as packed,
+        shell(command, failure, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process,
+    ):
         assert process.stdin
         # One that fails early reads no more, and says why.
         with suppress(BrokenPipeError):

@@ -34,7 +34,7 @@ FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url"
 FILE_MODULES |= {"foobar.webstack.templates"}
 PREFLIGHT = "foobar.webstack.preflight"
 # An app with all for which the role gunicorn writes files, at a fixed path and in releases.
-GUNICORN_APPS = [
+GUNICORN_APPS: list[dict[str, Any]] = [
     {"name": "plain", "chdir": "/srv/plain"},
     {
         "name": "shop",
@@ -131,7 +131,7 @@ def read_by_filters(role: str) -> set[str]:
 def planned_keys() -> set[str]:
     """Name the keys of an app in the plan of the role app_deploy."""
     app = app_deploy.resolve(PLAN_APP, PLAN_DEFAULTS)
-    found = yaml.safe_load(release.RETURN).keys() | app_deploy.of_release(app, "1").keys() | app.keys()
+    found: set[str] = yaml.safe_load(release.RETURN).keys() | app_deploy.of_release(app, "1").keys() | app.keys()
     action = (ROOT / "plugins/action/release_plan.py").read_text().rpartition("**of_release(")[2]
     return found | set(re.findall(r'^ +"(\w+)": ', action, re.MULTILINE)) | {"reason", "release", "repairs"}
 
@@ -196,6 +196,14 @@ def test_every_variable_is_used(role: str) -> None:
 def test_the_check_knows_the_facts_that_the_role_sets_itself(role: str) -> None:
     (known,) = [task[PREFLIGHT].get("facts", []) for _, task in tasks(role) if PREFLIGHT in task]
     assert {name for name in internals(role) if not name.startswith("__")} <= set(known)
+
+
+def test_the_check_says_on_which_systems_the_role_runs(role: str) -> None:
+    (check,) = [task[PREFLIGHT] for _, task in tasks(role) if PREFLIGHT in task]
+    # The controller alone does what the role dns_records does.
+    systems = {"Debian": "12", "Ubuntu": "22.04"} if role != "dns_records" else {}
+    assert check.get("systems", {}) == systems
+    assert check.get("python") == ("3.10" if systems else None)
 
 
 def test_the_readme_names_the_facts_for_the_rest_of_the_playbook(role: str) -> None:

@@ -226,8 +226,8 @@ def test_apps_with_something_to_do_on_any_host_are_gone_through_in_their_order()
 
 
 def test_a_host_without_a_plan_keeps_the_others_from_nothing() -> None:
-    bare = {"inventory_hostname": "zero"}
-    failed = {"inventory_hostname": "half", "__app_deploy_plan": {"failed": True, "msg": "no"}}
+    bare: dict[str, Any] = {"inventory_hostname": "zero"}
+    failed: dict[str, Any] = {"inventory_hostname": "half", "__app_deploy_plan": {"failed": True, "msg": "no"}}
     hosts = [bare, failed, host("one", planned())]
     assert app_deploy_todo(hosts, "main") == ["shop"]
     assert phases(hosts)[0] == ("lock", ["one"])
@@ -349,7 +349,7 @@ def test_an_app_has_failed_where_it_failed_on_any_host_or_its_source_could_not_b
 
 
 def test_of_a_lost_host_is_known_what_it_was_to_do_and_what_it_switched_to_last() -> None:
-    switched = {"__app_deploy_switched": {"name": "shop", "live": "d"}}
+    switched: dict[str, Any] = {"__app_deploy_switched": {"name": "shop", "live": "d"}}
     known = app_deploy_lost([host("one", planned(), **switched), {"inventory_hostname": "two"}])
     assert known["one"]["switched"] == {"shop": "d"}
     assert known["one"]["apps"]["shop"]["live"] == "c"

@@ -90,7 +90,7 @@ def test_all_that_a_release_runs_with_is_its_own() -> None:
 
 
 def test_an_app_at_a_fixed_path_has_no_release_and_one_in_releases_no_fixed_path() -> None:
-    apps = [PLAIN, {**RELEASED, "name": "other"}]
+    apps: list[dict[str, Any]] = [PLAIN, {**RELEASED, "name": "other"}]
     assert [file["dest"] for file in gunicorn_files(apps)] == [
         "/etc/gunicorn/shop.conf.py",
         f"{UNITS}/gunicorn-shop.socket",

@@ -336,8 +336,8 @@ class Systemd:
     def run(self, command: list[str], stdout: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
         """Take the place of subprocess.run."""
         self.command = command
-        *_, file = [item.partition("EnvironmentFile=")[2] for item in command if "EnvironmentFile=" in item]
-        self.variables, self.mode = Path(file).read_text(), Path(file).stat().st_mode & 0o777
+        files = [item.partition("EnvironmentFile=")[2] for item in command if "EnvironmentFile=" in item]
+        self.variables, self.mode = Path(files[-1]).read_text(), Path(files[-1]).stat().st_mode & 0o777
         stdout.write(self.said.encode())
         stdout.flush()
         return subprocess.CompletedProcess(command, self.status)
@@ -348,7 +348,7 @@ def systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Systemd:
     """Return what takes the place of systemd-run."""
     systemd = Systemd()
     monkeypatch.setattr(release_sandbox.subprocess, "run", systemd.run)
-    named = release_sandbox.tempfile.NamedTemporaryFile
+    named: Any = release_sandbox.tempfile.NamedTemporaryFile
     monkeypatch.setattr(
         release_sandbox.tempfile, "NamedTemporaryFile", lambda *arguments, **_: named(*arguments, dir=tmp_path)
     )

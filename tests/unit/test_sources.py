@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, git_reason, root
+
+from tests import calls
 
 IDENTITY = {name: "x" for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")}
 
@@ -259,3 +263,137 @@ def test_an_archive_with_more_than_files_folders_and_links_is_refused(tmp_path: 
         tar.addfile(device)
     with pytest.raises(SourceError, match="shop/disk, which is neither a file, a folder nor a link"):
         root(archive)
+
+
+def deployed(repository: Path, **keys: str) -> dict[str, Any]:
+    """Return an app whose source is a repository."""
+    return {"name": "shop", "repo": str(repository), **keys}
+
+
+def commit(repository: Path, name: str) -> str:
+    """Make a commit on the branch that is checked out, and return it."""
+    (repository / name).touch()
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", f"--message={name}")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def test_all_hosts_of_a_run_get_the_same_commit_when_the_branch_moves_in_between(repository: Path, cache: Path) -> None:
+    first = sources.source(deployed(repository, version="main"), cache, "run1")
+    moved = commit(repository, "three")
+    assert sources.source(deployed(repository, version="main"), cache, "run1") == first
+    assert sources.source(deployed(repository, version="main"), cache, "run2")["revision"] == moved
+    # Another version of the same repository is another question.
+    assert sources.source(deployed(repository, version="next"), cache, "run1")["revision"] not in (
+        first["revision"],
+        moved,
+    )
+
+
+def test_all_hosts_of_a_run_get_the_same_folder_when_it_changes_in_between(source: Path, cache: Path) -> None:
+    app = {"name": "shop", "directory": str(source)}
+    first = sources.source(app, cache, "run1")
+    (source / "new").touch()
+    assert sources.source(app, cache, "run1") == first
+    assert "new" not in first["files"]
+    assert "new" in sources.source(app, cache, "run2")["files"]
+
+
+def test_an_error_is_not_kept_for_the_next_host(repository: Path, cache: Path) -> None:
+    with pytest.raises(SourceError):
+        sources.source(deployed(repository, version="v9"), cache, "run1")
+    git(repository, "tag", "v9")
+    assert sources.source(deployed(repository, version="v9"), cache, "run1")["strip_components"] == 0
+
+
+def test_many_sources_are_asked_for_at_the_same_time_and_share_a_store(repository: Path, cache: Path) -> None:
+    source = repository
+    versions = ["main", "next", "v1", "HEAD"] * 4
+    apps = [deployed(repository, version=version) for version in versions]
+    apps += [{"name": "folder", "directory": str(source / name)} for name in ("shop", ".")] * 4
+    with ThreadPoolExecutor(max_workers=len(apps)) as pool:
+        found = list(pool.map(lambda app: sources.source(app, cache, "run1"), apps))
+    assert [each["revision"] for each in found[:4]] == [
+        git(repository, "rev-parse", f"{v}^{{commit}}") for v in versions[:4]
+    ]
+    assert len({each["revision"] for each in found}) == 4
+    assert len(list(cache.glob("*.git"))) == 2
+    assert all(Path(each["path"]).exists() for each in found)
+
+
+def test_what_runs_have_noted_is_forgotten_after_a_day(source: Path, cache: Path) -> None:
+    app = {"name": "shop", "directory": str(source)}
+    for run in ("old", "older", "recent", "now"):
+        sources.source(app, cache, run)
+    for run in ("old", "older", "now"):
+        for pin in cache.glob(f"runs/{run}-*.json"):
+            os.utime(pin, (0, 0))
+    sources.forget(cache, "now")
+    assert sorted(pin.name.partition("-")[0] for pin in cache.glob("runs/*.json")) == ["now", "recent"]
+
+
+def test_a_cache_that_cannot_be_used_is_named(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match=f"^cache {tmp_path}/file can't be used: "):
+        sources.source({"name": "shop", "directory": str(source)}, tmp_path / "file", "run1")
+
+
+ADVICE = """
+Please make sure you have the correct access rights
+and the repository exists.
+"""
+
+
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        (
+            "Cloning into bare repository '/tmp/x/clone'...\n"
+            "No ED25519 host key is known for git.example.com and you have requested strict checking.\n"
+            f"Host key verification failed.\nfatal: Could not read from remote repository.\n{ADVICE}",
+            "No ED25519 host key is known for git.example.com and you have requested strict checking. "
+            "Host key verification failed. Could not read from remote repository.",
+        ),
+        (
+            "Warning: Permanently added 'git.example.com' (ED25519) to the list of known hosts.\n"
+            "git@git.example.com: Permission denied (publickey).\n"
+            f"fatal: Could not read from remote repository.\n{ADVICE}",
+            "git@git.example.com: Permission denied (publickey). Could not read from remote repository.",
+        ),
+        (
+            "remote: Repository not found.\nfatal: repository 'https://token@example.com/shop.git/' not found\n",
+            "remote: Repository not found. repository 'https://example.com/shop.git/' not found",
+        ),
+        ("", ""),
+    ],
+)
+def test_what_ssh_or_the_server_said_comes_through_and_git_s_advice_does_not(errors: str, reason: str) -> None:
+    assert git_reason(errors) == reason
+
+
+def test_an_unknown_host_key_is_said_by_ssh_s_own_words(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    with pytest.raises(SourceError) as error:
+        sources.source({"name": "shop", "repo": "ssh://git@git.example.com/shop"}, cache, "run1")
+    assert str(error.value).startswith("git clone failed: Host key verification failed. Could not read from remote")
+    assert "access rights" not in str(error.value)
+
+
+def test_the_sources_of_a_run_have_an_error_each_and_one_keeps_no_other_from_its_own(
+    source: Path, repository: Path, cache: Path
+) -> None:
+    apps = [
+        {"name": "shop", "directory": str(source)},
+        {"name": "lost", "directory": "/nowhere"},
+        {"name": "blog", "repo": str(repository), "version": "v1"},
+    ]
+    found = calls.action("release_sources", {"apps": apps, "cache": str(cache)})["sources"]
+    assert found["lost"] == {"error": "lost: directory /nowhere is not a folder on this machine."}
+    assert found["blog"]["revision"] == git(repository, "rev-parse", "v1^{commit}")
+    assert "manage" in found["shop"]["files"]

@@ -235,16 +235,58 @@ def test_all_hosts_go_back_with_a_database_that_is_restored_once(hosts, source):
     assert "written-since" in hosts[first].check_output("zcat /var/backups/directory/*.lost.*.sql.gz")
 
 
-def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):
+def test_a_changed_environment_makes_a_new_release_of_the_same_code_and_leaves_the_old_one_its_own(host):
     assert deploy().returncode == 0
     before = live(host)
-    host.check_output("echo 'NEW=1' >> /etc/directory.env")
-    result = deploy()
-    host.check_output("sed -i '/^NEW=1$/d' /etc/directory.env")
+    result = deploy(more_environment="NEW=1\n")
     assert result.returncode == 0, result.stdout
     after = live(host)
     assert after != before
     assert after[:8] == before[:8]
+    assert "NEW=1" in host.file(f"/etc/directory/{after}.env").content_string
+    assert "NEW=1" not in host.file(f"/etc/directory/{before}.env").content_string
+
+
+def test_a_changed_file_that_all_releases_share_makes_a_new_release_of_the_same_code(host):
+    before = live(host, "repository")
+    host.check_output("echo 'NEW=1' >> /etc/repository.env")
+    try:
+        result = deploy(only=["repository"])
+    finally:
+        host.check_output("sed -i '/^NEW=1$/d' /etc/repository.env")
+    assert result.returncode == 0, result.stdout
+    after = live(host, "repository")
+    assert after != before
+    assert after[:8] == before[:8]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "echo '# by hand' >> {unit}",
+        "chmod 0666 {environment}",
+        "chown nobody {environment}",
+        "rm {environment}",
+        "systemctl disable directory@{live}",
+        "systemctl stop directory@{live}.socket directory@{live}.service",
+        "chown root: /srv/directory/shared/uploads",
+    ],
+)
+def test_what_was_changed_by_hand_is_restored_by_the_next_run_and_the_release_stays(host, harm):
+    assert deploy().returncode == 0
+    names = {"live": live(host), "unit": f"/etc/systemd/system/directory@{live(host)}.service"}
+    environment = f"/etc/directory/{live(host)}.env"
+    state = f"stat -c '%a %U %G' {environment} {names['unit']} /srv/directory/shared/uploads; cat {names['unit']}"
+    before = host.check_output(state)
+    host.check_output(harm.format(**names, environment=environment))
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert "changed=0" not in result.stdout
+    assert host.check_output(state) == before
+    assert live(host) == names["live"]
+    assert ask(host, "directory")["release"] == names["live"]
+    assert host.service(f"directory@{names['live']}").is_enabled
+    assert "changed=0" in deploy().stdout
 
 
 def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_by_the_next(host, source):

@@ -184,7 +184,15 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
     words["skip"] = "{name}: {reason}, so {live} stays live until another version is deployed."
     if verb in ("rollback", "releases"):
         return []
-    return [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+    lines = [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+    if verb == "deploy":
+        lines += [
+            f"{name}: {', '.join(app['unapplied'])} of its entry changed since the last whole run; a deploy leaves it "
+            "as it is, so run site.yml."
+            for name, app in apps.items()
+            if app["was_applied"] and app["unapplied"]
+        ]
+    return lines
 
 
 def _planned(hosts: Sequence[Host]) -> list[Host]:

@@ -17,7 +17,9 @@ short_description: Filters of the role nginx.
 description: >-
   nginx_mistakes returns one sentence for each mistake in the role's variables. nginx_conflicts returns one sentence for
   each conflict between them and the servers that M(foobar.webstack.nginx_configuration) has found, and
-  nginx_free_addresses those of some addresses at which none of these servers listens.
+  nginx_free_addresses those of some addresses at which none of these servers listens. nginx_installation tells from
+  the result of M(foobar.webstack.server_state) what to install, nginx_action whether nginx is to be reloaded or
+  restarted, and nginx_pending_restart what waits for a restart.
 author: The foobar.webstack authors
 """
 
@@ -258,6 +260,61 @@ def _port(words: str) -> str:
     return _address(words).rpartition(":")[2]
 
 
+# What the distribution's nginx consists of beside its modules.
+_PARTS = ("nginx-common", "nginx-core", "nginx-extras", "nginx-full", "nginx-light")
+
+
+def nginx_installation(state: Mapping[str, Any], packages: list[str], may_restart: bool) -> dict[str, list[str]]:
+    """Return which packages are to be installed, by the result of the module server_state.
+
+    `missing` are to be installed now; of these `replaced` take the place of an nginx that is there, and `removable` are
+    the packages that go with it. `postponed` would be replaced, too, if a restart were wanted.
+    """
+    missing = [name for name in packages if name in state["missing_packages"]]
+    is_there = state["packages"]["nginx"]["status"] == "installed"
+    replaced = [name for name in missing if is_there and name.startswith("nginx=")]
+    postponed = [] if may_restart else replaced
+    lists = state["paths"]["/var/lib/dpkg/info/libnginx-mod-*.list"]
+    modules = [re.sub(r".*/|:.*|\.list$", "", path) for path in lists]
+    return {
+        "missing": [name for name in missing if name not in postponed],
+        "replaced": [name for name in replaced if name not in postponed],
+        "removable": [*_PARTS, *modules] if replaced and may_restart else [],
+        "postponed": postponed,
+    }
+
+
+def nginx_action(service: Mapping[str, Any], has_new_files: bool, is_outdated: bool, may_restart: bool) -> str:
+    """Return what a running nginx needs: `reload`, `restart` or nothing.
+
+    `service` is the unit's state, `has_new_files` says that a reload takes something up, and `is_outdated` that only a
+    restart takes something else up.
+    """
+    if service["active_state"] not in ("active", "activating", "reloading", "refreshing"):
+        return ""  # It is started instead, and reads everything.
+    # What is started again and again can't be reloaded.
+    if (is_outdated and may_restart) or (has_new_files and service["active_state"] == "activating"):
+        return "restart"
+    # A reload that nginx turned down, whoever asked for it, is asked for again.
+    return "reload" if has_new_files or service["reload_result"] != "success" else ""
+
+
+def nginx_pending_restart(host: str, package: bool, unit: bool, drop_in: str) -> str:
+    """Return the sentence about what waits for a restart of nginx on a host, its package or its unit, or nothing."""
+    way_out = "set nginx_restart: true to have this done by the next run"
+    if package:
+        return (
+            f"nginx on {host} is still the package of the distribution: replacing it by the one of nginx.org restarts "
+            f"nginx; {way_out}."
+        )
+    if unit:
+        return (
+            f"nginx on {host} runs with older settings than {drop_in} has, until it is restarted; {way_out}, or run "
+            "systemctl restart nginx there."
+        )
+    return ""
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -267,4 +324,7 @@ class FilterModule:
             "nginx_mistakes": nginx_mistakes,
             "nginx_conflicts": nginx_conflicts,
             "nginx_free_addresses": nginx_free_addresses,
+            "nginx_installation": nginx_installation,
+            "nginx_action": nginx_action,
+            "nginx_pending_restart": nginx_pending_restart,
         }

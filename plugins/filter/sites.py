@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import shlex
@@ -23,6 +24,22 @@ FOLLOWS = {
         *("build_environment", "shared_settings", "target", "user"),
     },
     "nginx": {"redirect_from", "server_name"},
+}
+# Keys of a site's entry that are a release's, so that a deploy applies them.
+RELEASED = {
+    *SOURCES,
+    *(
+        "app",
+        "app_deploy",
+        "background",
+        "build_commands",
+        "build_environment",
+        "environment",
+        "gunicorn",
+        "health_path",
+    ),
+    *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "shared_paths"),
+    "wsgi_app",
 }
 # What an application needs that leaves the tables to its migrations.
 ROWS = "SELECT,INSERT,UPDATE,DELETE,EXECUTE,CREATE TEMPORARY TABLES,LOCK TABLES,SHOW VIEW"
@@ -109,6 +126,20 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[s
 def app_deploy_passwords(sites: list[Entry]) -> dict[str, dict[str, str]]:
     """Return `app_deploy_passwords`: those of the databases, which releases that are kept must know to start."""
     return {site["app"]: {"database": str(site["database"]["password"])} for site in sites if "database" in site}
+
+
+def app_deploy_applied(sites: list[Entry]) -> dict[str, dict[str, str]]:
+    """Return `app_deploy_applied`: digests of those keys of the entries that other roles apply, without secrets."""
+    applied = {}
+    for site in sites:
+        own = {key: value for key, value in site.items() if key not in RELEASED}
+        if "database" in site:
+            own["database"] = {key: value for key, value in site["database"].items() if "password" not in key}
+        applied[site["app"]] = {
+            key: hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+            for key, value in own.items()
+        }
+    return applied
 
 
 def dumps(database: str, host: str) -> Entry:
@@ -268,6 +299,7 @@ class FilterModule:
                 nginx_upstreams_kept,
                 gunicorn_apps,
                 app_deploy_apps,
+                app_deploy_applied,
                 app_deploy_passwords,
                 of_version,
                 sites_mistakes,

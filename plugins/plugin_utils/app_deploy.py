@@ -76,6 +76,12 @@ def resolve(app: App, defaults: App) -> App:
     }
 
 
+def has_environment(app: App, files: list[dict[str, Any]]) -> bool:
+    """Tell whether the settings have the environment that is to belong to each release; it may be no release's own."""
+    place = app.get("environment_file", "")
+    return names.INSTANCE not in place or any(file["dest"] == place for file in files)
+
+
 def _own(app: App, defaults: App, key: str) -> Any:
     """Return an app's own value, which may be zero, or the one for all apps."""
     return app[key] if key in app else defaults[key]

@@ -316,11 +316,11 @@ def test_the_package_of_nginx_org_replaces_the_distribution_s_when_a_restart_is_
     found = state(missing_packages=["nginx=*~trixie"])
     repository: dict[str, Any] = {"nginx_repository": "nginx.org"}
     wishes: list[dict[str, Any]] = [{"nginx_restart": True}, {"nginx_sites": []}]
-    assert decided("__nginx_missing", found, **repository) == []
+    assert decided("__nginx_install.missing", found, **repository) == []
     assert "is still the package of the distribution" in decided("__nginx_pending_restart", found, **repository)
     for wanted in wishes:
-        assert decided("__nginx_missing", found, **repository, **wanted) == ["nginx=*~trixie"]
-        assert decided("__nginx_removable", found, **repository, **wanted)[-1] == "libnginx-mod-stream"
+        assert decided("__nginx_install.missing", found, **repository, **wanted) == ["nginx=*~trixie"]
+        assert decided("__nginx_install.removable", found, **repository, **wanted)[-1] == "libnginx-mod-stream"
     done: dict[str, Any] = {"__nginx_package": {"changed": True}, "nginx_restart": True}
     assert decided("__nginx_action", found, **repository, **done) == "restart"
     assert decided("__nginx_pending_restart", found, **repository, **done) == ""
@@ -330,8 +330,8 @@ def test_what_is_not_replaced_is_never_removed() -> None:
     absent = {"packages": {"nginx": {"status": "missing", "version": ""}}}
     for missing, repository in [(["nginx"], "distribution"), (["nginx=*~trixie"], "nginx.org")]:
         found = state(missing_packages=missing, **absent)
-        assert decided("__nginx_missing", found, nginx_repository=repository) == missing
-        assert decided("__nginx_removable", found, nginx_repository=repository) == []
+        assert decided("__nginx_install.missing", found, nginx_repository=repository) == missing
+        assert decided("__nginx_install.removable", found, nginx_repository=repository) == []
 
 
 def test_a_new_module_is_loaded_by_a_reload() -> None:

@@ -128,11 +128,11 @@ def test_a_run_that_changes_nothing_asks_the_server_once_and_once_more_for_http2
     again = play()
     assert (again.returncode, changes(again.stdout)) == (0, 0)
     assert re.findall(r"TASK \[foobar.webstack.nginx : (\w+ \| .*?)\]", again.stdout) == [
-        "check | Refuse mistakes that the argument spec cannot see",
+        "check | Refuse what cannot work",
         "check | Read the state of the server",
-        "check | Note for which variables this was checked",
+        "check | Record the variables that were checked",
         "configure | Write nginx.conf and the drop-in of the unit",
-        "report | Tell the playbook what only a restart takes up",
+        "report | Export what waits for a restart",
     ]
 
 

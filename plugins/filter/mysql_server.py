@@ -101,8 +101,8 @@ def mysql_refusal(
         return ""
     what = f"{servers[0]} with its data in {datadir}" if servers else f"data of a MySQL server in {with_data[0]}"
     return (
-        f"{host} has {what}, which this role has not set up: set mysql_take_over: true, and mysql_root_password if "
-        f"root has one, to have this server configured and its data and accounts kept, or {elsewhere}."
+        f"{host} has {what}, which this role has not set up: set mysql_take_over: true (and mysql_root_password, if "
+        f"root has one) to have it configured, keeping its data and accounts; or {elsewhere}."
     )
 
 
@@ -140,16 +140,23 @@ def mysql_pending(names: Sequence[str], host: str, config: str) -> str:
 
 
 def mysql_errors(lines: Sequence[str]) -> list[str]:
-    """Return a server's own words about what is wrong, once each."""
+    """Return a server's own words about what is wrong, once each, without what the sandbox keeps it from."""
     errors = [found[1] for line in lines if (found := re.search(r"\[ERROR\] \S+ \S+ (?!Aborting)(.+)", line))]
-    return list(dict.fromkeys(error.strip().rstrip(".") for error in errors))
+    return list(dict.fromkeys(error.strip().rstrip(".") for error in errors if "sched_setaffinity" not in error))
 
 
-def mysql_last_words(lines: Sequence[str]) -> str:
-    """Return what the journal of a service that failed has: the server's errors, or else what was said last."""
-    noise = r"mysql\.service: |^(Starting|Stopping|Stopped|Failed|Started) |^\s*$"
-    said = [line.strip().rstrip(".") for line in lines if not re.search(noise, line)]
-    return "; ".join(mysql_errors(lines) or list(dict.fromkeys(said[-4:])))
+def mysql_last_words(journal: Sequence[str], log: Sequence[str]) -> str:
+    """Return why a server does not start: its errors at the last start that had any, or what its unit said last."""
+    noise = r"mysql\.service: |^-- |^(Starting|Stopping|Stopped|Failed|Started) |^\s*$"
+    said = [line.strip().rstrip(".") for line in journal if not re.search(noise, line)]
+    starts: list[list[str]] = [[]]
+    for line in log:
+        if "starting as process" in line:
+            starts.append([])
+        starts[-1].append(line)
+    # Tried again and again, it may just be at the next start.
+    errors = next((found for lines in reversed(starts) if (found := mysql_errors(lines))), [])
+    return "; ".join(mysql_errors(journal) or errors or dict.fromkeys(said[-4:]))
 
 
 class FilterModule:

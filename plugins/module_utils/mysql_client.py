@@ -70,7 +70,8 @@ class Client:
 def _last_words(error: str) -> str:
     """Return the last line of what the client has printed, without its position."""
     lines = [line for line in error.splitlines() if "[Warning]" not in line] or ["it said nothing"]
-    return re.sub(r" at line \d+", "", lines[-1]).strip().rstrip(".")
+    text = re.sub(r"^ERROR \d+ \(\w+\)( at line \d+)?: ", "", lines[-1]).strip().rstrip(".")
+    return f"{text}; set mysql_root_password to root's password" if "Access denied" in text else text
 
 
 def pending_options(marker: Path, started: float) -> list[str]:

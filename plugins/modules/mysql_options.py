@@ -59,7 +59,9 @@ set: {type: list, elements: str, returned: success, description: Options that th
 pending: {type: list, elements: str, returned: success, description: Options and files that wait for a restart.}
 """
 
-READ_ONLY, UNKNOWN = 1238, 1193
+UNKNOWN = 1193
+# Options that nothing and nobody has set.
+DEFAULTS = "SELECT variable_name FROM performance_schema.variables_info WHERE variable_source = 'COMPILED'"
 
 
 def normalized(value: str) -> str:
@@ -116,7 +118,12 @@ def main() -> None:
     try:
         started = unit_states(["mysql"], module.run_command)["mysql"]["started"]
         running = dict(line.partition("\t")[::2] for line in client.lines("SHOW GLOBAL VARIABLES"))
-        same = [name for name, value in wanted.items() if runs_with(name, value, running)]
+        defaults = client.lines(DEFAULTS)
+        same = [
+            name
+            for name, value in wanted.items()
+            if (name in defaults if value == "DEFAULT" else runs_with(name, value, running))
+        ]
         differing = sorted(set(wanted) - set(same))
         # One that waits for a restart, and has gone back to what the server runs with, waits no more.
         pending = [name for name in pending_options(marker, started) if name not in same]

@@ -275,10 +275,9 @@ UNIT = "/etc/systemd/system/mysql.service.d/webstack.conf"
         ("mysql -e 'DROP DATABASE shop_old'", "mysql -BNe \"SHOW DATABASES LIKE 'shop_old'\"", "shop_old"),
         (
             "mysql -e 'ALTER DATABASE shop CHARACTER SET latin1'",
-            "mysql -BNe \"SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name='shop'\"",
-            "utf8mb4",
+            "mysql -BNe 'SHOW CREATE DATABASE shop' | grep -o 'CHARACTER SET [a-z0-9]*'",
+            "CHARACTER SET utf8mb4",
         ),
-        ("rm /etc/mysql/webstack-applied.json", "stat --format=%a /etc/mysql/webstack-applied.json", "644"),
         ("rm /etc/apt/preferences.d/mysql.pref", "stat --format=%a /etc/apt/preferences.d/mysql.pref", "644"),
     ],
 )

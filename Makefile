@@ -9,8 +9,14 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+# The longest one first, so that the others run beside it; those for the night are not for every day.
+DAILY = $(filter releases,$(SCENARIOS)) $(filter-out releases nightly_%,$(SCENARIOS))
+# What has tests that are marked for the night, and what is for the night as a whole.
+MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' tests/host),$(word 3,$(subst /, ,$(file)))))
+NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
+  molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test lint unit guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -22,7 +28,10 @@ down: $(BIN)/.complete engine ## Remove what the demo has made
 	@$(BIN)/python demo/demo.py down
 
 test: $(BIN)/.complete engine ## Run all tests: lint, unit, guestbook, galaxy and every Molecule scenario
-	@$(BIN)/python tests/run.py $(SCENARIOS)
+	@$(BIN)/python tests/run.py unit lint guestbook $(DAILY:%=molecule-%) galaxy
+
+nightly: $(BIN)/.complete engine ## Run the long tests: releases under load and faults, and what is marked for the night
+	@PYTEST_ADDOPTS='-m "nightly or not nightly"' $(BIN)/python tests/run.py $(NIGHTLY)
 
 lint: $(BIN)/.complete ## Check the style of everything
 	yamllint .
@@ -33,6 +42,9 @@ lint: $(BIN)/.complete ## Check the style of everything
 
 unit: $(BIN)/.complete ## Run the tests that need no machine
 	pytest
+
+unit-nightly: $(BIN)/.complete
+	pytest -m nightly
 
 guestbook: $(BIN)/.complete ## Run the demo application's own tests, in its own environment
 	cd examples/guestbook && uv run --quiet --no-project --isolated \

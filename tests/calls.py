@@ -13,13 +13,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.testing import patch_module_args
 from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.block import Block
+from ansible.playbook.play import Play
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader, init_plugin_loader
 from ansible.template import Templar
 from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+from tests.playbook import ROOT
 
 COLLECTION = "foobar.webstack"
 Result = dict[str, Any]
@@ -53,18 +60,27 @@ def action(
     diff: bool = False,
 ) -> Result:
     """Run one of the collection's actions, and its module, as a task of a playbook in a folder; return its result."""
+    task = {f"{COLLECTION}.{name}": dict(arguments), "check_mode": check, "diff": diff}
+    return run(task, dict(variables or {}), folder)
+
+
+def run(values: dict[str, Any], variables: dict[str, Any], folder: Path) -> Result:
+    """Run a task of a playbook in a folder and return its result."""
     loader = DataLoader()
     loader.set_basedir(str(folder))
-    task = Task.load({f"{COLLECTION}.{name}": dict(arguments), "check_mode": check, "diff": diff}, loader=loader)
+    templar = Templar(loader=loader, variables=variables)
+    block = Block(play=Play.load({"hosts": "localhost"}, loader=loader))
+    task = Task.load({"check_mode": False, "diff": False, **values}, block=block, loader=loader)
+    task.post_validate(templar=templar._engine)
     context = PlayContext()
     connection = connection_loader.get("ansible.builtin.local", context)
     found = action_loader.get(
-        f"{COLLECTION}.{name}",
+        task.action,
         task=task,
         connection=connection,
         play_context=context,
         loader=loader,
-        templar=Templar(loader=loader, variables=dict(variables or {})),
+        templar=templar,
         shared_loader_obj=None,
     )
 
@@ -78,4 +94,28 @@ def action(
     found._execute_module = execute
     with TemporaryDirectory() as temporary:
         connection._shell.tmpdir = temporary
-        return dict(found.run(task_vars=dict(variables or {})))
+        return dict(found.run(task_vars=variables))
+
+
+def server(inventory: str, **extra: object) -> dict[str, Any]:
+    """Return what the one server of an inventory is told, not filled in; no connection to it is made."""
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT))
+    machines = InventoryManager(loader=loader, sources=[str(ROOT / "inventory" / inventory)])
+    manager = VariableManager(loader=loader, inventory=machines)
+    manager._extra_vars = extra
+    HostVars(inventory=machines, variable_manager=manager, loader=loader)
+    return dict(manager.get_vars(host=machines.get_host("web01")))
+
+
+def assertion(playbook: str, name: str, **extra: object) -> Result:
+    """Return the result of an assertion of a playbook on production's server, with extra variables."""
+    (play, task), *_ = [
+        (play, task)
+        for play in DataLoader().load_from_file(str(ROOT / playbook), trusted_as_template=True)
+        for task in [*play.get("pre_tasks", []), *play.get("tasks", [])]
+        if task["name"] == name
+    ]
+    told = {**server("production", **extra), **play.get("vars", {}), **task.get("vars", {}), **extra}
+    values = {key: value for key, value in task.items() if key not in ("run_once", "vars")}
+    return run(values, {**told, "playbook_dir": str(ROOT)}, ROOT)

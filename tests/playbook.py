@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +70,14 @@ def start(command: Sequence[str]) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 300, pause: float = 0.2) -> None:
+    """Wait until something that the test has begun is so; the limit is for a machine that is ten times slower."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"nothing came of it in {seconds} seconds"
+        time.sleep(pause)
 
 
 def said(finished: Finished) -> str:

@@ -1,5 +1,6 @@
 """What the repository's files promise each other, read from them without a machine."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ jinja = Environment()
 jinja.filters, jinja.tests = Plugins(jinja.filters), Plugins(jinja.tests)
 
 
+@cache
 def load(path: Path) -> Any:
-    """Read a YAML file; one that is not there is empty."""
+    """Read a YAML file, once for all tests; one that is not there is empty."""
     return yaml.safe_load(path.read_text()) if path.exists() else None
 
 

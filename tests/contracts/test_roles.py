@@ -91,6 +91,7 @@ def syntax(role: str) -> list[nodes.Template]:
     return [jinja.parse(text) for text in found]
 
 
+@cache
 def used(role: str) -> set[str]:
     """Name the variables that the role reads."""
     names = set[str]().union(*map(meta.find_undeclared_variables, syntax(role)))

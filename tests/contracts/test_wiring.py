@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible.vars.hostvars import HostVars
-from ansible.vars.manager import VariableManager
 from ansible_collections.foobar.webstack.plugins.filter import sites as filters
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import numbers
 from jinja2 import meta
+
+from tests.calls import server
 
 from . import ROLES, ROOT, jinja, load, spec
 
@@ -134,14 +133,8 @@ def rendered(inventory: str, folder: Path) -> dict[str, Any]:
         for name in variables
         if path.parent.name not in ENVIRONMENTS - {inventory}
     }
-    loader = DataLoader()
-    loader.set_basedir(str(ROOT))
-    machines = InventoryManager(loader=loader, sources=[str(ROOT / "inventory" / inventory)])
-    manager = VariableManager(loader=loader, inventory=machines)
-    manager._extra_vars = {"secrets": str(folder), "vault_dns_key": "a2V5"}
-    HostVars(inventory=machines, variable_manager=manager, loader=loader)
-    variables = manager.get_vars(host=machines.get_host("web01"))
-    templar = Templar(loader=loader, variables=variables)
+    variables = server(inventory, secrets=str(folder), vault_dns_key="a2V5")
+    templar = Templar(loader=DataLoader(), variables=variables)
     return {name: templar.template(trust_as_template(f"{{{{ {name} }}}}")) for name in told & KNOWN | {"sites"}}
 
 

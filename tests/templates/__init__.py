@@ -1,5 +1,6 @@
 """Templates filled in as their roles do, without a machine."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,18 @@ from ansible.template import Templar, trust_as_template
 ROLES = Path(__file__).parents[2] / "roles"
 
 
-def templar(role: str, **variables: Any) -> Templar:
-    """Return what fills in templates with a role's own variables and some more."""
-    loader = DataLoader()
+@cache
+def own(role: str) -> dict[str, Any]:
+    """Return a role's own variables, not filled in."""
     values: dict[str, Any] = {"ansible_managed": "Ansible managed", "role_path": str(ROLES / role)}
     for folder in ("defaults", "vars"):
-        values |= loader.load_from_file(str(ROLES / role / folder / "main.yml"), trusted_as_template=True)
-    return Templar(loader=loader, variables={**values, **variables})
+        values |= DataLoader().load_from_file(str(ROLES / role / folder / "main.yml"), trusted_as_template=True)
+    return values
+
+
+def templar(role: str, **variables: Any) -> Templar:
+    """Return what fills in templates with a role's own variables and some more."""
+    return Templar(loader=DataLoader(), variables={**own(role), **variables})
 
 
 def render(role: str, template: str, variables: dict[str, Any], **options: Any) -> str:

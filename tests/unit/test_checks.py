@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.calls import assertion
 from tests.playbook import play, refusal, refusals
 
 SITE = {
@@ -27,25 +27,24 @@ FACTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentences"),
-    [
-        (
-            {"aliases": "www.foobar.com", "nginx": None},
-            "sites: aliases of foobar.com must be a list, such as [www.foobar.com]. "
-            "sites: nginx of foobar.com is empty; give it a value or leave it out.",
-        ),
-        # What the roles' lists hold is for the roles to say.
-        ({"gunicorn": {"after": "redis.service"}}, "gunicorn_apps: after of shop must be a list, such as [redis.serv"),
-    ],
-)
-def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(
-    keys: dict[str, Any], sentences: str, tmp_path: Path
-) -> None:
-    # Facts are gathered from this machine, and not used.
-    told = {"secrets": str(tmp_path), "ansible_connection": "local", "ansible_facts": FACTS}
-    finished = play("check.yml", inventory="inventory/production", sites=[{**SITE, **keys}], **told)
-    assert sentences in refusal(finished)
+def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    sites = [{**SITE, "aliases": "www.foobar.com", "nginx": None}]
+    spec, types = "Check the sites", "Refuse wrong types, and keys that follow from a site's entry"
+    assert "failed" not in assertion("check_sites.yml", spec, sites=sites, secrets=str(tmp_path))
+    result = assertion("check_sites.yml", types, sites=sites, secrets=str(tmp_path))
+    assert (result["failed"], result["msg"]) == (
+        True,
+        "sites: aliases of foobar.com must be a list, such as [www.foobar.com]. "
+        "sites: nginx of foobar.com is empty; give it a value or leave it out.",
+    )
+
+
+def test_what_a_site_has_for_a_role_is_for_the_role_to_refuse_in_a_sentence(tmp_path: Path) -> None:
+    sites = [{**SITE, "gunicorn": {"after": "redis.service"}}]
+    # No facts are gathered: this machine's would not be used.
+    told = {"secrets": str(tmp_path), "ansible_facts_modules": [], "ansible_facts": FACTS}
+    finished = play("check.yml", inventory="inventory/production", sites=sites, **told)
+    assert "gunicorn_apps: after of shop must be a list, such as [redis.serv" in refusal(finished)
     assert "plugin" not in finished.stdout
 
 

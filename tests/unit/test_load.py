@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests import playbook
 from tests.load.load import Kind, Load, Request, summarise
 
 ROOT = Path(__file__).parents[2]
@@ -167,10 +169,16 @@ def load(server: Server, *kinds: Kind, **settings: Any) -> Load:
     return Load(address, HOST, dict.fromkeys(kinds, 1.0), **{"workers": 4, "rate": 200.0, "timeout": 2.0, **settings})
 
 
-def drive(server: Server, *kinds: Kind, seconds: float = 0.3, **settings: Any) -> dict[str, Any]:
-    """Return the summary of a short load."""
-    with load(server, *kinds, **settings) as requests:
-        time.sleep(seconds)
+wait_for = partial(playbook.wait_for, seconds=60, pause=0.002)
+
+
+def drive(server: Server, *kinds: Kind, seconds: float | None = None, **settings: Any) -> dict[str, Any]:
+    """Return the summary of a load of so many seconds, or else of some twenty requests as soon as can be."""
+    with load(server, *kinds, **({"rate": 1000.0} if seconds is None else {}), **settings) as requests:
+        if seconds is None:
+            wait_for(lambda: len(requests.requests) >= 20)
+        else:
+            time.sleep(seconds)
     return requests.summary()
 
 
@@ -184,8 +192,8 @@ def ask(server: Server, kind: Kind, times: int = 1, **settings: Any) -> Request:
 
 
 def test_a_correct_server_loses_nothing(server: Server) -> None:
-    with load(server, Kind("GET", "/"), Kind("POST", "/"), Kind("GET", "/slow", slow=True)) as requests:
-        time.sleep(0.4)
+    with load(server, Kind("GET", "/"), Kind("POST", "/"), Kind("GET", "/slow", slow=True), rate=1000.0) as requests:
+        wait_for(lambda: len(requests.requests) > 20 and requests.tokens())
     summary = requests.summary()
     assert summary["failed"] == summary["raced"] == 0
     assert summary["failures"] == {}
@@ -196,8 +204,8 @@ def test_a_correct_server_loses_nothing(server: Server) -> None:
 
 
 def test_half_of_the_workers_keep_their_connections_and_the_others_make_one_for_each_request(server: Server) -> None:
-    with load(server, Kind("GET", "/staying")) as requests:
-        time.sleep(0.3)
+    with load(server, Kind("GET", "/staying"), rate=1000.0) as requests:
+        wait_for(lambda: len(requests.requests) >= 40)
     kept = [request for request in requests.requests if request.kept]
     assert 0.2 < len(kept) / len(requests.requests) < 0.8
     assert sum(not request.reused for request in kept) == 2
@@ -216,7 +224,7 @@ def test_what_a_slow_server_has_held_up_is_not_made_up_for_in_a_burst(server: Se
 
 
 def test_some_workers_are_left_for_short_requests_when_many_are_slow(server: Server) -> None:
-    summary = drive(server, Kind("GET", "/"), *(Kind("GET", f"/slow?{n}", slow=True) for n in range(20)))
+    summary = drive(server, Kind("GET", "/"), *(Kind("GET", f"/slow?{n}", slow=True) for n in range(20)), seconds=0.3)
     assert server.most_slow == 2
     assert summary["requests"] - summary["slow"] > 20
 
@@ -232,7 +240,7 @@ def test_some_workers_are_left_for_short_requests_when_many_are_slow(server: Ser
     ],
 )
 def test_what_is_no_whole_answer_with_the_right_status_is_a_failure(server: Server, path: str, error: str) -> None:
-    summary = drive(server, Kind("GET", path), retry=True, timeout=0.1 if path == "/gate" else 10)
+    summary = drive(server, Kind("GET", path), retry=True, timeout=0.05 if path == "/gate" else 30)
     assert summary["failed"] == summary["requests"] > 0
     assert summary["raced"] == 0
     assert summary["failures"] == {error: summary["failed"]}
@@ -247,14 +255,14 @@ def test_nobody_at_the_address_is_a_failure(server: Server) -> None:
     nobody = load(server, Kind("GET", "/"))
     nobody.address = ("127.0.0.2", server.server_port)
     with nobody:
-        time.sleep(0.1)
+        wait_for(lambda: nobody.requests)
     (error,) = nobody.summary()["failures"]
     assert "refused" in error
 
 
 def test_a_connection_that_was_closed_while_nothing_was_under_way_is_replaced(server: Server) -> None:
     with load(server, Kind("GET", "/closing"), rate=40.0, workers=2) as requests:
-        time.sleep(0.4)
+        wait_for(lambda: len(requests.requests) >= 8)
     summary = requests.summary()
     assert summary["failed"] == summary["raced"] == summary["reused"] == 0
     assert any(request.kept for request in requests.requests)
@@ -308,11 +316,12 @@ def test_a_post_that_raced_is_not_retried_and_not_acknowledged_unless_that_is_wa
 def test_a_pause_of_the_server_is_seen(server: Server) -> None:
     server.gate.set()
     with load(server, Kind("GET", "/gate")) as requests:
-        time.sleep(0.2)
+        wait_for(lambda: len(requests.requests) >= 20)
         server.gate.clear()
         time.sleep(0.4)
+        before = len(requests.requests)
         server.gate.set()
-        time.sleep(0.2)
+        wait_for(lambda: len(requests.requests) >= before + 8)
     summary = requests.summary()
     assert summary["failed"] == 0
     assert 0.3 < summary["longest_pause"] < 0.6
@@ -351,11 +360,11 @@ def command(server: Server, *options: str | Path) -> list[str]:
 def test_the_command_writes_summary_failures_and_tokens(server: Server, tmp_path: Path) -> None:
     files = ("--failures", tmp_path / "failures", "--tokens", tmp_path / "tokens")
     options = ("--get", "/broken", "--post", "/", "--slow", "/slow?seconds=5", "--weights", "1", "5", "1", "0")
-    result = subprocess.run(command(server, "--seconds=0.5", *options, *files), capture_output=True, text=True)
+    result = subprocess.run(command(server, "--seconds=0.3", *options, *files), capture_output=True, text=True)
     summary = json.loads(result.stdout)
     assert result.stderr == ""
     assert result.returncode == 1
-    assert 20 < summary["requests"] < 60
+    assert 12 < summary["requests"] < 36
     failures = [json.loads(row) for row in (tmp_path / "failures").read_text().splitlines()]
     assert summary["failures"] == {"status 500": len(failures)}
     assert {(row["path"], row["status"], row["failed"]) for row in failures} == {("/broken", 500, True)}
@@ -368,10 +377,9 @@ def test_the_command_writes_summary_failures_and_tokens(server: Server, tmp_path
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_stops_at_a_signal_and_still_says_what_it_saw(server: Server, number: signal.Signals) -> None:
     with subprocess.Popen(command(server, "--get=/"), stdout=subprocess.PIPE, text=True) as process:
-        while not server.hosts:
-            time.sleep(0.01)
+        wait_for(lambda: server.hosts)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=5)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert json.loads(output)["requests"] > 0
 

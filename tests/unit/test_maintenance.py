@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.calls import assertion
 from tests.playbook import play, refusal, refusals
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -54,5 +55,10 @@ def test_whatever_else_is_wrong_with_a_site_maintenance_can_begin(tmp_path: Path
 def test_the_releases_of_a_site_that_there_is_none_of_are_not_an_empty_list(
     site: str, sentence: str, tmp_path: Path
 ) -> None:
-    finished = play("releases.yml", inventory="inventory/production", secrets=str(tmp_path), site=site)
-    assert sentence in refusal(finished)
+    result = assertion("releases.yml", "Refuse a site that there is none of", secrets=str(tmp_path), site=site)
+    assert (result["failed"], result["msg"]) == (True, sentence)
+
+
+def test_a_site_that_there_is_none_of_is_refused_before_a_machine_is_asked(tmp_path: Path) -> None:
+    finished = play("releases.yml", inventory="inventory/production", secrets=str(tmp_path), site="typo")
+    assert "site: typo is none of foobar.com." in refusal(finished)

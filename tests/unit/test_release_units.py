@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import release_units
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import UnitError, Unwell
 
-HEALTH = {"path": "/health", "headers": {"Host": "shop.example.com"}, "timeout": 1}
+HEALTH = {"path": "/health", "headers": {"Host": "shop.example.com"}, "timeout": 30}
 STOP = [
     ["systemctl", "disable", "--now", "shop@1.socket", "shop@1.service"],
     ["systemctl", "reset-failed", "shop@1.socket", "shop@1.service"],
@@ -94,8 +94,10 @@ def test_an_instance_that_is_not_well_is_stopped_and_its_last_words_are_kept(
     path: Path, answer: bytes | None, reason: str
 ) -> None:
     instance, server = Instance(path, answer), Server()
+    # Of the others none is to be late.
+    health = {**HEALTH, "timeout": 0.2 if answer is None else 30}
     with pytest.raises(Unwell, match=reason) as caught:
-        release_units.start(server.run, "shop@1", path, HEALTH)
+        release_units.start(server.run, "shop@1", path, health)
     assert instance.request != b""
     assert caught.value.words == "ModuleNotFoundError: nothing"
     assert server.commands[-2:] == STOP
@@ -121,7 +123,7 @@ def test_an_instance_is_stopped_when_nobody_waits_at_its_socket_any_more(path: P
 
 
 def test_an_instance_that_takes_up_nothing_is_stopped_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release_units, "PATIENCE", 0.5)
+    monkeypatch.setattr(release_units, "PATIENCE", 0.1)
     server = Server(waiting=(1,) * 100)
     release_units.finish(server.run, "shop@1", path)
     assert server.commands[-2:] == STOP

@@ -49,17 +49,20 @@ def check(folder: Path, *files: dict[str, Any], **more: str) -> dict[str, Any]:
     return calls.action("templates", asked, {"word": "canary"}, folder=folder, check=True, diff=True)
 
 
-def play(folder: Path, *files: dict[str, Any], word: str = "canary") -> dict[str, Any]:
-    """Write files with a play on this machine, and return all that it says of its task, as with -vvv."""
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Write a file with a play on this machine; return its path, and all that -vvv says of the task."""
+    folder = tmp_path_factory.mktemp("played")
+    (folder / "secret.j2").write_text("{{ word }}\n")
     # A server may have any locale.
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    task = {"foobar.webstack.templates": arguments(folder, files, {}), "environment": locale}
-    play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": word}, "tasks": [task]}
+    task = {"foobar.webstack.templates": arguments(folder, (SECRET,), {}), "environment": locale}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {"word": "“schön” canary"}, "tasks": [task]}
     (folder / "play.yml").write_text(json.dumps([play]))
     command = playbook.command(folder / "play.yml", "-vvv", inventory="inventory/production")
     said = playbook.run(command, {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}).stdout
     result: dict[str, Any] = json.loads(said[said.index("{\n") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
-    return result
+    return folder / "secret", result
 
 
 def test_files_get_content_mode_and_folders_and_a_second_run_changes_nothing(folder: Path) -> None:
@@ -101,14 +104,15 @@ def test_a_link_gives_way_to_a_file_even_with_the_same_content(folder: Path) -> 
     assert not (folder / "secret").is_symlink()
 
 
-def test_what_is_no_ascii_is_written_as_utf_8_whatever_the_server_s_locale(folder: Path) -> None:
-    play(folder, {**SECRET, "validate": "true"}, word="“schön”")
-    assert (folder / "secret").read_bytes() == "“schön”\n".encode()
+def test_what_is_no_ascii_is_written_as_utf_8_whatever_the_server_s_locale(
+    played: tuple[Path, dict[str, Any]],
+) -> None:
+    assert played[0].read_bytes() == "“schön” canary\n".encode()
 
 
-def test_contents_are_shown_only_as_the_difference(folder: Path) -> None:
-    result = play(folder, SECRET)
-    assert result["invocation"]["module_args"]["files"] == [str(folder / "secret")]
+def test_contents_are_shown_only_as_the_difference(played: tuple[Path, dict[str, Any]]) -> None:
+    path, result = played
+    assert result["invocation"]["module_args"]["files"] == [str(path)]
     assert "canary" not in json.dumps(result)
 
 

@@ -11,7 +11,7 @@ def path(app):
 def ask(host, app, page="/"):
     """Return the live release's answer, over the link that a web server would use."""
     socket = f"{path(app)}/current/gunicorn.sock"
-    result = host.run(f"curl -sS --fail --max-time 10 --unix-socket {socket} http://shop.example.com{page}")
+    result = host.run(f"curl -sS --fail --max-time 60 --unix-socket {socket} http://shop.example.com{page}")
     assert result.rc == 0, result.stderr + host.run(f"journalctl -u '{app}@*' -n 30 -o cat").stdout
     return json.loads(result.stdout)
 

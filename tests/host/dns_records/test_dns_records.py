@@ -11,8 +11,11 @@ from typing import Any
 
 import dns.message
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import dns.tsigkeyring
+import dns.update
 import pytest
 import yaml
 
@@ -21,6 +24,9 @@ from tests.playbook import command, run, said
 SECRET = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAwMDE="
 WRONG_SECRET = "d3JvbmctY2FuYXJ5LXdyb25nLWNhbmFyeS13cm9uZzA="
 NAMESERVER = "127.0.0.1:10053"
+# Names that only tests use.
+MANY = [f"many{number}" for number in range(12)]
+MADE = ["back", "canary", "early", "moving", "planned", "wrong", *MANY]
 PROVIDER = {
     "class": "octodns_bind.Rfc2136Provider",
     "host": "127.0.0.1",
@@ -62,9 +68,21 @@ class Controller:
         return finished.returncode, said(finished)
 
 
+def remove() -> None:
+    """Remove from the name server what only tests put there."""
+    keyring = dns.tsigkeyring.from_text({PROVIDER["key_name"]: SECRET})
+    update = dns.update.UpdateMessage("foobar.com", keyring=keyring, keyalgorithm=PROVIDER["key_algorithm"])
+    for name in MADE:
+        update.delete(name)
+    assert dns.query.tcp(update, "127.0.0.1", port=10053, timeout=60).rcode() == dns.rcode.NOERROR
+
+
 @pytest.fixture
-def controller(tmp_path: Path) -> Controller:
-    return Controller(tmp_path)
+def controller(tmp_path: Path) -> Iterator[Controller]:
+    """Return a controller; before and after the test the name server has only what the scenario has put there."""
+    remove()
+    yield Controller(tmp_path)
+    remove()
 
 
 def record(name: str, kind: str, *values: str, **keys: Any) -> dict[str, Any]:
@@ -195,9 +213,8 @@ def test_a_missing_octodns_is_named(controller: Controller) -> None:
 
 
 def test_too_big_a_change_needs_to_be_meant(controller: Controller) -> None:
-    names = [f"many{number}" for number in range(12)]
-    assert controller.run(*(record(name, "A", "192.0.2.1") for name in names))[0] == 0
-    moved = [record(name, "A", "192.0.2.2") for name in names]
+    assert controller.run(*(record(name, "A", "192.0.2.1") for name in MANY))[0] == 0
+    moved = [record(name, "A", "192.0.2.2") for name in MANY]
     code, output = controller.run(*moved)
     assert code != 0
     assert "octoDNS finds the change too big: [foobar.com.] Too many updates" in output

@@ -33,7 +33,7 @@ class App:
         """Return the site's answer, through nginx."""
         with requests.Session() as session:
             session.trust_env = False
-            return session.get(f"http://{ADDRESS}{path}", headers={"Host": self.domain}, timeout=20, **options)
+            return session.get(f"http://{ADDRESS}{path}", headers={"Host": self.domain}, timeout=120, **options)
 
     def version(self):
         """Return the version that answers."""

@@ -35,7 +35,7 @@ class Machine:
         """Return what a script prints on the server; it must succeed."""
         command = ["docker", "exec", self.name, "bash", "-euo", "pipefail", "-c", script]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, f"{script}: {result.stdout}{result.stderr}"
+        assert result.returncode == 0, f"{script}: {result.stderr or result.stdout}"
         return result.stdout.strip()
 
     def is_so(self, script: str) -> bool:
@@ -58,9 +58,10 @@ class Machine:
         Paths may be glob patterns.
         """
         found = self.shell(
-            "shopt -s nullglob globstar\n"
-            f"find {' '.join(paths)} -printf '%m %u %g %y %l\\t%p\\n' 2>/dev/null | sort -t $'\\t' -k 2\n"
-            f"echo\nfind {' '.join(paths)} -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum"
+            f"shopt -s nullglob; places=()\nfor place in {' '.join(paths)}; do\n"
+            "if [ -e $place ] || [ -L $place ]; then places+=($place); fi\ndone\n[ ${#places[@]} -gt 0 ] || exit 0\n"
+            "find ${places[@]} -printf '%m %u %g %y %l\\t%p\\n'\n"
+            "echo; find ${places[@]} -type f -print0 | xargs -0r sha256sum"
         )
         states, _, sums = found.partition("\n\n")
         digests = {line.split("\t")[1]: line.split("\t")[0] for line in states.splitlines()}

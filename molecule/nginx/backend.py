@@ -27,9 +27,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             print(name, self.command, "broke off", flush=True)
             return
+        visit = next(visits)
+        print("visit", visit, flush=True)
         seen = {
             "name": name,
-            "visit": next(visits),
+            "visit": visit,
             "method": self.command,
             "path": self.path,
             "headers": self.headers.items(),

@@ -8,6 +8,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
     App,
+    has_environment,
     of_release,
     place,
     resolve,
@@ -20,6 +21,7 @@ ENTRIES: dict[str, Any] = {
     "defaults": {"type": "dict", "required": True},
     "sources": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "applied": {"type": "dict", "default": {}},
     "retry_bad": {"type": "bool", "default": False},
     "size": {"type": "bool", "default": False},
     "uv": {"type": "str", "default": ""},
@@ -64,12 +66,16 @@ class ActionModule(ActionBase):
             **place(entry, options["defaults"]),
             "revision": source.get("revision", ""),
             "settings": settings_digest(entry, app["installer"], settings),
+            "applied": options["applied"].get(app["name"], {}),
             "settings_files": entry.get("settings_files", []),
         }
 
     def _planned(self, app: App, entry: App, found: App, missing: set[str], options: App) -> App:
         """Return an app's entry, what follows from it, what the server holds, and what is to be done."""
         source = options["sources"].get(app["name"], {})
+        error = source.get("error", "")
+        if not error and options["sources"] and not has_environment(entry, options["settings"].get(app["name"], [])):
+            error = f"{app['name']}: app_deploy_settings has no {app['environment_file']}, which its releases run with."
         prepare = {
             "packages": [package for package in app["packages"] if package in missing],
             "users": [user for user in (app["builder"], app["installer_user"]) if user in missing],
@@ -80,8 +86,8 @@ class ActionModule(ActionBase):
             **found,
             **of_release(app, found["release"]),
             "source": source,
-            "error": source.get("error", ""),
-            "action": "error" if "error" in source else found["action"],
+            "error": error,
+            "action": "error" if error else found["action"],
             "prepare": prepare if any(prepare.values()) else {},
             "has_user": app["user"] not in missing,
             "withheld": withheld(entry, options["settings"].get(app["name"], [])),

@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
         )
         apps, failed = options["apps"], options["failed"]
         result |= {"changed": False, "failed_apps": failed}
+        result["unapplied"] = [name for name, app in apps.items() if app["unapplied"]]
         waits = any(app["action"] == "skip" or app["busy"] for app in apps.values())
         result["is_live"] = not failed and not options["lost"] and not waits
         if options["fail"] and not result["is_live"] and (failed or options["lost"]):

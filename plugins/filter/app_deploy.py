@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
@@ -52,7 +52,8 @@ INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc
 def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
     """Return one sentence for each mistake in `app_deploy_apps` and `app_deploy_serial`."""
     mistakes = wrong_names("app_deploy_apps", [str(app["name"]) for app in apps])
-    mistakes += wrong_variables("app_deploy_apps", "migrate_environment", apps)
+    for key in ("build_environment", "migrate_environment"):
+        mistakes += wrong_variables("app_deploy_apps", key, apps)
     if int(serial) < 1:
         mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
     for app in apps:
@@ -131,14 +132,14 @@ def app_deploy_due(app: App, info: App, verb: str, restores: bool = False) -> li
     ]
 
 
-def app_deploy_todo(hosts: list[Host], verb: str) -> list[str]:
+def app_deploy_todo(hosts: Sequence[Host], verb: str) -> list[str]:
     """Return the apps that have something to do on any host, in the order of their lists."""
     names = [name for plan in _plans(hosts) for name, app in plan.items() if app_deploy_due(app, app, verb)]
     return list(dict.fromkeys(names))
 
 
 def app_deploy_phases(
-    hosts: list[Host], app: str, verb: str, restores: bool, serial: int | str
+    hosts: Sequence[Host], app: str, verb: str, restores: bool, serial: int | str
 ) -> list[dict[str, Any]]:
     """Return the phases that an app goes through on any host: of each its name, when, and on which hosts.
 
@@ -160,12 +161,12 @@ def app_deploy_phases(
     ]
 
 
-def app_deploy_failed(hosts: list[Host]) -> list[str]:
+def app_deploy_failed(hosts: Sequence[Host]) -> list[str]:
     """Return the apps that failed on any of the hosts."""
     return sorted({name for host in hosts for name in _failures(host)})
 
 
-def app_deploy_lost(hosts: list[Host]) -> dict[str, Any]:
+def app_deploy_lost(hosts: Sequence[Host]) -> dict[str, Any]:
     """Return what is known of hosts that were lost: by name their plan's `apps`, and what they `switched` to last."""
     known = {}
     for host in hosts:
@@ -183,15 +184,23 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
     words["skip"] = "{name}: {reason}, so {live} stays live until another version is deployed."
     if verb in ("rollback", "releases"):
         return []
-    return [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+    lines = [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+    if verb == "deploy":
+        lines += [
+            f"{name}: {', '.join(app['unapplied'])} of its entry changed since the last whole run; a deploy leaves it "
+            "as it is, so run site.yml."
+            for name, app in apps.items()
+            if app["was_applied"] and app["unapplied"]
+        ]
+    return lines
 
 
-def _planned(hosts: list[Host]) -> list[Host]:
+def _planned(hosts: Sequence[Host]) -> list[Host]:
     """Return the hosts that have a plan."""
     return [host for host in hosts if "apps" in host.get("__app_deploy_plan", {})]
 
 
-def _plans(hosts: list[Host]) -> list[dict[str, App]]:
+def _plans(hosts: Sequence[Host]) -> list[dict[str, App]]:
     """Return the plans of hosts."""
     return [host["__app_deploy_plan"]["apps"] for host in _planned(hosts)]
 
@@ -199,7 +208,7 @@ def _plans(hosts: list[Host]) -> list[dict[str, App]]:
 def _failures(host: Host) -> list[str]:
     """Return the apps that failed on a host since its plan was made."""
     plan, failures = host.get("__app_deploy_plan", {}), host.get("__app_deploy_failures", {})
-    recorded = list(failures["apps"]) if failures.get("plan") == plan.get("id") else []
+    recorded = list(failures["apps"]) if "id" in plan and failures.get("plan") == plan["id"] else []
     return recorded + [name for name, app in plan.get("apps", {}).items() if app["action"] == "error"]
 
 

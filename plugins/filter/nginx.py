@@ -1,4 +1,4 @@
-"""The filter of the nginx role: what is wrong with its variables."""
+"""The filters of the nginx role: what is wrong with its variables, and what its server has besides."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 DOCUMENTATION = """
 name: nginx
-short_description: Filter of the role nginx.
-description: nginx_mistakes returns one sentence for each mistake in the role's variables.
+short_description: Filters of the role nginx.
+description: >-
+  nginx_mistakes returns one sentence for each mistake in the role's variables. nginx_conflicts returns one sentence for
+  each conflict between them and the servers that M(foobar.webstack.nginx_configuration) has found, and
+  nginx_free_addresses those of some addresses at which none of these servers listens. nginx_installation tells from
+  the result of M(foobar.webstack.server_state) what to install, nginx_action whether nginx is to be reloaded or
+  restarted, and nginx_pending_restart what waits for a restart.
 author: The foobar.webstack authors
 """
 
@@ -183,9 +188,143 @@ def _option_mistakes(sites: list[Entry], http_options: Mapping[str, Any]) -> Ite
         )
 
 
+def nginx_conflicts(
+    servers: list[Entry], host: str, sites: list[Entry], listen: list[str], include: bool, take_over: bool
+) -> list[str]:
+    """Return one sentence for each way in which the role would end what nginx on a host answers for today.
+
+    `servers` are those of the module nginx_configuration; `include` and `take_over` are what the user has decided.
+    """
+    lost = [server for server in servers if not (server["kept"] or server["ours"] or server["packaged"])]
+    if lost and not (include or take_over):
+        return [
+            f"nginx on {host} has sites that this role did not write and would no longer serve: {_by_file(lost)}. "
+            "Set nginx_include_existing: true to keep them beside nginx_sites, or nginx_take_over: true to serve "
+            "nginx_sites only (the files stay on disk, unread)."
+        ]
+    if lost and include:
+        return [
+            "nginx_include_existing keeps /etc/nginx/conf.d/*.conf and /etc/nginx/sites-enabled/*, and these sites of "
+            f"{host} are elsewhere: {_by_file(lost)}. Move them into a file in /etc/nginx/conf.d, or name their file "
+            "in nginx_http_options: {include: /path/of/the/file}."
+        ]
+    return list(_double_names([server for server in servers if server["kept"]], sites, listen)) if include else []
+
+
+def _by_file(servers: list[Entry]) -> str:
+    """Name the files of servers, each with its host names."""
+    names: dict[str, list[str]] = {}
+    for server in servers:
+        names.setdefault(server["file"], []).extend(server["names"])
+    return ", ".join(
+        f"{file} ({', '.join(dict.fromkeys(found)) or 'without a server_name'})" for file, found in names.items()
+    )
+
+
+def _double_names(kept: list[Entry], sites: list[Entry], listen: list[str]) -> Iterator[str]:
+    """Find the names that an entry of nginx_sites and a kept server both claim for the same port."""
+    claimed = {
+        (name.lower(), _port(words)): server
+        for server in kept
+        for name in server["names"]
+        for words in server["listen"] or ["80"]
+    }
+    for site in sites:
+        for name in str(site["server_name"]).split() + site.get("redirect_from", []):
+            for port in dict.fromkeys(_port(str(words)) for words in site.get("listen", listen)):
+                if server := claimed.get((str(name).lower(), port)):
+                    yield (
+                        f"nginx_sites: {name} is also in {server['file']}, for the same port {port}; take it out of "
+                        "one of them."
+                    )
+
+
+def nginx_free_addresses(addresses: list[str], servers: list[Entry]) -> list[str]:
+    """Return those of some addresses to listen on, in nginx's own words, at which no kept server listens."""
+    kept = [server for server in servers if server["kept"]]
+    taken = {_address(words) for server in kept for words in server["listen"] or ["80"]}
+    return [words for words in addresses if _address(words) not in taken]
+
+
+def _address(words: str) -> str:
+    """Return the address and port of a listen directive in one form."""
+    address = words.split()[0].lower()
+    # Without a port it is 80.
+    if not (address.isdecimal() or re.search(r"^unix:|:\d+$", address)):
+        address += ":80"
+    return address.removeprefix("*:").removeprefix("0.0.0.0:")
+
+
+def _port(words: str) -> str:
+    """Return the port of a listen directive."""
+    return _address(words).rpartition(":")[2]
+
+
+# What the distribution's nginx consists of beside its modules.
+_PARTS = ("nginx-common", "nginx-core", "nginx-extras", "nginx-full", "nginx-light")
+
+
+def nginx_installation(state: Mapping[str, Any], packages: list[str], may_restart: bool) -> dict[str, list[str]]:
+    """Return which packages are to be installed, by the result of the module server_state.
+
+    `missing` are to be installed now; of these `replaced` take the place of an nginx that is there, and `removable` are
+    the packages that go with it. `postponed` would be replaced, too, if a restart were wanted.
+    """
+    missing = [name for name in packages if name in state["missing_packages"]]
+    is_there = state["packages"]["nginx"]["status"] == "installed"
+    replaced = [name for name in missing if is_there and name.startswith("nginx=")]
+    postponed = [] if may_restart else replaced
+    lists = state["paths"]["/var/lib/dpkg/info/libnginx-mod-*.list"]
+    modules = [re.sub(r".*/|:.*|\.list$", "", path) for path in lists]
+    return {
+        "missing": [name for name in missing if name not in postponed],
+        "replaced": [name for name in replaced if name not in postponed],
+        "removable": [*_PARTS, *modules] if replaced and may_restart else [],
+        "postponed": postponed,
+    }
+
+
+def nginx_action(service: Mapping[str, Any], has_new_files: bool, is_outdated: bool, may_restart: bool) -> str:
+    """Return what a running nginx needs: `reload`, `restart` or nothing.
+
+    `service` is the unit's state, `has_new_files` says that a reload takes something up, and `is_outdated` that only a
+    restart takes something else up.
+    """
+    if service["active_state"] not in ("active", "activating", "reloading", "refreshing"):
+        return ""  # It is started instead, and reads everything.
+    # What is started again and again can't be reloaded.
+    if (is_outdated and may_restart) or (has_new_files and service["active_state"] == "activating"):
+        return "restart"
+    # A reload that nginx turned down, whoever asked for it, is asked for again.
+    return "reload" if has_new_files or service["reload_result"] != "success" else ""
+
+
+def nginx_pending_restart(host: str, package: bool, unit: bool, drop_in: str) -> str:
+    """Return the sentence about what waits for a restart of nginx on a host, its package or its unit, or nothing."""
+    way_out = "set nginx_restart: true to have this done by the next run"
+    if package:
+        return (
+            f"nginx on {host} is still the package of the distribution: replacing it by the one of nginx.org restarts "
+            f"nginx; {way_out}."
+        )
+    if unit:
+        return (
+            f"nginx on {host} runs with older settings than {drop_in} has, until it is restarted; {way_out}, or run "
+            "systemctl restart nginx there."
+        )
+    return ""
+
+
 class FilterModule:
-    """The filter of this file."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return it by name."""
-        return {"nginx_mistakes": nginx_mistakes}
+        """Return them by name."""
+        return {
+            "nginx_mistakes": nginx_mistakes,
+            "nginx_conflicts": nginx_conflicts,
+            "nginx_free_addresses": nginx_free_addresses,
+            "nginx_installation": nginx_installation,
+            "nginx_action": nginx_action,
+            "nginx_pending_restart": nginx_pending_restart,
+        }

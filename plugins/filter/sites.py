@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +24,22 @@ FOLLOWS = {
         *("build_environment", "shared_settings", "target", "user"),
     },
     "nginx": {"redirect_from", "server_name"},
+}
+# Keys of a site's entry that are a release's, so that a deploy applies them.
+RELEASED = {
+    *SOURCES,
+    *(
+        "app",
+        "app_deploy",
+        "background",
+        "build_commands",
+        "build_environment",
+        "environment",
+        "gunicorn",
+        "health_path",
+    ),
+    *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "shared_paths"),
+    "wsgi_app",
 }
 # What an application needs that leaves the tables to its migrations.
 ROWS = "SELECT,INSERT,UPDATE,DELETE,EXECUTE,CREATE TEMPORARY TABLES,LOCK TABLES,SHOW VIEW"
@@ -110,6 +128,20 @@ def app_deploy_passwords(sites: list[Entry]) -> dict[str, dict[str, str]]:
     return {site["app"]: {"database": str(site["database"]["password"])} for site in sites if "database" in site}
 
 
+def app_deploy_applied(sites: list[Entry]) -> dict[str, dict[str, str]]:
+    """Return `app_deploy_applied`: digests of those keys of the entries that other roles apply, without secrets."""
+    applied = {}
+    for site in sites:
+        own = {key: value for key, value in site.items() if key not in RELEASED}
+        if "database" in site:
+            own["database"] = {key: value for key, value in site["database"].items() if "password" not in key}
+        applied[site["app"]] = {
+            key: hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+            for key, value in own.items()
+        }
+    return applied
+
+
 def dumps(database: str, host: str) -> Entry:
     """Return how a database is dumped and brought back, all of it: tables that came later go."""
     options = "--single-transaction --routines --triggers --events --no-tablespaces --set-gtid-purged=OFF"
@@ -161,6 +193,41 @@ def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
         }
         for site in sites
     ]
+
+
+def nginx_sites_kept(sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+    """Return `nginx_sites` in which those of apps whose release has failed are as they were applied last.
+
+    `applied` is the JSON that the role nginx leaves on a server, or an empty text.
+    """
+    before = json.loads(applied)["sites"] if applied else []
+    return [(_same_site(site, before) or site) if _upstreams(site) & set(failed) else site for site in sites]
+
+
+def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+    """Return `nginx_upstreams` and those that sites need that are kept as they were applied last."""
+    known = json.loads(applied) if applied else {"sites": [], "upstreams": []}
+    names = {upstream["name"] for upstream in upstreams}
+    return upstreams + [upstream for upstream in known["upstreams"] if failed and upstream["name"] not in names]
+
+
+def _same_site(site: Entry, before: list[Entry]) -> Entry | None:
+    """Return what a site was before: the entry of the same name, else the one of the same app."""
+    name = site["server_name"].split()[0]
+    for same in (
+        lambda other: other["server_name"].split()[0] == name,
+        lambda other: _upstreams(other) == _upstreams(site),
+    ):
+        found = [other for other in before if same(other)]
+        if found:
+            return found[0]
+    return None
+
+
+def _upstreams(site: Entry) -> set[str]:
+    """Return the names of the apps that a site of `nginx_sites` passes to."""
+    passes = [location.get("proxy_pass", "") for location in site.get("locations", [])]
+    return {str(address).removeprefix("http://") for address in passes if address}
 
 
 def mysql_databases(sites: list[Entry]) -> list[Entry]:
@@ -227,9 +294,12 @@ class FilterModule:
             function.__name__: function
             for function in (
                 nginx_sites,
+                nginx_sites_kept,
                 nginx_upstreams,
+                nginx_upstreams_kept,
                 gunicorn_apps,
                 app_deploy_apps,
+                app_deploy_applied,
                 app_deploy_passwords,
                 of_version,
                 sites_mistakes,

@@ -37,11 +37,11 @@ CLOSED = (
     "UMask=0027",
 )
 HIDDEN = ("/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
-EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|NotFound|DoesNotExist|ImproperlyConfigured)\b(:|$)")
 ERROR = re.compile(
     r"\s*(error|fatal)\b|\s*\u00d7|.*\b(error|failed|not found|denied|cannot|can't|no such)\b", re.IGNORECASE
 )
-HINT = re.compile(r"\s*(hint|note)\b", re.IGNORECASE)
+# What helps nobody: advice, warnings, and npm's codes before its sentence.
+NOISE = re.compile(r"\s*(hint|note|(npm )?warn(ing)?|npm (error|ERR!) (code|errno|path|syscall))\b", re.IGNORECASE)
 LONGEST = 300
 
 
@@ -148,17 +148,41 @@ def error_line(said: Sequence[str]) -> str:
 
     A hint, such as uv's, does not take the place of its cause.
     """
-    lines = [line.rstrip() for line in said if line.strip() and not HINT.match(line)]
-    if any(line.startswith("Traceback ") for line in lines):
-        found = [line for line in lines if EXCEPTION.match(line)][-1:]
+    lines = [line.rstrip() for line in said if not NOISE.match(line)]
+    errors = [number for number, line in enumerate(lines) if ERROR.match(line)]
+    exceptions = [_exception(lines, number) for number, line in enumerate(lines) if "Traceback (most " in line]
+    if exceptions:
+        # An indented one is that of a build within the installer, which says before of what.
+        is_nested = lines[exceptions[-1]].startswith(" ") and errors[:1] < exceptions[-1:]
+        found = [lines[number] for number in [*(errors[:1] if is_nested else []), exceptions[-1]]]
+    elif errors:
+        found = [lines[errors[0]], *_belonging(lines, errors[0])]
     else:
-        found = [line for line in lines if ERROR.match(line)][:1]
-        if found:
-            # What belongs to it is indented, or drawn as a tree.
-            after = lines[lines.index(found[0]) + 1 :][:3]
-            found += [line for line in after if re.match(r"\s+(Caused by|╰|├|│)", line)]
-    text = " ".join(re.sub(r"^[\s│╰├─▶\u00d7]+", "", line) for line in found or lines[-1:])
+        found = [line.rstrip() for line in said if line.strip()][-1:]
+    text = " ".join(re.sub(r"^[\s│╰├─▶\u00d7]+", "", line) for line in found)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _exception(lines: Sequence[str], traceback: int) -> int:
+    """Return where the exception of a traceback stands: after the frames, which are indented below it."""
+    indent = _indent(lines[traceback])
+    after = range(traceback + 1, len(lines))
+    return next((number for number in after if lines[number] and _indent(lines[number]) <= indent), len(lines) - 1)
+
+
+def _belonging(lines: Sequence[str], error: int) -> list[str]:
+    """Return the lines that belong to an error: its causes, drawn as a tree or named, until an empty line."""
+    found: list[str] = []
+    for line in lines[error + 1 :]:
+        is_cause = re.match(r"\s+(Caused by|╰|├|│)", line)
+        if not is_cause and not (found and line.startswith("      ")):
+            break
+        found.append(line)
+    return found
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def open_log(folder: Path, release: str, keep: int = 10) -> Path:

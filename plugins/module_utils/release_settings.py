@@ -10,10 +10,12 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
 
@@ -21,6 +23,24 @@ MANIFESTS = Path("/var/lib/app_deploy")
 
 # Of a release: `files`, each with `dest`, `content`, `owner`, `group` and `mode` ("0644"), and `passwords` by name.
 Manifest = dict[str, Any]
+
+
+def _plain(password: str) -> str:
+    return password
+
+
+def _escaped(password: str) -> str:
+    """Return a password as it stands within the double quotes of systemd's EnvironmentFile."""
+    return re.sub(r'([\\"`$])', r"\\\1", password)
+
+
+def _percent_encoded(password: str) -> str:
+    """Return a password as it stands in an address."""
+    return quote(password, safe="")
+
+
+# How a password may stand in a file; where two are the same, the last one counts.
+SPELLINGS: list[Callable[[str], str]] = [quote_plus, quote, _percent_encoded, _escaped, _plain]
 
 
 def manifest_of(release: str, files: list[dict[str, Any]], passwords: dict[str, str]) -> Manifest:
@@ -67,7 +87,10 @@ def restore(manifest: Manifest) -> bool:
             if not folder.exists():
                 folder.mkdir()
                 folder.chmod(0o755)
-        uid, gid = pwd.getpwnam(file["owner"]).pw_uid, grp.getgrnam(file["group"]).gr_gid
+        try:
+            uid, gid = pwd.getpwnam(file["owner"]).pw_uid, grp.getgrnam(file["group"]).gr_gid
+        except KeyError as error:
+            raise OSError(f"{path} can't be written: {str(error.args[0]).rstrip('.')}") from None
         _replace(path, file["content"], uid, gid, int(file["mode"], 8))
     return any(file["dest"].startswith(UNITS) for file in changed)
 
@@ -77,14 +100,29 @@ def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
 
     The one thing of a kept release that changes: a password that the database does not know any more starts nothing.
     """
-    files = manifest["files"]
-    for name, today in passwords.items():
-        before = manifest["passwords"].get(name, today)
-        if before in ("", today):
-            continue
-        for old, new in ((before, today), (quote_plus(before), quote_plus(today))):
-            files = [{**file, "content": file["content"].replace(old, new)} for file in files]
-    known = {name: passwords.get(name, before) for name, before in manifest["passwords"].items()}
+    before = manifest["passwords"]
+    known = {name: passwords.get(name, password) for name, password in before.items()}
+    changed = {before[name]: today for name, today in known.items() if before[name] not in ("", today)}
+    spelled = {spell(old): (spell, new) for spell in SPELLINGS for old, new in changed.items()}
+    if not spelled:
+        return {"files": manifest["files"], "passwords": known}
+
+    def today(match: re.Match[str]) -> str:
+        spell, new = spelled[match[0]]
+        line = match.string[: match.start()].rpartition("\n")[2]
+        if spell is _plain and re.search(r"://[^\s/@:]*:$", line):
+            spell = _percent_encoded
+        elif spell is _plain and re.match(r'\w+="', line):
+            spell = _escaped
+        return spell(new)
+
+    # All at once, as one may be a part of another. A user or a database of the same name stands after a slash.
+    words = "|".join(re.escape(word) for word in sorted(spelled, key=len, reverse=True))
+    place = re.compile(rf"(?<![\w/])(?:{words})(?!\w)")
+    files = [
+        file if int(file["mode"], 8) & 0o004 else {**file, "content": place.sub(today, file["content"])}
+        for file in manifest["files"]
+    ]
     return {"files": files, "passwords": known}
 
 
@@ -127,7 +165,7 @@ def _is_as(file: dict[str, Any]) -> bool:
     except KeyError:
         return False
     return (
-        path.read_text() == file["content"]
+        path.read_bytes() == file["content"].encode()
         and stat.st_mode & 0o7777 == int(file["mode"], 8)
         and (stat.st_uid, stat.st_gid) == owner
     )
@@ -137,8 +175,8 @@ def _replace(path: Path, content: str, uid: int, gid: int, mode: int) -> None:
     """Replace a file in one rename; nobody reads it before it has its owner and its mode."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content.encode())
         file.flush()
         os.fsync(file.fileno())
         os.fchown(file.fileno(), uid, gid)

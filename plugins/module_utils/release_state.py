@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from pathlib import Path
@@ -54,6 +55,13 @@ def is_user(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def applied(app: str, folder: Path = release_settings.MANIFESTS) -> dict[str, str]:
+    """Return the digests of what other roles have made of an application's entry, by key; nothing if unknown."""
+    file = folder / app / "applied"
+    found: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return found
 
 
 def has_target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> bool:

@@ -265,7 +265,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> None:
     """Remove what an interrupted run has left, and write what the release runs with, unless it is finished."""
     options, found = module.params, gather(module, app)
     if any(found[name] for name in ("stale_instances", "stale_targets", "removable")):
-        prune(module, app)
+        prune(module, app, spared=goal(options, found))
     release_state.make_shared_folders(app)
     if options["settings"] and options["release"] not in found["finished"]:
         validate(module, app)
@@ -380,9 +380,13 @@ def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
     return any(found[name] for name in ("missing", "drifted", "unshared"))
 
 
-def prune(module: AnsibleModule, app: dict[str, Any]) -> bool:
-    """Stop and remove what is not needed of the releases; return whether there was anything."""
+def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
+    """Stop and remove what is not needed of the releases; return whether there was anything.
+
+    A finished release that is to go live again is spared, also where fewer are kept than before.
+    """
     found, run = gather(module, app), module.run_command
+    removable = [name for name in found["removable"] if name != spared or name not in found["finished"]]
     targets = [f"{app['target']}@{name}.target" for name in found["stale_targets"]]
     if targets:
         # What runs beside the old instances has jobs to finish, and does so while the instances do.
@@ -392,8 +396,8 @@ def prune(module: AnsibleModule, app: dict[str, Any]) -> bool:
     if targets:
         release_units.systemctl(run, "stop", *targets)
     # The files that a release ran with go first: without its folder nobody would know of them.
-    units = release_settings.remove(app["name"], [*found["removable"], *found["orphans"]])
-    releases.remove(Path(app["path"]), found["removable"])
+    units = release_settings.remove(app["name"], [*removable, *found["orphans"]])
+    releases.remove(Path(app["path"]), removable)
     units |= release_settings.remove_shared(gather(module, app)["unused"])
     reload_systemd(module, units)
     return any(found[name] for name in ("stale_targets", "stale_instances", "removable", "unused")) or units

@@ -47,7 +47,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-rc: {type: int, returned: always, description: The command's status.}
+status: {type: int, returned: success, description: "The command's status, one of O(success)."}
 log: {type: str, returned: always, description: File on the server with all that it said.}
 error: {type: str, returned: on failure, description: The line that says what went wrong.}
 last_lines: {type: list, elements: str, returned: on failure, description: "What it said last, at most 40 lines."}
@@ -103,7 +103,7 @@ def main() -> None:
             log=str(log),
             **invocation,
         )
-    module.exit_json(changed=True, rc=status, log=str(log), **invocation)
+    module.exit_json(changed=True, status=status, log=str(log), **invocation)
 
 
 if __name__ == "__main__":

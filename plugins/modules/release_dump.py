@@ -8,7 +8,11 @@ import gzip
 import os
 import shutil
 import subprocess
+import tempfile
 import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,23 +93,49 @@ def dump(folder: Path, name: str, command: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{SUFFIX}"
     part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        process = subprocess.Popen(
-            ["/bin/bash", "-o", "pipefail", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert process.stdout
-        assert process.stderr
-        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as packed:
-            shutil.copyfileobj(process.stdout, packed, PIECE)
-        errors = process.stderr.read().decode(errors="replace").strip()
-        status = process.wait()
-        file.flush()
-        os.fsync(file.fileno())
-    if status != 0:
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with (
+                shell(command, "the database could not be dumped", stdout=subprocess.PIPE) as process,
+                gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6) as packed,
+            ):
+                assert process.stdout
+                shutil.copyfileobj(process.stdout, packed, PIECE)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
         part.unlink()
-        raise DumpError(f"the database could not be dumped, {command.split()[0]} ended with {status}: {errors}")
+        raise
     part.rename(path)
     return path
+
+
+@contextmanager
+def shell(
+    command: str, failure: str, stdin: int | None = None, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command with a pipe, and raise DumpError where it fails; it is killed where what uses the pipe does.
+
+    What it says goes into a file: nobody reads it before the end, and a full pipe would stop the command.
+    """
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            ["/bin/bash", "-o", "pipefail", "-c", command], stdin=stdin, stdout=stdout, stderr=said
+        )
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            for stream in (process.stdin, process.stdout):
+                if stream and not stream.closed:
+                    stream.close()
+            status = process.wait()
+        said.seek(0)
+        errors = said.read().decode(errors="replace").strip()
+    if status != 0:
+        raise DumpError(f"{failure}, {command.split()[0]} ended with {status}: {errors or 'it said nothing'}")
 
 
 def prune(folder: Path, records: dict[str, Any], kept: list[str]) -> None:
@@ -140,28 +170,27 @@ def choose(folder: Path, options: dict[str, Any]) -> Path:
 
 
 def restore(path: Path, command: str) -> None:
-    """Let a command read a dump; raise DumpError where the dump is broken or the command fails."""
-    with gzip.open(path) as packed:
-        while packed.read(PIECE):
-            pass
-    with gzip.open(path) as packed:
-        process = subprocess.Popen(
-            ["/bin/bash", "-o", "pipefail", "-c", command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+    """Let a command read a dump; raise DumpError where the dump is broken, before any of it is read, or it fails."""
+    try:
+        with gzip.open(path) as packed:
+            is_empty = not packed.read(1)
+            while packed.read(PIECE):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DumpError(f"the dump {path} is broken, so the database stays as it is: {error}") from None
+    if is_empty:
+        raise DumpError(f"the dump {path} is empty, so the database stays as it is.")
+    failure = f"the database did not take {path}"
+    with (
+        gzip.open(path) as packed,
+        shell(command, failure, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process,
+    ):
         assert process.stdin
-        assert process.stderr
-        try:
+        # One that fails early reads no more, and says why.
+        with suppress(BrokenPipeError):
             shutil.copyfileobj(packed, process.stdin, PIECE)
+        with suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            pass
-        errors = process.stderr.read().decode(errors="replace").strip()
-        status = process.wait()
-    if status != 0:
-        raise DumpError(f"the database did not take {path}, {command.split()[0]} ended with {status}: {errors}")
 
 
 def main() -> None:
@@ -183,7 +212,7 @@ def main() -> None:
                 restore(Path(options["path"]), options["restore_command"])
             else:
                 prune(folder, options["records"], options["kept"])
-    except (DumpError, OSError, EOFError) as error:
+    except (DumpError, OSError) as error:
         known = {"path": str(path)} if path.name else {}
         module.fail_json(msg=f"{options['app']}: {error}", **known)
     module.exit_json(changed=options["state"] != "chosen", path=str(path))

@@ -37,6 +37,7 @@ options:
         description: Glob patterns of files that releases without files of their own share.
       revision: {type: str, default: "", description: What is wanted; without one nothing is planned.}
       settings: {type: str, default: "", description: SHA-256 of what it is built and run with.}
+      applied: {type: dict, default: {}, description: "Digests of what other roles make of its entry, by key."}
       settings_files: {type: list, elements: path, default: [], description: Files that count as settings.}
   retry_bad: {type: bool, default: false, description: Plan a release that was rolled back from.}
   size: {type: bool, default: false, description: Add up what each release takes on the disk.}
@@ -66,7 +67,7 @@ apps:
   returned: success
   description: >-
     By name, C(action) (V(none), V(release), V(skip) or V(repair)), its C(reason), the C(release) that is wanted, what
-    C(repairs) are due, and what M(foobar.webstack.release) returns.
+    C(repairs) are due, which keys are C(unapplied), and what M(foobar.webstack.release) returns.
 missing:
   type: list
   elements: str
@@ -83,6 +84,7 @@ SPEC: dict[str, Any] = {
             **release_state.APP,
             "revision": {"type": "str", "default": ""},
             "settings": {"type": "str", "default": ""},
+            "applied": {"type": "dict", "default": {}},
             "settings_files": {"type": "list", "elements": "path", "default": []},
         },
     },
@@ -98,6 +100,9 @@ def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.St
     """Return the plan for one application."""
     releases.refuse_real_folders(Path(app["path"]))
     info = release_state.gather(app, states)
+    before = release_state.applied(app["name"])
+    info["unapplied"] = sorted(key for key, digest in app["applied"].items() if before.get(key) != digest)
+    info["was_applied"] = bool(before)
     if module.params["size"]:
         info["sizes"] = releases.sizes(Path(app["path"]), info["finished"][::-1])
     if not app["revision"]:

@@ -36,7 +36,7 @@ def place(app: App, defaults: App) -> App:
         "service": app["service"],
         "target": app.get("target", app["name"]),
         "sockets": app["sockets_path"],
-        "keep": int(app.get("keep_releases") or defaults["keep_releases"]),
+        "keep": int(_own(app, defaults, "keep_releases")),
         "user": app.get("user", app["name"]),
         "shared_paths": [str(path) for path in app.get("shared_paths", [])],
         "shared_settings": app.get("shared_settings", []),
@@ -46,7 +46,7 @@ def place(app: App, defaults: App) -> App:
 def resolve(app: App, defaults: App) -> App:
     """Return an entry with all that follows from it, but for what may be a secret."""
     name, where = app["name"], place(app, defaults)
-    installer = str(app.get("installer") or defaults["installer"])
+    installer = str(_own(app, defaults, "installer"))
     environment_file = app.get("environment_file", "")
     return {
         **{key: value for key, value in app.items() if key not in ("migrate_environment", "build_environment")},
@@ -61,9 +61,9 @@ def resolve(app: App, defaults: App) -> App:
         "health": {
             "path": app["health_path"],
             "headers": app.get("health_headers", {}),
-            "timeout": int(app.get("health_timeout") or defaults["health_timeout"]),
+            "timeout": int(_own(app, defaults, "health_timeout")),
         },
-        "watch": int(app.get("watch_timeout", 0) or defaults["watch_timeout"]),
+        "watch": int(_own(app, defaults, "watch_timeout")),
         "dumps": names.dumps(name),
         "packages": [*defaults["packages"], *INSTALLER_PACKAGES[installer], *app.get("packages", [])],
         "hooks": app.get("hooks", {}),
@@ -74,6 +74,17 @@ def resolve(app: App, defaults: App) -> App:
         "fallback_requirements": app.get("fallback_requirements", []),
         "has_migrate_environment": "migrate_environment" in app,
     }
+
+
+def has_environment(app: App, files: list[dict[str, Any]]) -> bool:
+    """Tell whether the settings have the environment that is to belong to each release; it may be no release's own."""
+    place = app.get("environment_file", "")
+    return names.INSTANCE not in place or any(file["dest"] == place for file in files)
+
+
+def _own(app: App, defaults: App, key: str) -> Any:
+    """Return an app's own value, which may be zero, or the one for all apps."""
+    return app[key] if key in app else defaults[key]
 
 
 def withheld(app: App, files: list[dict[str, Any]]) -> list[str]:

@@ -16,14 +16,21 @@ def sentence(app: str, failed: Result) -> str:
         if item.get("failed"):
             failed = item
             break
-    message = str(failed.get("msg", "it failed without a reason")).strip()
+    message = _on_one_line(failed.get("msg") or "it failed without a reason")
     if message.startswith("non-zero return code") and "cmd" in failed:
         command = failed["cmd"] if isinstance(failed["cmd"], str) else " ".join(map(str, failed["cmd"]))
-        message = f"`{command[:200]}` ended with {failed.get('rc', '?')}"
-    errors = [line.strip() for line in str(failed.get("stderr", "")).splitlines() if line.strip()]
+        message = f"`{_on_one_line(command)[:200]}` ended with {failed.get('rc', '?')}"
+    errors = [_on_one_line(line) for line in str(failed.get("stderr", "")).splitlines() if line.strip()]
     if errors and errors[-1] not in message:
-        message = f"{message}: {errors[-1]}"
+        message = f"{message.rstrip('.')}: {errors[-1]}"
+    if not message.endswith((".", "!", "?")):
+        message += "."
     return message if message.startswith(f"{app}:") else f"{app}: {message}"
+
+
+def _on_one_line(text: Any) -> str:
+    """Return a text without line breaks, also without those that a tool has written as text."""
+    return " ".join(str(text).replace("\\n", "\n").split())
 
 
 def database(app: str, dump: str, host: str) -> str:

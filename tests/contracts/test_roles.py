@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.foobar.webstack.plugins.filter import gunicorn
+from ansible_collections.foobar.webstack.plugins.modules import release
+from ansible_collections.foobar.webstack.plugins.plugin_utils import app_deploy
 from jinja2 import meta, nodes
 
 from . import ROLES, ROOT, all_options, entry_points, is_old, jinja, load, spec
@@ -25,13 +28,24 @@ ENTRIES = {
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
-FACTS = {"app_deploy_stayed_back"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}
 PREFLIGHT = "foobar.webstack.preflight"
-# What filters hand to single templates.
-HANDED = {"gunicorn": {"__gunicorn_unit"}}
+# An app with all for which the role gunicorn writes files, at a fixed path and in releases.
+GUNICORN_APPS: list[dict[str, Any]] = [
+    {"name": "plain", "chdir": "/srv/plain"},
+    {
+        "name": "shop",
+        "releases_path": "/srv/shop/releases",
+        "background": [{"name": "mailer", "command": "work"}],
+        "scheduled": [{"name": "purge", "command": "purge", "on_calendar": "hourly"}],
+    },
+]
+# What the role app_deploy knows of an app beside its entry: all that the plan has found out.
+PLAN_APP = {"name": "shop", "service": "s", "sockets_path": "/run/s", "health_path": "/"}
+PLAN_DEFAULTS = {"health_timeout": 1, "installer": "uv", "keep_releases": 1, "packages": [], "watch_timeout": 1}
 
 pytestmark = pytest.mark.parametrize("role", ROLES)
 
@@ -99,9 +113,32 @@ def used(role: str) -> set[str]:
     return names - {name.name for tree in syntax(role) for name in tree.find_all(nodes.Name) if name.ctx != "load"}
 
 
+def handed(role: str) -> set[str]:
+    """Name the variables that filters hand to single templates."""
+    if role != "gunicorn":
+        return set()
+    apps = GUNICORN_APPS
+    found = [*gunicorn.gunicorn_files(apps), *gunicorn.gunicorn_environments(apps)]
+    return {name for file in [*found, *gunicorn.gunicorn_release_files(apps)] for name in file["vars"]}
+
+
+def read_by_filters(role: str) -> set[str]:
+    """Name the role's own variables that its filters look up among those of all hosts."""
+    path = ROOT / f"plugins/filter/{role}.py"
+    return set(re.findall(rf'"(__{role}_\w+)"', path.read_text())) if path.exists() else set()
+
+
+def planned_keys() -> set[str]:
+    """Name the keys of an app in the plan of the role app_deploy."""
+    app = app_deploy.resolve(PLAN_APP, PLAN_DEFAULTS)
+    found: set[str] = yaml.safe_load(release.RETURN).keys() | app_deploy.of_release(app, "1").keys() | app.keys()
+    action = (ROOT / "plugins/action/release_plan.py").read_text().rpartition("**of_release(")[2]
+    return found | set(re.findall(r'^ +"(\w+)": ', action, re.MULTILINE)) | {"reason", "release", "repairs"}
+
+
 def internals(role: str) -> set[str]:
     """Name the variables that the role sets for itself."""
-    names = HANDED.get(role, set()).union(*(load(path) for path in files(role, "vars")))
+    names = set[str]().union(*(load(path) for path in files(role, "vars")))
     for _, task in tasks(role):
         names |= set(task.get("vars", {})) | set(task.get("ansible.builtin.set_fact", {}))
         control = task.get("loop_control", {})
@@ -147,17 +184,26 @@ def test_variables_carry_the_role_s_name(role: str) -> None:
 
 
 def test_every_variable_that_is_used_is_known(role: str) -> None:
-    known = set(all_options(role)) | internals(role) | ANSIBLE
+    known = set(all_options(role)) | internals(role) | handed(role) | ANSIBLE
     assert {name for name in used(role) - known if not name.startswith("ansible_")} == set()
 
 
 def test_every_variable_is_used(role: str) -> None:
-    assert (set(all_options(role)) | internals(role)) - used(role) - FACTS == set()
+    known = set(all_options(role)) | internals(role) | handed(role) - ANSIBLE
+    assert known - used(role) - read_by_filters(role) - FACTS == set()
 
 
 def test_the_check_knows_the_facts_that_the_role_sets_itself(role: str) -> None:
     (known,) = [task[PREFLIGHT].get("facts", []) for _, task in tasks(role) if PREFLIGHT in task]
     assert {name for name in internals(role) if not name.startswith("__")} <= set(known)
+
+
+def test_the_check_says_on_which_systems_the_role_runs(role: str) -> None:
+    (check,) = [task[PREFLIGHT] for _, task in tasks(role) if PREFLIGHT in task]
+    # The controller alone does what the role dns_records does.
+    systems = {"Debian": "12", "Ubuntu": "22.04"} if role != "dns_records" else {}
+    assert check.get("systems", {}) == systems
+    assert check.get("python") == ("3.10" if systems else None)
 
 
 def test_the_readme_names_the_facts_for_the_rest_of_the_playbook(role: str) -> None:
@@ -172,7 +218,8 @@ def test_every_key_of_an_entry_is_known(role: str) -> None:
         for node in tree.find_all(nodes.Getattr)
         if isinstance(node.node, nodes.Name) and node.node.name in ENTRIES[role]
     }
-    assert asked - set(nested(spec(role))) - {"items", "keys"} == set()
+    known = set(nested(spec(role))) | (planned_keys() if role == "app_deploy" else set())
+    assert asked - known - {"items", "keys"} == set()
 
 
 def test_every_key_of_an_entry_is_used(role: str) -> None:

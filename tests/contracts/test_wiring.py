@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.foobar.webstack.plugins.filter import sites as filters
+from ansible_collections.foobar.webstack.plugins.filter.gunicorn import gunicorn_release_files
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import numbers
 from jinja2 import meta
 
@@ -30,7 +31,7 @@ DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
 ASKED = {"database", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
 # Facts that roles leave to the last play.
-FACTS = {"mysql_pending_restart", "nginx_pending_restart"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_applied", "nginx_pending_restart"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables"}
@@ -108,7 +109,7 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
         "nginx_sites": (["localhost"],),
     }
     for name, function in filters.FilterModule().filters().items():
-        if name.startswith("of_"):  # these take a role's list
+        if name.startswith("of_") or name.endswith("_kept"):  # these take a role's list
             continue
         function([site], *further.get(name, ()))
     assert site.asked == set(SPEC["sites"]["options"])
@@ -162,7 +163,12 @@ def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, A
     home = release.get("path", f"/srv/{name}")
     assert release["service"] == f"gunicorn-{name}"
     assert release["sockets_path"] == f"/run/gunicorn-{name}"
-    assert release["environment_file"] == f"/etc/gunicorn/{name}.env"
+    settings = [file["dest"] for file in gunicorn_release_files(wiring["gunicorn_apps"])]
+    assert release["environment_file"] == f"/etc/gunicorn/{name}/%i/env"
+    assert release["environment_file"] in settings
+    for kind in ("service", "socket"):
+        assert f"/etc/systemd/system/{release['service']}@%i.{kind}" in settings
+    assert f"/etc/systemd/system/{release['service']}@.service" in release["shared_settings"]
     assert app["releases_path"] == f"{home}/releases"
     assert [server["address"] for server in upstream["servers"]] == [f"unix:{home}/current/gunicorn.sock"] * 2
     static = [place for place in wiring["nginx_sites"][0]["locations"] if "alias" in place]

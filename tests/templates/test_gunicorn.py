@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.filter import gunicorn
 
 from . import render, value
 
@@ -17,17 +18,29 @@ PLAIN = {"name": "shop", "wsgi_app": "shop:app", "chdir": "/opt/shop"}
 Unit = dict[str, dict[str, list[str]]]
 
 
+def written(template: str, app: dict[str, Any], **variables: Any) -> str:
+    """Return the first file that the role makes of a template for an app, with all that its filters hand to it."""
+    files = [*gunicorn.gunicorn_files([app]), *gunicorn.gunicorn_environments([app])]
+    files += gunicorn.gunicorn_release_files([app])
+    file = next(file for file in files if file["src"] == f"{template}.j2")
+    return render("gunicorn", file["src"], {"gunicorn_apps": [app], **file["vars"], **variables})
+
+
 def settings(app: dict[str, Any], **variables: Any) -> dict[str, Any]:
     """Return what gunicorn finds in its settings."""
-    text = render("gunicorn", "gunicorn.conf.py.j2", {"item": app, "gunicorn_apps": [app], **variables})
+    text = written("gunicorn.conf.py", app, **variables)
     found: dict[str, Any] = {}
     exec(compile(text, "gunicorn.conf.py", "exec"), found)
     return found
 
 
 def unit(kind: str, app: dict[str, Any], **variables: Any) -> Unit:
-    """Return a unit's settings by section; a setting may stand there more than once."""
-    text = render("gunicorn", f"gunicorn.{kind}.j2", {"item": app, "gunicorn_apps": [app], **variables})
+    """Return the settings by section of the unit that runs an app; a setting may stand there more than once."""
+    return parsed(written(f"gunicorn.{kind}", app, **variables))
+
+
+def parsed(text: str) -> Unit:
+    """Return a unit's settings by section."""
     found: Unit = {}
     section: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -105,7 +118,7 @@ def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path:
     r"""What systemd undoes within double quotes is what a POSIX shell does: a backslash before \, ", ` and $."""
     app = {**PLAIN, "environment": {"VALUE": value, "AFTER": "1"}}
     file = tmp_path / "environment"
-    file.write_text(render("gunicorn", "environment.j2", {"item": app, "gunicorn_apps": [app]}))
+    file.write_text(written("environment", app))
     shell = subprocess.run(
         ["/bin/sh", "-euc", '. "$0"; printf "%s|%s" "$VALUE" "$AFTER"', file],
         capture_output=True,
@@ -116,26 +129,26 @@ def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path:
 
 
 def test_an_environment_is_that_of_its_own_app() -> None:
-    apps = [{**PLAIN, "environment": {"MINE": 1}}, {**PLAIN, "name": "other", "environment": {"THEIRS": 2}}]
-    item = {name: value for name, value in apps[0].items() if name != "environment"}
-    text = render("gunicorn", "environment.j2", {"item": item, "gunicorn_apps": apps})
-    assert 'MINE="1"\n' in text
-    assert "THEIRS" not in text
+    mine, theirs = {**PLAIN, "environment": {"MINE": 1}}, {**PLAIN, "name": "other", "environment": {"THEIRS": 2}}
+    files = gunicorn.gunicorn_environments([mine, theirs])
+    texts = {file["dest"]: render("gunicorn", file["src"], file["vars"]) for file in files}
+    assert 'MINE="1"\n' in texts["/etc/gunicorn/shop.env"]
+    assert "THEIRS" not in texts["/etc/gunicorn/shop.env"]
+    assert 'THEIRS="2"\n' in texts["/etc/gunicorn/other.env"]
 
 
 def test_an_app_without_an_environment_has_an_empty_one() -> None:
-    assert (
-        render("gunicorn", "environment.j2", {"item": PLAIN, "gunicorn_apps": [PLAIN]}).strip("#\n ")
-        == "Ansible managed"
-    )
+    for app in (PLAIN, RELEASED):
+        assert written("environment", app).strip("#\n ") == "Ansible managed"
 
 
-def test_a_release_is_an_instance_with_its_own_folder_environment_and_socket() -> None:
+def test_a_release_has_its_own_folder_settings_environment_and_socket() -> None:
     service, socket = unit("service", RELEASED), unit("socket", RELEASED)
     assert service["Service"]["WorkingDirectory"] == ["/srv/shop/releases/%i"]
     assert service["Service"]["ExecStart"] == [
-        "/srv/shop/releases/%i/.venv/bin/gunicorn --config /etc/gunicorn/shop.conf.py"
+        "/srv/shop/releases/%i/.venv/bin/gunicorn --config /etc/gunicorn/shop/%i/conf.py"
     ]
+    assert service["Service"]["EnvironmentFile"] == ["/etc/gunicorn/shop/%i/env"]
     assert service["Unit"]["Requires"] == ["gunicorn-shop@%i.socket"]
     assert service["Install"]["Also"] == ["gunicorn-shop@%i.socket"]
     assert socket["Socket"]["ListenStream"] == ["/run/gunicorn-shop/%i.sock"]
@@ -143,9 +156,10 @@ def test_a_release_is_an_instance_with_its_own_folder_environment_and_socket() -
 
 def test_an_app_at_a_fixed_path_is_no_template() -> None:
     for kind in ("service", "socket"):
-        assert "%i" not in render("gunicorn", f"gunicorn.{kind}.j2", {"item": PLAIN, "gunicorn_apps": [PLAIN]})
+        assert "%i" not in written(f"gunicorn.{kind}", PLAIN)
     assert unit("service", PLAIN)["Service"]["WorkingDirectory"] == ["/opt/shop"]
     assert unit("service", PLAIN)["Unit"]["Requires"] == ["gunicorn-shop.socket"]
+    assert unit("service", PLAIN)["Service"]["EnvironmentFile"] == ["/etc/gunicorn/shop.env"]
     assert unit("socket", PLAIN)["Socket"]["ListenStream"] == ["/run/gunicorn-shop/gunicorn.sock"]
     own = {**PLAIN, "virtualenv": "/opt/venv"}
     assert unit("service", own)["Service"]["ExecStart"][0].startswith("/opt/venv/bin/gunicorn ")
@@ -201,20 +215,62 @@ def test_nothing_but_filters_stands_in_a_unit_twice() -> None:
                 assert {name for name, values in section.items() if len(values) > 1} <= {"SystemCallFilter"}
 
 
+BESIDE = {
+    **RELEASED,
+    "environment": {"SECRET_KEY": "canary"},
+    "background": [{"name": "mailer", "command": "work --rate 5% $HOME", "stop_timeout": 90}],
+    "scheduled": [{"name": "purge", "command": "flask purge", "on_calendar": "hourly", "timeout": 60}],
+}
+
+
+def test_what_runs_beside_a_release_has_its_folder_environment_user_and_sandbox() -> None:
+    app = {**BESIDE, "user": "seller"}
+    for kind in ("background.service", "scheduled.service"):
+        beside = parsed(written(kind, app))["Service"]
+        assert beside["User"] == ["seller"]
+        assert beside["WorkingDirectory"] == ["/srv/shop/releases/%i"]
+        assert beside["EnvironmentFile"] == ["/etc/gunicorn/shop/%i/env"]
+        for name in ("PrivateNetwork", "SystemCallFilter", "MemoryMax", "UMask"):
+            assert beside[name] == unit("service", app)["Service"][name]
+
+
+def test_systemd_leaves_dollars_and_percent_signs_of_a_command_alone() -> None:
+    background = parsed(written("background.service", BESIDE))["Service"]
+    assert background["ExecStart"] == ["/usr/bin/env work --rate 5%% $$HOME"]
+    assert background["TimeoutStopSec"] == ["90"]
+
+
+def test_the_target_of_a_release_wants_what_runs_beside_it_and_stops_with_it() -> None:
+    target = parsed(written("target", BESIDE))
+    assert target["Unit"]["Wants"] == ["shop-mailer-1@%i.service shop-purge@%i.timer"]
+    assert target["Install"]["WantedBy"] == ["multi-user.target"]
+    for kind in ("background.service", "scheduled.timer"):
+        assert parsed(written(kind, BESIDE))["Unit"]["PartOf"] == ["shop@%i.target"]
+
+
+def test_a_scheduled_command_waits_for_that_of_the_release_before_and_its_time_counts_from_then() -> None:
+    (command,) = parsed(written("scheduled.service", BESIDE))["Service"]["ExecStart"]
+    assert command == (
+        "/usr/bin/flock /run/shop-purge /usr/bin/timeout --foreground --kill-after=90 60 /usr/bin/env flask purge"
+    )
+    assert parsed(written("scheduled.timer", BESIDE))["Timer"]["OnCalendar"] == ["hourly"]
+
+
+def test_no_file_that_others_may_read_holds_the_environment() -> None:
+    for file in gunicorn.gunicorn_release_files([BESIDE]):
+        text = render("gunicorn", file["src"], {"gunicorn_apps": [BESIDE], **file["vars"]})
+        assert ("canary" in text) is (file["mode"] == "0640" if "mode" in file else False), file["dest"]
+
+
+def test_every_app_has_a_user_of_its_own_and_none_can_log_in() -> None:
+    text = render("gunicorn", "sysusers.conf.j2", {"gunicorn_apps": [PLAIN, {**RELEASED, "user": "seller"}]})
+    lines = [line for line in text.splitlines() if line.startswith("u ")]
+    assert lines == [f'u {user} - "Python applications" /nonexistent /usr/sbin/nologin' for user in ("shop", "seller")]
+
+
 @pytest.mark.parametrize("role", ["gunicorn", "app_deploy"])
-@pytest.mark.parametrize(
-    ("system", "python", "words"),
-    [
-        ("Debian", "3.10.0", None),
-        ("Ubuntu", "3.13.5", None),
-        ("Fedora", "3.13.5", "web01 runs Fedora: the {} role needs Debian or Ubuntu."),
-        ("Debian", "3.9.2", "web01 has Python 3.9.2: the {} role needs 3.10 or later"),
-    ],
-)
-def test_a_system_that_will_not_do_is_named(role: str, system: str, python: str, words: str | None) -> None:
-    facts = {"distribution": system, "python_version": python}
-    sentences = value(role, f"__{role}_mistakes", inventory_hostname="web01", ansible_facts=facts)
-    if words is None:
-        assert sentences == []
-    else:
-        assert [sentence.startswith(words.format(role)) for sentence in sentences] == [True]
+def test_mistakes_in_its_apps_are_found_by_the_role_s_check(role: str) -> None:
+    apps = {f"{role}_apps": [{"name": "Shop", "health_path": "/"}]}
+    found = value(role, f"__{role}_mistakes", **apps)
+    assert any('the name "Shop" must be lower-case letters' in sentence for sentence in found)
+    assert value(role, f"__{role}_mistakes", **{f"{role}_apps": []}) == []

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from . import render, value
+from . import ROLES, render, value
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 
@@ -172,8 +173,176 @@ def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(pa
     miss = "log_not_found off; error_page 404 = /.fallback$uri;"
     assert f"location {path} {{ alias /srv/a/; {same} {miss} etag off; }}" in words
     assert f"location {fallback} {{ internal; alias /srv/b/; " in words
+    assert words.count("log_not_found off;") == 2
     assert words.count(f"{same} etag off; }}") == 1
     assert ".fallback" not in conf(site(locations=[{"path": path, "alias": "/srv/a/"}]))
+
+
+def test_a_location_may_have_its_missing_files_logged() -> None:
+    place = {"path": "/", "alias": "/srv/a/", "fallback": "/srv/b/", "options": {"log_not_found": True}}
+    text = conf(site(locations=[place]))
+    assert (text.count("log_not_found on;"), text.count("log_not_found off;")) == (2, 0)
+
+
+BLOG = {"file": "/etc/nginx/sites-enabled/blog", "names": ["blog.example"], "listen": ["80"], "kept": True}
+
+
+def test_kept_sites_stand_before_the_role_s_and_answer_for_unknown_hosts_where_they_listen() -> None:
+    text = conf(site(listen=["80", "8080"]), nginx_include_existing=True, __nginx_existing={"servers": [BLOG]})
+    assert text.index("include /etc/nginx/sites-enabled/*;") < text.index("server {")
+    assert [line.strip() for line in text.splitlines() if "default_server" in line] == ["listen 8080 default_server;"]
+    text = conf(site(listen=["80"]), nginx_include_existing=True, __nginx_existing={"servers": [BLOG]})
+    assert "return 444" not in text
+    for without in [{}, {"__nginx_existing": {"servers": [BLOG]}}]:
+        text = conf(site(), **without)
+        assert "sites-enabled" not in text
+        assert text.count("default_server") == 2
+
+
+def test_kept_sites_inherit_nothing_that_the_role_sets_for_its_own() -> None:
+    text = conf(
+        site(client_max_body_size="1m", options={"charset": "off"}),
+        nginx_include_existing=True,
+        nginx_http_options={"gzip_types": "text/css", "ssl_session_timeout": "1h"},
+    )
+    before, own = text.split("# foobar.com\n")
+    http = before.split("\nhttp {\n")[1]
+    for name in ["error_page", "proxy_set_header", "access_log", "client_max_body_size", "charset", "proxy_buffers"]:
+        assert not re.search(rf"^ +{name} ", http, re.MULTILINE), name
+    for line in [
+        "error_page 502 503 504 @unavailable;",
+        "proxy_set_header Host $host$visited_port;",
+        "gzip_types text/css;",
+    ]:
+        assert own.count(line) == 1, line
+    assert own.count("client_max_body_size 1m;") == own.count("charset off;") == 1
+    assert "client_max_body_size 10m" not in text
+    assert "charset utf-8" not in text
+    assert "    ssl_session_timeout 1h;" in http
+    assert "    sendfile on;" in http
+
+
+def unit(**variables: Any) -> str:
+    return render("nginx", "webstack.conf.j2", {**variables})
+
+
+def test_the_sandbox_gives_way_to_sites_made_by_hand() -> None:
+    assert "User=www-data" in unit()
+    assert "ProtectSystem=strict" in unit()
+    kept = unit(nginx_include_existing=True)
+    assert not [word for word in ("User=", "Protect", "Capabilit", "Private") if word in kept]
+    for line in ["Restart=always", "ExecStartPre=+/bin/rm -f /run/foobar.webstack/nginx.restart"]:
+        assert line in unit()
+        assert line in kept
+
+
+STATE: dict[str, Any] = {
+    "packages": {"nginx": {"status": "installed", "version": "1.26.3"}},
+    "missing_packages": [],
+    "differing_files": [],
+    "units": {
+        "nginx": {
+            "active_state": "active",
+            "unit_file_state": "enabled",
+            "need_daemon_reload": False,
+            "reload_result": "success",
+            "started": 1000.5,
+        }
+    },
+    "paths": {
+        "/run/foobar.webstack/nginx.restart": [],
+        "/run/foobar.webstack/nginx": [],
+        "/etc/apt/keyrings/nginx.asc": ["/etc/apt/keyrings/nginx.asc"],
+        "/var/lib/dpkg/info/libnginx-mod-*.list": ["/var/lib/dpkg/info/libnginx-mod-stream.list"],
+    },
+}
+UNIT = "/etc/systemd/system/nginx.service.d/webstack.conf"
+CONF = "/etc/nginx/nginx.conf"
+
+
+def state(nginx: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    """Return what the module server_state tells of a server that is set up, with some of it changed."""
+    units = {"nginx": STATE["units"]["nginx"] | (nginx or {})}
+    return {**STATE, "units": units, **changed, "paths": STATE["paths"] | changed.get("paths", {})}
+
+
+def decided(name: str, found: dict[str, Any] | None = None, dests: list[str] | None = None, **variables: Any) -> Any:
+    """Return what the role decides for a server with one site, after it has written some files."""
+    usual = {"inventory_hostname": "web01", "nginx_sites": [site()], "ansible_check_mode": False}
+    usual |= {"ansible_facts": {"distribution": "Debian", "distribution_release": "trixie"}}
+    written = {"__nginx_state": found or state(), "__nginx_written": {"dests": dests or []}}
+    return value("nginx", name, **{**usual, **written, **variables})
+
+
+MARKED = state(paths={"/run/foobar.webstack/nginx.restart": ["/run/foobar.webstack/nginx.restart"]})
+NEW = {"__nginx_drop_in": {"stat": {"mtime": 1000.6}}}
+OLD = {"__nginx_drop_in": {"stat": {"mtime": 999.0}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "dests", "variables", "action", "is_pending"),
+    [
+        (state(), [], {}, "", False),
+        (state(), [CONF], {}, "reload", False),
+        (state({"reload_result": "exit-code"}), [], {}, "reload", False),
+        (state(), [CONF, UNIT], NEW, "reload", True),
+        (state(), [UNIT], NEW, "", True),
+        # Its mode has changed, or nginx was restarted after the last run was killed.
+        (state(), [UNIT], OLD, "", False),
+        (state(), [UNIT], {**NEW, "nginx_restart": "true"}, "restart", False),
+        (state(), [UNIT], {**NEW, "nginx_restart": "false"}, "", True),
+        (MARKED, [], {}, "", True),
+        (MARKED, [CONF], {"nginx_restart": True}, "restart", False),
+        (state(), [CONF], {"nginx_restart": True}, "reload", False),
+        # It serves nothing yet: it is down, has no site, or only the distribution's page.
+        (state({"active_state": "inactive", "started": 0}), [CONF, UNIT], {}, "", False),
+        (state(), [UNIT], {"nginx_sites": []}, "restart", False),
+        (state(), [CONF, UNIT], {"__nginx_existing": {"serves": False}}, "restart", False),
+        # It can't be reloaded while it is started again and again.
+        (state({"active_state": "activating", "started": 0}), [CONF], {}, "restart", False),
+        (state({"active_state": "activating", "started": 0}), [], {}, "", False),
+    ],
+)
+def test_a_restart_waits_while_visitors_would_notice_it(
+    found: dict[str, Any], dests: list[str], variables: dict[str, Any], action: str, is_pending: bool
+) -> None:
+    assert decided("__nginx_action", found, dests, **variables) == action
+    sentence = decided("__nginx_pending_restart", found, dests, **variables)
+    assert ("web01 runs with older settings" in sentence) == is_pending
+    assert bool(sentence) == is_pending
+
+
+def test_the_package_of_nginx_org_replaces_the_distribution_s_when_a_restart_is_wanted() -> None:
+    found = state(missing_packages=["nginx=*~trixie"])
+    repository: dict[str, Any] = {"nginx_repository": "nginx.org"}
+    wishes: list[dict[str, Any]] = [{"nginx_restart": True}, {"nginx_sites": []}]
+    assert decided("__nginx_install.missing", found, **repository) == []
+    assert "is still the package of the distribution" in decided("__nginx_pending_restart", found, **repository)
+    for wanted in wishes:
+        assert decided("__nginx_install.missing", found, **repository, **wanted) == ["nginx=*~trixie"]
+        assert decided("__nginx_install.removable", found, **repository, **wanted)[-1] == "libnginx-mod-stream"
+    done: dict[str, Any] = {"__nginx_package": {"changed": True}, "nginx_restart": True}
+    assert decided("__nginx_action", found, **repository, **done) == "restart"
+    assert decided("__nginx_pending_restart", found, **repository, **done) == ""
+
+
+def test_what_is_not_replaced_is_never_removed() -> None:
+    absent = {"packages": {"nginx": {"status": "missing", "version": ""}}}
+    for missing, repository in [(["nginx"], "distribution"), (["nginx=*~trixie"], "nginx.org")]:
+        found = state(missing_packages=missing, **absent)
+        assert decided("__nginx_install.missing", found, nginx_repository=repository) == missing
+        assert decided("__nginx_install.removable", found, nginx_repository=repository) == []
+
+
+def test_a_new_module_is_loaded_by_a_reload() -> None:
+    assert decided("__nginx_action", __nginx_package={"changed": True}) == "reload"
+
+
+def test_what_the_check_went_by_is_every_variable() -> None:
+    usual = value("nginx", "__nginx_inputs")
+    spec = yaml.safe_load((ROLES / "nginx/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    for name in spec:
+        assert value("nginx", "__nginx_inputs", **{name: "changed"}) != usual, name
 
 
 def mistakes(system: dict[str, str], **variables: Any) -> Any:
@@ -187,7 +356,6 @@ def mistakes(system: dict[str, str], **variables: Any) -> Any:
         (("Debian", "12"), None),
         (("Debian", "13.1"), None),
         (("Ubuntu", "24.04"), None),
-        (("Fedora", "42"), "The nginx role knows Debian and Ubuntu, and web01 is Fedora."),
         (("Debian", "11.9"), "nginx_repository: Debian 11.9 has an nginx older than 1.22; set nginx.org."),
         (("Ubuntu", "22.04"), "nginx_repository: Ubuntu 22.04 has an nginx older than 1.22; set nginx.org."),
     ],
@@ -199,8 +367,14 @@ def test_a_system_that_will_not_do_is_named(system: tuple[str, str], sentence: s
 
 def test_a_system_without_its_version_is_judged_by_its_name() -> None:
     assert mistakes({"distribution": "Debian"}) == []
-    assert mistakes({"distribution": "Fedora"}) == ["The nginx role knows Debian and Ubuntu, and web01 is Fedora."]
-    assert mistakes({}) == ["The nginx role knows Debian and Ubuntu, and web01 is a machine without facts."]
+    assert mistakes({}) == []
+
+
+def test_existing_sites_are_kept_or_given_up() -> None:
+    both = {"nginx_include_existing": True, "nginx_take_over": "yes"}
+    assert mistakes({"distribution": "Debian"}, **both) == [
+        "nginx_include_existing and nginx_take_over exclude each other: choose one."
+    ]
 
 
 def test_the_repository_of_nginx_org_has_a_newer_nginx_for_an_older_system() -> None:
@@ -211,11 +385,11 @@ def test_the_repository_of_nginx_org_has_a_newer_nginx_for_an_older_system() -> 
 def test_every_variable_is_looked_at_beside_the_system() -> None:
     place = {"path": "/", "proxy_pass": "http://shop", "proxy_set_header": {"x-real-ip": "1"}}
     found = mistakes(
-        {"distribution": "Fedora"},
+        {"distribution": "Ubuntu", "distribution_version": "22.04"},
         nginx_sites=[site(locations=[place])],
         nginx_upstreams=[UPSTREAM, UPSTREAM],
         nginx_listen=["eighty"],
         nginx_http_options={"proxy_set_header": "A b"},
     )
-    for words in ["web01 is Fedora", "eighty", "write X-Real-IP", "shop must be unique", "location's own key"]:
+    for words in ["older than 1.22", "eighty", "write X-Real-IP", "shop must be unique", "location's own key"]:
         assert [sentence for sentence in found if words in sentence], words

@@ -1,11 +1,15 @@
-"""The filter that finds mistakes in the nginx role's variables."""
+"""The filters that find mistakes in the nginx role's variables, and conflicts with what a server has."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.filter.nginx import nginx_mistakes
+from ansible_collections.foobar.webstack.plugins.filter.nginx import (
+    nginx_conflicts,
+    nginx_free_addresses,
+    nginx_mistakes,
+)
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 USUAL = {
@@ -116,3 +120,77 @@ def test_all_that_is_wrong_with_a_location_is_said() -> None:
 def test_what_yaml_takes_for_a_number_is_read_as_a_text() -> None:
     assert mistakes(sites=[site(listen=[8080], redirect_from=[1])], upstreams=[{**UPSTREAM, "name": 1}, UPSTREAM]) == []
     assert "5 in maintenance_allow" in mistakes(sites=[site(maintenance_allow=[5])])[0]
+
+
+def server(file: str = "/etc/nginx/sites-enabled/blog", *names: str, **keys: Any) -> dict[str, Any]:
+    """Return a server as the module nginx_configuration describes it; it is nobody's but the user's."""
+    return {
+        "file": file,
+        "names": list(names),
+        "listen": ["80"],
+        "kept": False,
+        "ours": False,
+        "packaged": False,
+    } | keys
+
+
+def conflicts(*servers: dict[str, Any], include: bool = False, take_over: bool = False, **keys: Any) -> list[str]:
+    return nginx_conflicts(list(servers), "web01", [site(**keys)], ["80", "[::]:80"], include, take_over)
+
+
+def test_sites_that_would_end_are_named_with_both_ways_out() -> None:
+    lost = [server("/a", "a.example", "www.a.example"), server("/b"), server("/a", "a.example")]
+    (sentence,) = conflicts(*lost)
+    assert sentence.startswith(
+        "nginx on web01 has sites that this role did not write and would no longer serve: "
+        "/a (a.example, www.a.example), /b (without a server_name). "
+    )
+    assert "nginx_include_existing: true" in sentence
+    assert "nginx_take_over: true" in sentence
+    assert conflicts(*lost, take_over=True) == []
+
+
+def test_servers_of_packages_of_the_role_and_of_kept_files_do_not_end() -> None:
+    assert conflicts(server(packaged=True), server(ours=True), server(kept=True)) == []
+
+
+def test_what_can_not_be_kept_is_named_with_the_way_to_keep_it() -> None:
+    (sentence,) = conflicts(server("/etc/nginx/nginx.conf", "a.example"), server(kept=True), include=True)
+    assert "these sites of web01 are elsewhere: /etc/nginx/nginx.conf (a.example). Move them" in sentence
+
+
+@pytest.mark.parametrize(
+    ("kept", "keys", "clash"),
+    [
+        (server("/a", "FOOBAR.com"), {}, "foobar.com is also in /a, for the same port 80"),
+        (server("/a", "www.foobar.com"), {"redirect_from": ["www.foobar.com"]}, "www.foobar.com is also in /a"),
+        (server("/a", "foobar.com", listen=["443 ssl"]), {"listen": ["80", "[::]:443 ssl"]}, "the same port 443"),
+        (server("/a", "foobar.com", listen=[]), {}, "the same port 80"),
+        (server("/a", "foobar.com", listen=["192.0.2.1"]), {}, "the same port 80"),
+        (server("/a", "foobar.com", listen=["443 ssl"]), {}, None),
+        (server("/a", "other.com"), {}, None),
+    ],
+)
+def test_a_name_that_a_kept_site_has_for_the_same_port_is_refused(
+    kept: dict[str, Any], keys: dict[str, Any], clash: str | None
+) -> None:
+    found = conflicts({**kept, "kept": True}, include=True, **keys)
+    assert len(found) == (clash is not None)
+    assert (clash or "") in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("listen", "free"),
+    [
+        (["80 default_server"], ["[::]:80", "443 ssl"]),
+        (["*:80"], ["[::]:80", "443 ssl"]),
+        (["0.0.0.0:80", "[::]:80 ipv6only=on"], ["443 ssl"]),
+        (["*"], ["[::]:80", "443 ssl"]),
+        ([], ["[::]:80", "443 ssl"]),
+        (["192.0.2.1:80", "unix:/run/a.sock", "8080"], ["80", "[::]:80", "443 ssl"]),
+    ],
+)
+def test_unknown_hosts_stay_with_a_kept_site_where_it_listens(listen: list[str], free: list[str]) -> None:
+    addresses = ["80", "[::]:80", "443 ssl"]
+    assert nginx_free_addresses(addresses, [server(listen=listen, kept=True)]) == free
+    assert nginx_free_addresses(addresses, [server(listen=listen)]) == addresses

@@ -8,8 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.action.release import Owner, is_gone, ourselves, started
-from ansible_collections.foobar.webstack.plugins.module_utils.release_lock import clock, give_back, held, hold
+from ansible_collections.foobar.webstack.plugins.module_utils.release_lock import (
+    clock,
+    give_back,
+    held,
+    hold,
+    is_held_by,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import (
+    Owner,
+    is_gone,
+    ourselves,
+    run_id,
+    started,
+)
 
 JANE = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1}
 JOE = {"by": "joe@desk", "machine": "desk", "pids": "1", "pid": 2}
@@ -109,3 +121,22 @@ def test_who_holds_the_lock_is_known_with_the_time_it_took(tmp_path: Path) -> No
     assert 5 <= held(file)["seconds"] < 60
     file.write_text("")
     assert held(file) == {}
+
+
+def test_only_the_run_that_took_the_lock_holds_it(file: Path) -> None:
+    assert not is_held_by(file, JANE)
+    hold(file, JANE, {}, 3600)
+    assert is_held_by(file, JANE)
+    assert not is_held_by(file, JOE)
+    give_back(file, JANE)
+    assert not is_held_by(file, JANE)
+
+
+def test_all_tasks_of_a_run_have_one_name_for_it_and_another_process_has_another() -> None:
+    assert run_id() == run_id()
+    code = "from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id\nprint(run_id())"
+    collections = Path(__file__).parents[2] / "collections"
+    other = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(collections)}, capture_output=True, text=True, check=True
+    )
+    assert other.stdout.strip() != run_id()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.filter.gunicorn import gunicorn_release_files
 from ansible_collections.foobar.webstack.plugins.filter.sites import (
     app_deploy_apps,
+    app_deploy_passwords,
     dns_records_zones,
     gunicorn_apps,
     mysql_databases,
     mysql_users,
     nginx_sites,
     nginx_upstreams,
+    of_version,
     records,
     sites_mistakes,
 )
@@ -102,13 +106,37 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
     assert "canary" not in str(others)
 
 
-def test_a_release_depends_on_the_files_that_gunicorn_runs_with() -> None:
-    assert app_deploy_apps([SITE], VERSION, ["db01"])[0]["settings_files"] == [
+def test_a_release_runs_with_its_own_settings_and_knows_those_that_older_ones_share() -> None:
+    (app,) = app_deploy_apps([SITE], VERSION, ["db01"])
+    own = [file["dest"] for file in gunicorn_release_files(gunicorn_apps([SITE]))]
+    assert app["environment_file"] in own
+    assert f"/etc/systemd/system/{app['service']}@%i.service" in own
+    # What version 0.1.0 has written, and no file of another app.
+    for path in (
         "/etc/gunicorn/shop.conf.py",
         "/etc/gunicorn/shop.env",
         "/etc/systemd/system/gunicorn-shop@.service",
         "/etc/systemd/system/gunicorn-shop@.socket",
-    ]
+        "/etc/systemd/system/shop-mailer-1@.service",
+        "/etc/systemd/system/shop-purge@.timer",
+        "/etc/systemd/system/shop@.target",
+    ):
+        assert [pattern for pattern in app["shared_settings"] if fnmatchcase(path, pattern)], path
+    for path in (*own, "/etc/gunicorn/shop2.env", "/etc/systemd/system/gunicorn-shop2@.service"):
+        shown = path.replace("%i", "01234567-89abcdef")
+        assert not [pattern for pattern in app["shared_settings"] if fnmatchcase(shown, pattern)], path
+
+
+def test_kept_releases_are_told_the_password_of_their_database() -> None:
+    assert app_deploy_passwords([FULL, SITE]) == {"shop": {"database": "canary"}}
+    numeric = {**FULL, "database": {**FULL["database"], "password": 12345}}
+    assert app_deploy_passwords([numeric]) == {"shop": {"database": "12345"}}
+
+
+def test_a_version_from_the_command_line_is_that_of_every_repository_and_of_nothing_else() -> None:
+    apps = [{"name": "shop", "repo": "x", "version": "v1"}, {"name": "blog", "directory": "y"}]
+    assert of_version(apps, "v2") == [apps[0] | {"version": "v2"}, apps[1]]
+    assert of_version(apps, "") == apps
 
 
 def test_uploads_can_be_written_to_in_the_sandbox() -> None:
@@ -149,16 +177,19 @@ def test_further_keys_are_added_to_what_follows_from_the_entry() -> None:
     assert app["writable_paths"] == ["-/srv/shop/shared/uploads", "/var/lib/shop"]
     assert app["workers"] == 3
     (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], VERSION, [])
-    assert deployed["settings_files"][-1] == "/etc/shop"
-    assert "/etc/gunicorn/shop.env" in deployed["settings_files"]
+    assert deployed["settings_files"] == ["/etc/shop"]
     # An empty list makes no target.
-    assert "target" not in deployed
+    files = gunicorn_release_files(gunicorn_apps([site]))
+    assert not [file for file in files if file["dest"].endswith(".target")]
 
 
 def test_further_keys_that_follow_from_the_entry_are_refused() -> None:
     assert sites_mistakes([{**SITE, "gunicorn": {"workers": 3}, "app_deploy": {"python": "3.12"}}]) == []
     (sentence,) = sites_mistakes([{**SITE, "gunicorn": {"background": []}}])
     assert sentence.startswith(f"sites: background of gunicorn of {SITE['domain']} follows from the entry")
+    for key in ("build_environment", "shared_settings", "environment_file"):
+        (sentence,) = sites_mistakes([{**SITE, "app_deploy": {key: []}}])
+        assert sentence.startswith(f"sites: {key} of app_deploy of {SITE['domain']} follows from the entry")
 
 
 def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:

@@ -1,6 +1,8 @@
 """Ways to ask nginx from outside, and to run the role again with other variables."""
 
 import json
+import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +59,26 @@ def ask(address: str) -> Ask:
             connection.close()
 
     return _ask
+
+
+def wait_until(is_so: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for what was started to be there; a machine with other work takes its time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} seconds"
+        time.sleep(0.1)
+
+
+def changes(output: str) -> int:
+    """Return how many tasks of a run on one machine have changed something."""
+    found = re.search(r"changed=(\d+)", output)
+    assert found, output
+    return int(found[1])
+
+
+def words(output: str) -> str:
+    """Return an output whose lines are not broken."""
+    return " ".join(output.split())
 
 
 @pytest.fixture

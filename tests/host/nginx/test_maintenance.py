@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import SITES, Ask, Play
+from .conftest import SITES, Ask, Play, changes
+
+testinfra_hosts = ["ansible://web"]
 
 CLOSED = "closed.example"
 SWITCHES = "/etc/nginx/maintenance"
@@ -23,12 +25,6 @@ def switches(host: Any) -> Iterator[None]:
 def processes(host: Any) -> set[str]:
     """Return nginx's processes, the master among them."""
     return set(host.check_output("cat /sys/fs/cgroup/system.slice/nginx.service/cgroup.procs").split())
-
-
-def changes(output: str) -> int:
-    found = re.search(r"changed=(\d+)", output)
-    assert found, output
-    return int(found[1])
 
 
 def test_a_site_in_maintenance_shows_its_own_page_and_says_when_to_come_back(ask: Ask, maintain: Play) -> None:

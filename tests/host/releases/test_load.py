@@ -52,7 +52,7 @@ def test_twenty_deploys_and_five_rollbacks_lose_no_request(board):
 
 
 def test_a_changed_setting_of_gunicorn_loses_no_request(host, board):
-    before, settings = board.live(), "cat /etc/gunicorn/board.conf.py"
+    before, settings = board.live(), "cat /etc/gunicorn/board/$(basename $(readlink /srv/board/current))/conf.py"
     timeout = 32 if "timeout = 31" in host.check_output(settings) else 31
     with visitors(board, "A changed setting of gunicorn") as seen:
         result = play("site.yml", gunicorn_timeout=timeout)

@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.action import release_archive
-from ansible_collections.foobar.webstack.plugins.action.release_archive import SourceError, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, git_reason, root
+
+from tests import calls
 
 IDENTITY = {name: "x" for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")}
 
@@ -66,7 +70,7 @@ def modes(archive: Path) -> dict[str, str]:
 
 
 def test_a_folder_goes_without_what_git_ignores_and_keeps_modes_and_links(source: Path, cache: Path) -> None:
-    _, archive = release_archive.from_directory(source, cache)
+    _, archive = sources.from_directory(source, cache)
     assert modes(archive) == {".gitignore": "0o0", "link": "manage", "manage": "0o111", "shop/__init__.py": "0o0"}
 
 
@@ -76,7 +80,7 @@ def test_a_folder_in_a_repository_is_taken_as_it_is_and_the_repository_left_alon
     (repository / "manage").write_text("#!/bin/sh\nexit\n")
     (repository / "untracked").write_text("")
     before = git(repository, "status", "--porcelain")
-    _, archive = release_archive.from_directory(repository, cache)
+    _, archive = sources.from_directory(repository, cache)
     assert "untracked" in modes(archive)
     assert not [name for name in modes(archive) if name.startswith(".git/")]
     assert git(repository, "status", "--porcelain") == before
@@ -85,19 +89,19 @@ def test_a_folder_in_a_repository_is_taken_as_it_is_and_the_repository_left_alon
 def test_the_same_content_has_the_same_revision_wherever_and_whenever(
     source: Path, cache: Path, tmp_path: Path
 ) -> None:
-    revision, archive = release_archive.from_directory(source, cache)
+    revision, archive = sources.from_directory(source, cache)
     made = archive.stat().st_mtime_ns
     copy = tmp_path / "copy"
     shutil.copytree(source, copy, symlinks=True)
     os.utime(copy / "manage", (0, 0))
     (copy / ".env").write_text("SECRET=other\n")
-    assert release_archive.from_directory(copy, cache) == (revision, archive)
+    assert sources.from_directory(copy, cache) == (revision, archive)
     assert archive.stat().st_mtime_ns == made
 
 
 @pytest.mark.parametrize("change", ["content", "mode", "name", "removal"])
 def test_other_content_has_another_revision(source: Path, cache: Path, change: str) -> None:
-    revision, _ = release_archive.from_directory(source, cache)
+    revision, _ = sources.from_directory(source, cache)
     if change == "content":
         (source / "manage").write_text("#!/bin/bash\n")
     elif change == "mode":
@@ -106,47 +110,47 @@ def test_other_content_has_another_revision(source: Path, cache: Path, change: s
         (source / "manage").rename(source / "run")
     else:
         (source / "link").unlink()
-    assert release_archive.from_directory(source, cache)[0] != revision
+    assert sources.from_directory(source, cache)[0] != revision
 
 
 @pytest.mark.parametrize("version", ["main", "v1", "HEAD", "commit"])
 def test_a_branch_a_tag_and_a_commit_lead_to_the_commit(repository: Path, cache: Path, version: str) -> None:
     commit = git(repository, "rev-parse", "main")
     version = commit if version == "commit" else version
-    assert release_archive.from_repository(str(repository), version, cache)[0] == commit
+    assert sources.from_repository(str(repository), version, cache)[0] == commit
     assert "NEW" not in modes(cache / f"{commit}.tar.gz")
 
 
 def test_a_branch_that_has_moved_is_followed(repository: Path, cache: Path) -> None:
-    before, _ = release_archive.from_repository(str(repository), "next", cache)
+    before, _ = sources.from_repository(str(repository), "next", cache)
     git(repository, "checkout", "--quiet", "next")
     git(repository, "commit", "--quiet", "--amend", "--message=rewritten")
-    after, _ = release_archive.from_repository(str(repository), "next", cache)
+    after, _ = sources.from_repository(str(repository), "next", cache)
     assert (before, after) == (git(repository, "rev-parse", "next@{1}"), git(repository, "rev-parse", "next"))
 
 
 def test_a_known_commit_is_had_without_the_repository(repository: Path, cache: Path) -> None:
-    commit, archive = release_archive.from_repository(str(repository), "main", cache)
+    commit, archive = sources.from_repository(str(repository), "main", cache)
     shutil.rmtree(repository)
-    assert release_archive.from_repository(str(repository), commit, cache) == (commit, archive)
+    assert sources.from_repository(str(repository), commit, cache) == (commit, archive)
 
 
 @pytest.mark.parametrize("version", ["v9", "0" * 40, "--output=/tmp/x", "main:manage"])
 def test_an_unknown_version_is_named(repository: Path, cache: Path, version: str) -> None:
     with pytest.raises(SourceError) as error:
-        release_archive.from_repository(str(repository), version, cache)
+        sources.from_repository(str(repository), version, cache)
     assert str(error.value) == f"version {version} is neither a branch, a tag nor a commit of the repository."
 
 
 def test_a_repository_that_is_not_there_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(SourceError, match="git clone failed: "):
-        release_archive.from_repository(str(tmp_path / "nowhere"), "main", cache)
+        sources.from_repository(str(tmp_path / "nowhere"), "main", cache)
     assert list(cache.iterdir()) == []
 
 
 def test_a_password_in_an_address_is_not_shown(cache: Path) -> None:
     with pytest.raises(SourceError) as error:
-        release_archive.from_repository("http://user:canary@127.0.0.1:9/shop.git", "main", cache)
+        sources.from_repository("http://user:canary@127.0.0.1:9/shop.git", "main", cache)
     assert "127.0.0.1" in str(error.value)
     assert "canary" not in str(error.value)
 
@@ -163,20 +167,20 @@ def archive(source: Path, tmp_path: Path) -> Path:
 def test_an_archive_s_revision_is_its_checksum(archive: Path, cache: Path) -> None:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     for checksum in (None, digest, f"sha256:{digest.upper()}"):
-        revision, path = release_archive.from_archive(str(archive), checksum, cache)
+        revision, path = sources.from_archive(str(archive), checksum, cache)
         assert revision == digest
         assert path.read_bytes() == archive.read_bytes()
 
 
 def test_an_archive_with_another_checksum_is_refused_and_not_kept(archive: Path, cache: Path) -> None:
     with pytest.raises(SourceError, match="not the one in checksum"):
-        release_archive.from_archive(str(archive), "0" * 64, cache)
+        sources.from_archive(str(archive), "0" * 64, cache)
     assert list(cache.iterdir()) == []
 
 
 def test_an_archive_from_an_address_needs_a_checksum(cache: Path) -> None:
     with pytest.raises(SourceError, match="checksum is needed"):
-        release_archive.from_archive("https://example.com/shop.tar.gz", None, cache)
+        sources.from_archive("https://example.com/shop.tar.gz", None, cache)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +195,14 @@ def test_an_archive_from_an_address_needs_a_checksum(cache: Path) -> None:
 )
 def test_what_may_be_a_secret_in_the_address_of_an_archive_is_not_shown(address: str, shown: str, cache: Path) -> None:
     with pytest.raises(SourceError) as error:
-        release_archive.from_archive(address, "0" * 64, cache)
+        sources.from_archive(address, "0" * 64, cache)
     assert f"archive {shown} can't be read: " in str(error.value)
     assert "canary" not in str(error.value)
 
 
 def test_an_archive_that_is_not_there_is_named(cache: Path) -> None:
     with pytest.raises(SourceError, match=r"archive /nowhere\.tar can't be read: "):
-        release_archive.from_archive("/nowhere.tar", None, cache)
+        sources.from_archive("/nowhere.tar", None, cache)
 
 
 def test_one_folder_around_all_is_stripped(archive: Path) -> None:
@@ -235,7 +239,7 @@ def test_an_empty_source_is_refused(tmp_path: Path, names: list[str]) -> None:
 
 def test_a_folder_with_nothing_but_ignored_files_is_refused(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "empty").mkdir()
-    _, archive = release_archive.from_directory(tmp_path / "empty", cache)
+    _, archive = sources.from_directory(tmp_path / "empty", cache)
     with pytest.raises(SourceError, match="the source is empty"):
         root(archive)
 
@@ -248,7 +252,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(cache: Path) -> None:
     with pytest.raises(SourceError, match="/nowhere is not a folder on this machine"):
-        release_archive.from_directory(Path("/nowhere"), cache)
+        sources.from_directory(Path("/nowhere"), cache)
 
 
 def test_an_archive_with_more_than_files_folders_and_links_is_refused(tmp_path: Path) -> None:
@@ -259,3 +263,137 @@ def test_an_archive_with_more_than_files_folders_and_links_is_refused(tmp_path: 
         tar.addfile(device)
     with pytest.raises(SourceError, match="shop/disk, which is neither a file, a folder nor a link"):
         root(archive)
+
+
+def deployed(repository: Path, **keys: str) -> dict[str, Any]:
+    """Return an app whose source is a repository."""
+    return {"name": "shop", "repo": str(repository), **keys}
+
+
+def commit(repository: Path, name: str) -> str:
+    """Make a commit on the branch that is checked out, and return it."""
+    (repository / name).touch()
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", f"--message={name}")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def test_all_hosts_of_a_run_get_the_same_commit_when_the_branch_moves_in_between(repository: Path, cache: Path) -> None:
+    first = sources.source(deployed(repository, version="main"), cache, "run1")
+    moved = commit(repository, "three")
+    assert sources.source(deployed(repository, version="main"), cache, "run1") == first
+    assert sources.source(deployed(repository, version="main"), cache, "run2")["revision"] == moved
+    # Another version of the same repository is another question.
+    assert sources.source(deployed(repository, version="next"), cache, "run1")["revision"] not in (
+        first["revision"],
+        moved,
+    )
+
+
+def test_all_hosts_of_a_run_get_the_same_folder_when_it_changes_in_between(source: Path, cache: Path) -> None:
+    app = {"name": "shop", "directory": str(source)}
+    first = sources.source(app, cache, "run1")
+    (source / "new").touch()
+    assert sources.source(app, cache, "run1") == first
+    assert "new" not in first["files"]
+    assert "new" in sources.source(app, cache, "run2")["files"]
+
+
+def test_an_error_is_not_kept_for_the_next_host(repository: Path, cache: Path) -> None:
+    with pytest.raises(SourceError):
+        sources.source(deployed(repository, version="v9"), cache, "run1")
+    git(repository, "tag", "v9")
+    assert sources.source(deployed(repository, version="v9"), cache, "run1")["strip_components"] == 0
+
+
+def test_many_sources_are_asked_for_at_the_same_time_and_share_a_store(repository: Path, cache: Path) -> None:
+    source = repository
+    versions = ["main", "next", "v1", "HEAD"] * 4
+    apps = [deployed(repository, version=version) for version in versions]
+    apps += [{"name": "folder", "directory": str(source / name)} for name in ("shop", ".")] * 4
+    with ThreadPoolExecutor(max_workers=len(apps)) as pool:
+        found = list(pool.map(lambda app: sources.source(app, cache, "run1"), apps))
+    assert [each["revision"] for each in found[:4]] == [
+        git(repository, "rev-parse", f"{v}^{{commit}}") for v in versions[:4]
+    ]
+    assert len({each["revision"] for each in found}) == 4
+    assert len(list(cache.glob("*.git"))) == 2
+    assert all(Path(each["path"]).exists() for each in found)
+
+
+def test_what_runs_have_noted_is_forgotten_after_a_day(source: Path, cache: Path) -> None:
+    app = {"name": "shop", "directory": str(source)}
+    for run in ("old", "older", "recent", "now"):
+        sources.source(app, cache, run)
+    for run in ("old", "older", "now"):
+        for pin in cache.glob(f"runs/{run}-*.json"):
+            os.utime(pin, (0, 0))
+    sources.forget(cache, "now")
+    assert sorted(pin.name.partition("-")[0] for pin in cache.glob("runs/*.json")) == ["now", "recent"]
+
+
+def test_a_cache_that_cannot_be_used_is_named(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match=f"^cache {tmp_path}/file can't be used: "):
+        sources.source({"name": "shop", "directory": str(source)}, tmp_path / "file", "run1")
+
+
+ADVICE = """
+Please make sure you have the correct access rights
+and the repository exists.
+"""
+
+
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        (
+            "Cloning into bare repository '/tmp/x/clone'...\n"
+            "No ED25519 host key is known for git.example.com and you have requested strict checking.\n"
+            f"Host key verification failed.\nfatal: Could not read from remote repository.\n{ADVICE}",
+            "No ED25519 host key is known for git.example.com and you have requested strict checking. "
+            "Host key verification failed. Could not read from remote repository.",
+        ),
+        (
+            "Warning: Permanently added 'git.example.com' (ED25519) to the list of known hosts.\n"
+            "git@git.example.com: Permission denied (publickey).\n"
+            f"fatal: Could not read from remote repository.\n{ADVICE}",
+            "git@git.example.com: Permission denied (publickey). Could not read from remote repository.",
+        ),
+        (
+            "remote: Repository not found.\nfatal: repository 'https://token@example.com/shop.git/' not found\n",
+            "remote: Repository not found. repository 'https://example.com/shop.git/' not found",
+        ),
+        ("", ""),
+    ],
+)
+def test_what_ssh_or_the_server_said_comes_through_and_git_s_advice_does_not(errors: str, reason: str) -> None:
+    assert git_reason(errors) == reason
+
+
+def test_an_unknown_host_key_is_said_by_ssh_s_own_words(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    with pytest.raises(SourceError) as error:
+        sources.source({"name": "shop", "repo": "ssh://git@git.example.com/shop"}, cache, "run1")
+    assert str(error.value).startswith("git clone failed: Host key verification failed. Could not read from remote")
+    assert "access rights" not in str(error.value)
+
+
+def test_the_sources_of_a_run_have_an_error_each_and_one_keeps_no_other_from_its_own(
+    source: Path, repository: Path, cache: Path
+) -> None:
+    apps = [
+        {"name": "shop", "directory": str(source)},
+        {"name": "lost", "directory": "/nowhere"},
+        {"name": "blog", "repo": str(repository), "version": "v1"},
+    ]
+    found = calls.action("release_sources", {"apps": apps, "cache": str(cache)})["sources"]
+    assert found["lost"] == {"error": "lost: directory /nowhere is not a folder on this machine."}
+    assert found["blog"]["revision"] == git(repository, "rev-parse", "v1^{commit}")
+    assert "manage" in found["shop"]["files"]

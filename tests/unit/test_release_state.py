@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.releases import leftovers, look, remove, sizes
+from ansible_collections.foobar.webstack.plugins.module_utils.releases import gather, leftovers, remove, sizes
 
 EMPTY = {
     "live": "",
@@ -48,7 +48,7 @@ def server(tmp_path: Path) -> Path:
 
 
 def test_releases_are_told_apart(server: Path) -> None:
-    assert look(server / "srv", server / "units", "shop", "shop") == {
+    assert gather(server / "srv", server / "units", "shop", "shop") == {
         "live": "oldest",
         "previous": "newest",
         "finished": ["newest", "middle", "oldest"],
@@ -65,17 +65,17 @@ def test_releases_are_told_apart(server: Path) -> None:
 
 
 def test_a_bare_server_holds_nothing(tmp_path: Path) -> None:
-    assert look(tmp_path / "srv", tmp_path / "units", "shop", "shop") == EMPTY
+    assert gather(tmp_path / "srv", tmp_path / "units", "shop", "shop") == EMPTY
 
 
 def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
     (server / "srv/current").unlink()
     (server / "srv/current").symlink_to("releases/gone")
-    assert look(server / "srv", server / "units", "shop", "shop")["live"] == ""
+    assert gather(server / "srv", server / "units", "shop", "shop")["live"] == ""
 
 
 def found(**differences: object) -> dict[str, object]:
-    """Return what look finds of five finished releases, with some differences."""
+    """Return what gather finds of five finished releases, with some differences."""
     return {**EMPTY, "finished": ["e", "d", "c", "b", "a"], **differences}
 
 
@@ -90,18 +90,17 @@ def found(**differences: object) -> dict[str, object]:
     ],
 )
 def test_the_live_release_is_never_too_old_to_keep(live: str, previous: str, keep: int, removable: list[str]) -> None:
-    assert leftovers(found(live=live, previous=previous), keep, False)["removable"] == removable
+    assert leftovers(found(live=live, previous=previous), keep)["removable"] == removable
 
 
 def test_what_never_was_live_is_removed_and_what_is_live_never() -> None:
     info = found(live="x", unfinished=["x", "y"], enabled=["d", "x"], beside=["d", "x"])
-    assert leftovers(info, 9, True) == {
+    assert leftovers(info, 9) == {
         "kept": ["x", "e", "d", "c", "b", "a"],
         "stale_instances": ["d"],
         "stale_targets": ["d"],
         "removable": ["y"],
     }
-    assert leftovers(info, 9, False)["stale_targets"] == ["d", "x"]
 
 
 def test_a_removed_release_is_gone_and_what_its_links_lead_to_is_not(server: Path) -> None:

@@ -1,0 +1,289 @@
+"""The module release and what it finds: on a folder that stands for a server, with a systemd that only remembers."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    release_lock,
+    release_settings,
+    release_state,
+    releases,
+)
+
+from tests import calls
+
+USER, GROUP = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+OWNER = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1, "boot": "1", "started": "1"}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+class Server:
+    """A server with one app: its folders, and systemd's commands."""
+
+    def __init__(self, root: Path) -> None:
+        """Begin with nothing."""
+        self.root, self.path, self.units = root, root / "srv/shop", root / "units"
+        self.commands: list[list[str]] = []
+        self.app: dict[str, Any] = {
+            "name": "shop",
+            "path": str(self.path),
+            "service": "gunicorn-shop",
+            "target": "shop",
+            "sockets": str(root / "run"),
+            "keep": 5,
+            "user": USER,
+            "shared_settings": [f"{root}/etc/gunicorn/shop.env", f"{self.units}/gunicorn-shop@.service"],
+        }
+
+    def run_command(self, command: list[str], **_: Any) -> tuple[int, str, str]:
+        """Take the place of a module's run_command; no unit is loaded, nothing runs."""
+        self.commands.append(command)
+        return (1 if "is-active" in command else 0), "", ""
+
+    def finished(self, *names: str) -> None:
+        """Make releases live, one after the other."""
+        for name in names:
+            (self.path / "releases" / name).mkdir(parents=True)
+            releases.switch(self.path, name, [], {})
+
+    def settings(self, word: str = "one") -> list[dict[str, str]]:
+        """Return what a release is to run with."""
+        own = {"owner": USER, "group": GROUP}
+        return [
+            {"dest": f"{self.units}/gunicorn-shop@%i.service", "content": f"# {word}\n", **own},
+            {"dest": f"{self.root}/etc/gunicorn/shop/%i/env", "content": f'P="{word}"\n', "mode": "0640", **own},
+        ]
+
+    def own(self, name: str, word: str = "one") -> None:
+        """Give a release settings of its own, with a password."""
+        manifest = release_settings.manifest_of(name, self.settings(word), {"database": word})
+        release_settings.write("shop", name, manifest)
+
+    def shared(self) -> None:
+        """Write the files that all releases shared in version 0.1.0."""
+        for file in self.app["shared_settings"]:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            Path(file).touch()
+
+    def text(self, name: str) -> str:
+        """Return the environment of a release."""
+        return (self.root / "etc/gunicorn/shop" / name / "env").read_text()
+
+    def do(self, state: str, **options: Any) -> dict[str, Any]:
+        """Run the module; fail where it fails."""
+        result = self.fail(state, **options)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def fail(self, state: str, **options: Any) -> dict[str, Any]:
+        """Run the module."""
+        return calls.module("release", {"app": self.app, "state": state, "owner": OWNER, **options})
+
+    def found(self) -> dict[str, Any]:
+        """Return what the server holds."""
+        app = {"shared_paths": [], **self.app}
+        return release_state.gather(app, {})
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Return a server in a folder."""
+    server = Server(tmp_path)
+    for module in (release_settings, release_state):
+        monkeypatch.setattr(module, "UNITS", str(server.units))
+    for function in (release_settings.read, release_settings.write, release_settings.remove):
+        monkeypatch.setattr(function, "__defaults__", (tmp_path / "manifests",))
+    monkeypatch.setattr(release_lock, "LOCKS", tmp_path / "locks")
+    monkeypatch.setattr(releases.log, "__defaults__", (tmp_path / "logs",))
+    monkeypatch.setattr(AnsibleModule, "run_command", lambda _, command, **more: server.run_command(command, **more))
+    return server
+
+
+def test_with_the_lock_comes_what_a_new_release_runs_with(server: Server) -> None:
+    server.do("locked", release="a", settings=server.settings())
+    assert server.text("a") == 'P="one"\n'
+    assert (server.units / "gunicorn-shop@a.service").exists()
+    assert ["systemctl", "daemon-reload"] in server.commands
+
+
+def test_what_a_finished_release_runs_with_is_not_changed(server: Server) -> None:
+    server.finished("a")
+    server.own("a")
+    server.do("locked", release="a", settings=server.settings("two"))
+    assert server.text("a") == 'P="one"\n'
+
+
+def test_no_output_shows_what_a_release_runs_with(server: Server) -> None:
+    options = {"release": "a", "settings": server.settings("canary"), "passwords": {"database": "canary"}}
+    assert "canary" not in json.dumps(server.do("locked", **options))
+    assert "canary" not in json.dumps(server.do("pruned", passwords={"database": "canary"}))
+
+
+def test_settings_that_their_program_refuses_are_not_written_and_give_the_lock_back(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = (1, "", "Failed to parse calendar")
+    run = server.run_command
+    monkeypatch.setattr(server, "run_command", lambda command, **_: refused if command == "no" else run(command))
+    (file, *_) = server.settings()
+    result = server.fail("locked", release="a", settings=[{**file, "validate": "no"}])
+    assert result["msg"].endswith("is refused: Failed to parse calendar")
+    assert not server.units.exists()
+    assert release_lock.held(release_lock.LOCKS / "shop.lock") == {}
+
+
+def test_settings_of_a_release_that_never_came_go_with_the_next_cleanup(server: Server) -> None:
+    server.finished("live")
+    server.own("live")
+    server.do("locked", release="a", settings=server.settings())
+    assert server.found()["orphans"] == ["a"]
+    assert server.do("pruned")["unused"] == []
+    assert not (server.units / "gunicorn-shop@a.service").exists()
+    assert server.text("live") == 'P="one"\n'
+
+
+def test_files_of_a_release_that_is_not_kept_go_with_it(server: Server) -> None:
+    server.app["keep"] = 2
+    for name in "abc":
+        server.finished(name)
+        server.own(name)
+    server.do("pruned")
+    assert not (server.path / "releases/a").exists()
+    assert not (server.root / "etc/gunicorn/shop/a").exists()
+    assert [server.text(name) for name in "bc"] == ['P="one"\n'] * 2
+
+
+def test_a_kept_release_that_is_wanted_again_is_not_removed_where_fewer_are_kept_now(server: Server) -> None:
+    for name in "abcd":
+        server.finished(name)
+        server.own(name)
+    server.app["keep"] = 2
+    result = server.do("locked", release="a", settings=server.settings("two"))
+    assert "a" in result["finished"]
+    assert server.text("a") == 'P="one"\n'
+    assert "b" not in result["finished"]
+
+
+def test_a_release_that_is_gone_back_to_is_not_removed_where_fewer_are_kept_now(server: Server) -> None:
+    for name in "abcd":
+        server.finished(name)
+        server.own(name)
+    server.app["keep"] = 2
+    result = server.do("locked", release="a", event="rollback")
+    assert result["goal"] == "a"
+    assert "a" in result["finished"]
+
+
+def test_what_an_interrupted_build_has_left_is_removed_with_the_lock(server: Server) -> None:
+    server.finished("live")
+    (server.path / "releases/a").mkdir()
+    server.do("locked", release="a", settings=server.settings())
+    assert not (server.path / "releases/a").exists()
+    assert server.text("a") == 'P="one"\n'
+
+
+def test_files_that_releases_share_stay_as_long_as_one_of_these_is_kept_and_go_with_the_last(server: Server) -> None:
+    server.shared()
+    server.app["keep"] = 2
+    server.finished("old")
+    server.do("pruned")
+    server.finished("b")
+    server.own("b")
+    result = server.do("pruned")
+    assert result["unused"] == []
+    assert all(Path(file).exists() for file in server.app["shared_settings"])
+    server.finished("c")
+    server.own("c")
+    server.do("pruned")
+    assert not any(Path(file).exists() for file in server.app["shared_settings"])
+
+
+def test_files_that_releases_share_stay_where_nothing_is_live(server: Server) -> None:
+    server.shared()
+    assert server.found()["unused"] == []
+
+
+def test_a_changed_password_reaches_kept_releases_and_never_the_live_one(server: Server) -> None:
+    for name in "ab":
+        server.finished(name)
+        server.own(name, "old")
+    result = server.do("pruned", passwords={"database": "new"})
+    assert result["changed"] is True
+    assert server.text("a") == 'P="new"\n'
+    assert server.text("b") == 'P="old"\n'
+    assert server.do("pruned", passwords={"database": "new"})["changed"] is False
+
+
+def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Server) -> None:
+    server.finished("a")
+    server.own("a")
+    file = server.root / "etc/gunicorn/shop/a/env"
+    file.write_text("edited")
+    assert server.found()["drifted"] == [str(file)]
+    assert server.do("repaired")["drifted"] == []
+    assert server.text("a") == 'P="one"\n'
+
+
+def test_the_target_of_a_release_is_its_own_and_a_template_counts_where_it_has_no_files(server: Server) -> None:
+    server.units.mkdir()
+    (server.units / "shop@.target").touch()
+    server.finished("old")
+    assert server.found()["has_target"] is True
+    server.finished("new")
+    server.own("new")
+    assert server.found()["has_target"] is False
+
+
+def test_a_release_that_was_rolled_back_is_refused_by_a_deploy_which_gives_the_lock_back(server: Server) -> None:
+    server.finished("11111111-a", "22222222-a")
+    releases.switch(server.path, "11111111-a", ["22222222-a"], {})
+    result = server.fail("locked", release="22222222-b", refuse_bad=True)
+    assert result["msg"].startswith("shop: release 22222222-b, or its code, was rolled back as a bad one;")
+    assert release_lock.held(release_lock.LOCKS / "shop.lock") == {}
+
+
+def test_a_rollback_without_a_name_goes_to_the_release_before_and_one_to_nowhere_is_refused(server: Server) -> None:
+    server.finished("a")
+    result = server.fail("locked", event="rollback")
+    assert result["msg"] == "shop: there is no release before the live one to go back to."
+    server.finished("b")
+    assert server.do("locked", event="rollback")["goal"] == "a"
+
+
+def test_a_folder_in_the_place_of_a_link_is_refused(server: Server) -> None:
+    (server.path / "current").mkdir(parents=True)
+    assert "is a real file or folder, not a link to a release" in server.fail("locked", release="a")["msg"]
+
+
+def test_only_a_scheduled_command_of_another_release_is_busy(server: Server) -> None:
+    server.finished("a", "b")
+    states = {
+        "shop-purge@a.service": ("activating", "start"),
+        "shop-purge@b.service": ("activating", "start"),
+        "shop-mailer-1@a.service": ("activating", "auto-restart"),
+        "gunicorn-shop@a.service": ("active", "running"),
+    }
+    assert release_state.gather({"shared_paths": [], **server.app}, states)["busy"] == ["a"]
+
+
+def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_followed(server: Server) -> None:
+    server.app |= {"shared_paths": ["up/loads"], "user": "nobody"}
+    assert server.found()["unshared"] == [f"{server.path}/shared/up/loads"]
+    server.path.mkdir(parents=True)
+    server.do("locked", release="a")
+    made = server.path / "shared/up/loads"
+    assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o751)
+    assert server.found()["unshared"] == []
+    made.rmdir()
+    made.symlink_to(server.root)
+    assert "is no folder: move it away" in server.fail("repaired")["msg"]
+    assert server.root.stat().st_uid == 0

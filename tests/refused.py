@@ -16,7 +16,7 @@ Entry = dict[str, Any]
 
 # Keys that a run changes together, by what they have in common.
 GROUPS: dict[str, dict[str, Any]] = {
-    "gunicorn": {
+    "what a release runs with": {
         "gunicorn.after": ["network-online.target"],
         "gunicorn.graceful_timeout": 11,
         "gunicorn.max_requests": 1000,
@@ -33,8 +33,6 @@ GROUPS: dict[str, dict[str, Any]] = {
         "gunicorn.worker_class": "sync",
         "gunicorn.workers": 1,
         "gunicorn.writable_paths": ["/var/tmp"],
-    },
-    "the environment": {
         "build_commands": ["python manage.py collectstatic --noinput", "touch built"],
         "build_environment": {
             "ALLOWED_HOSTS": "some",
@@ -62,8 +60,6 @@ GROUPS: dict[str, dict[str, Any]] = {
         "migrate_check_command": None,
         "migrate_command": "python manage.py migrate --noinput --verbosity 2",
         "migrate_environment": {"DATABASE_USER": "board_migrations", "DATABASE_PASSWORD": "five", "FURTHER": "one"},
-    },
-    "what runs beside": {
         "background.command": "python manage.py work --force-color",
         "background.name": "toil",
         "background.replicas": 1,
@@ -73,7 +69,15 @@ GROUPS: dict[str, dict[str, Any]] = {
         "scheduled.on_calendar": "*:*:0/10",
         "scheduled.timeout": 60,
     },
-    "nothing beside": {"background": None, "scheduled": None, "migrate_environment": None, "shared_paths": None},
+    "neither a database nor commands beside": {
+        "background": None,
+        "database": None,
+        "migrate_check_command": None,
+        "migrate_command": None,
+        "migrate_environment": None,
+        "scheduled": None,
+        "shared_paths": None,
+    },
     "the database's passwords": {
         "database.password": "another",
         "database.migration_password": "one more",
@@ -88,8 +92,10 @@ GROUPS: dict[str, dict[str, Any]] = {
         "environment.DATABASE_USER": "board_two",
         "migrate_environment.DATABASE_USER": "board_two_migrations",
     },
-    "no database": {"database": None, "migrate_command": None, "migrate_check_command": None},
-    "static files and nginx": {
+    "static files, nginx and names": {
+        "addresses": ["198.18.55.39"],
+        "aliases": ["web.board.example"],
+        "records": [{"record": "board.example", "type": "TXT", "value": ["two"]}],
         "static": {"/assets/": "staticfiles"},
         "nginx.client_max_body_size": "1k",
         "nginx.http2": True,
@@ -102,23 +108,20 @@ GROUPS: dict[str, dict[str, Any]] = {
         "nginx.options": {"add_header": "X-Another one always"},
         "nginx.proxy_cache": True,
     },
-    "nginx's locations": {"nginx.locations": [{"path": "/", "return": "410"}]},
-    "names": {
-        "addresses": ["198.18.55.39"],
-        "aliases": ["web.board.example"],
-        "records": [{"record": "board.example", "type": "TXT", "value": ["two"]}],
+    "another domain": {
+        "domain": "shop.board.example",
+        "zone": "board.example",
+        "environment.ALLOWED_HOSTS": "*",
+        "nginx.locations": [{"path": "/", "return": "410"}],
     },
-    "another domain": {"domain": "shop.board.example", "zone": "board.example", "environment.ALLOWED_HOSTS": "*"},
     "another app": {"app": "shop"},
-    "how it is built": {
+    "how it is built and deployed": {
         "app_deploy.fallback_requirements": ["gunicorn==27.0.1", "packaging==25.0"],
         "app_deploy.installer": "pip",
         "app_deploy.python": "/usr/bin/python3.13",
         "gunicorn.virtualenv": "/srv/board/current/.venv",
         "packages": ["media-types", "tree"],
         "wsgi_app": "config.wsgi",
-    },
-    "how it is deployed": {
         "app_deploy.dump_command": "echo another",
         "app_deploy.dump_host": "webstack-refused",
         "app_deploy.health_headers": {"Host": "board.example", "X-Further": "one"},

@@ -1,0 +1,43 @@
+"""The nightly test of refused releases leaves out no key that the entry of a site may have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.foobar.webstack.plugins.filter.sites import FOLLOWS
+
+from tests.refused import GROUPS, changed, keys
+
+from . import ROOT, load, spec
+
+LISTS = {"gunicorn": "gunicorn_apps", "app_deploy": "app_deploy_apps", "nginx": "nginx_sites"}
+
+
+def sites() -> dict[str, Any]:
+    """Return the options of a site's entry."""
+    return dict(load(ROOT / "meta/sites.yml")["sites"]["options"])
+
+
+def entry() -> dict[str, Any]:
+    """Return the entry that the scenario begins with."""
+    scenario = yaml.safe_load((ROOT / "molecule/nightly_refused/molecule.yml").read_text())
+    return dict(scenario["provisioner"]["inventory"]["host_vars"]["webstack-refused"]["sites"][0])
+
+
+def test_each_key_of_a_site_has_a_case() -> None:
+    # What a role is told beside comes in a dictionary of its name, which is no case of its own.
+    wanted = set(keys(sites())) - LISTS.keys()
+    for role, name in LISTS.items():
+        wanted |= {f"{role}.{key}" for key in spec(role)[name]["options"].keys() - FOLLOWS[role]}
+    cases = {key for group in GROUPS.values() for key in group}
+    free = {key for key in cases if key.partition(".")[0] in ("environment", "migrate_environment")}
+    assert wanted - cases == set()
+    assert cases - free - wanted == set()
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_case_is_no_value_that_the_entry_has_already(name: str) -> None:
+    for key, value in GROUPS[name].items():
+        assert changed(entry(), {key: value}, sources="", checksum="") != entry(), key

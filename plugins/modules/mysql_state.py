@@ -63,7 +63,7 @@ databases:
   type: list
   elements: dict
   returned: success
-  description: C(name), C(encoding) and C(collation) of each, and whether it C(is_empty), which is told of test only.
+  description: C(name), C(encoding) and C(collation) of each, and whether it C(is_empty), which is known of test only.
 accounts:
   type: list
   elements: dict
@@ -108,9 +108,9 @@ def quoted(text: str) -> str:
 
 
 def account(row: Row, wanted: dict[tuple[str, str], str]) -> Row:
-    """Return what is told of an account: nothing that tells its password."""
+    """Return what is known of an account, without its hash."""
     name, host = row["name"], row["host"]
-    told = {
+    known = {
         "name": name,
         "host": host,
         "plugin": row["plugin"],
@@ -118,8 +118,8 @@ def account(row: Row, wanted: dict[tuple[str, str], str]) -> Row:
         "old_password": bool(row["old_password"]),
     }
     if (name, host) in wanted:
-        told["same_password"] = row["plugin"] == "caching_sha2_password" and row["hash"] == wanted[name, host].upper()
-    return told
+        known["same_password"] = row["plugin"] == "caching_sha2_password" and row["hash"] == wanted[name, host].upper()
+    return known
 
 
 def state(client: Client, users: list[dict[str, str]]) -> dict[str, Any]:

@@ -32,14 +32,14 @@ def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
 ) -> None:
     passwords = ["canary-7f3b'\"\\%s", "canary-second", "canary-third`;#"]
     before = server(host)
-    told = ""
+    output = ""
 
     def run(command: Converge, password: str, *options: str) -> str:
-        nonlocal told
+        nonlocal output
         users = [{"name": "shop", "password": password, "priv": "shop.*:ALL"}]
         result = command("-vvv", "--diff", *options, mysql_users=users)
         assert result.returncode == 0, result.stdout
-        told += result.stdout + result.stderr
+        output += result.stdout + result.stderr
         return result.stdout
 
     def counting() -> list[str]:
@@ -67,7 +67,7 @@ def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
     assert counting() == [first]
     assert "changed=0 " in run(converge, first)
 
-    assert "canary" not in told
+    assert "canary" not in output
     assert host.run("journalctl --no-pager | grep --fixed-strings canary").stdout == ""
     assert host.run("grep --recursive --fixed-strings canary /etc /var/log /var/lib/mysql /root /tmp").stdout == ""
     assert server(host) == before
@@ -113,14 +113,14 @@ def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
 ) -> None:
     before = server(host)
     # Where somebody has locked a table, setting read_only waits; max_connections comes before.
-    held = "CREATE TABLE shop.held (id INT); LOCK TABLES shop.held WRITE; SELECT SLEEP(99)"
-    host.check_output("systemd-run --unit=held mysql --execute %s", held)
+    lock = "CREATE TABLE shop.locked (id INT); LOCK TABLES shop.locked WRITE; SELECT SLEEP(99)"
+    host.check_output("systemd-run --unit=lock mysql --execute %s", lock)
     with monkeypatch.context() as patched:
         patched.setenv("ANSIBLE_TASK_TIMEOUT", "10")
         run = converge(mysql_max_connections=77, mysql_server_options={"read_only": True})
     assert "apply | Set what a running server can change" in run.stdout
     assert run.returncode != 0
-    host.check_output("systemctl stop held")
+    host.check_output("systemctl stop lock")
     assert sql("SELECT @@max_connections") == "77"
     sql("SET GLOBAL read_only = ON")
 
@@ -129,7 +129,7 @@ def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
     assert sql("SELECT @@max_connections, @@read_only").split() == ["151", "0"]
     assert "changed=0 " in converge().stdout
     assert server(host) == before
-    sql("DROP TABLE shop.held")
+    sql("DROP TABLE shop.locked")
 
 
 def test_what_differs_is_put_right_and_the_rest_is_left_alone(host: Host, sql: Sql, converge: Converge) -> None:

@@ -171,6 +171,7 @@ def test_only_absent_users_and_databases_go(sql: Sql, converge: Converge) -> Non
     assert sql("SELECT user FROM mysql.user WHERE user LIKE 'shop%'") == "shop"
     assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
     assert sql("SHOW TABLES FROM test") == "data"
+    sql("DROP DATABASE test")
 
 
 def test_an_option_that_can_change_at_run_time_restarts_nothing(host: Host, sql: Sql, converge: Converge) -> None:
@@ -356,13 +357,13 @@ def test_a_server_that_is_down_starts_in_the_sandbox_that_its_new_configuration_
     run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307)
     assert run.returncode == 0, run.stdout
     assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
-    assert converge().returncode == 0
+    assert converge(mysql_restart=True).returncode == 0
     assert listening(host) == []
 
 
 def test_an_open_address_takes_encrypted_connections_only(host: Host, sql: Sql, converge: Converge) -> None:
     users = [{"name": "remote", "host": "127.0.0.%", "password": "far away", "priv": "shop.*:ALL"}]
-    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users)
+    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users, mysql_restart=True)
     assert run.returncode == 0, run.stdout
     assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
     login = "--user=remote --host=127.0.0.1 --port=3307"
@@ -445,8 +446,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     keyring = base64.b64encode(host.file("/usr/share/keyrings/debian-archive-keyring.gpg").content).decode()
     lines = "\n".join(textwrap.wrap(keyring, 64))
     armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"
-    host.check_output("mkdir /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
-    host.check_output("systemd-run python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
+    host.check_output("mkdir -p /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
+    host.check_output("systemd-run --unit=keys python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
     source = {
         "uris": "mirror+file:/etc/apt/mirrors/debian.list",
         "suites": "sid",
@@ -471,3 +472,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     assert "/srv/mysql/data/** rwk," in host.file("/etc/apparmor.d/local/usr.sbin.mysqld").content_string
     host.check_output("systemctl restart mysql")
     assert "changed=0 " in converge(mysql_datadir="/srv/mysql/data").stdout
+
+    # As the other tests expect it, should they run once more.
+    purge(host)
+    host.check_output("systemctl stop keys; rm -r /srv/keys /srv/mysql")
+    assert converge().returncode == 0

@@ -66,7 +66,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "background.stop_timeout": 10,
         "scheduled.command": "python manage.py tick --force-color",
         "scheduled.name": "tock",
-        "scheduled.on_calendar": "*:*:0/10",
+        "scheduled.on_calendar": "*:*:0/20",
         "scheduled.timeout": 60,
     },
     "neither a database nor commands beside": {

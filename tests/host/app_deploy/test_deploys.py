@@ -13,6 +13,7 @@ from tests.playbook import command, play, start
 PLAYBOOK = "molecule/app_deploy/converge.yml"
 SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
 MACHINE = "webstack-app-deploy-trixie"
+ATTACK = (Path(__file__).parent / "attack.sh").read_text()
 
 testinfra_hosts = [f"ansible://{MACHINE}"]
 
@@ -303,6 +304,45 @@ def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_b
     assert result.returncode == 0, result.stdout
     assert ask(host, "directory")["version"] == "10"
     assert running(host) == {live(host)}
+
+
+def state(host, release):
+    """Return modes, owners and bytes of all that a release has, its environment included."""
+    folder = f"/srv/directory/releases/{release}"
+    modes = host.check_output(f"find {folder} -printf '%p %y %m %U %G\\n' | sort")
+    return modes + host.check_output(f"find {folder} -type f -print0 | sort -z | xargs -0 sha256sum")
+
+
+def test_no_command_of_a_release_changes_a_byte_of_the_live_one(host, source):
+    (source / "VERSION").write_text(f"before {time.time()}\n")
+    assert deploy().returncode == 0
+    before = live(host)
+    host.check_output("mkdir -p /srv/other && echo other > /srv/other/app.py && chmod -R a+rwX /srv/other")
+    bytes_before = state(host, before)
+    assert "six.py" in bytes_before
+    assert ".pyc" in bytes_before
+    (source / "attack.sh").write_text(ATTACK)
+    attack = f"sh attack.sh directory {before}"
+    hooks = {
+        f"{when}_{what}": [f"{attack} {when}-{what}"] for when in ("before", "after") for what in ("build", "migrate")
+    }
+    try:
+        result = deploy(more_commands=[f"{attack} command"], hooks=hooks)
+        assert result.returncode == 0, result.stdout
+        after = live(host)
+        assert after != before
+        assert state(host, before) == bytes_before
+        assert host.file("/srv/other/app.py").content_string == "other\n"
+        # It was not for want of trying.
+        attacked = host.check_output(f"cat /srv/directory/releases/{after}/attacked")
+        assert "command as directory-build" in attacked
+        assert "before-build as directory-build" in attacked
+        for user in ("directory", "directory-build", "directory-deps", "nobody"):
+            writable = f"find /srv/directory/releases/{after} ! -type l -perm /222 -user {user} -links 1"
+            assert host.check_output(writable) == ""
+        assert host.check_output(f"find /srv/directory/releases/{after} -perm /6000") == ""
+    finally:
+        host.check_output("rm -rf /srv/other")
 
 
 def test_a_real_folder_in_the_place_of_current_is_refused(host):

@@ -50,12 +50,13 @@ TITLES = {
 RELEASES = 3
 # Seconds until somebody has noticed a bad release and puts the code from before back.
 NOTICED = 10
-# Steps of a release, by the names of the tasks; the first that fits has it.
+# Steps of a release, by the names of the tasks; the first that fits has it. Ours uploads, makes the environment and
+# builds in one call, and starts and switches in another.
 STEPS = {
-    "environment": r"build \| Make the virtual",
-    "upload": r"update \|",
+    "environment": r"prepare \|",
+    "upload": r"lock \|",
     "build": r"build \|",
-    "migrate": r"(migrate|dump) \|",
+    "migrate": r"migrate \|",
     "start": r"switch \| Start",
     "switch": r"switch \|",
 }
@@ -254,6 +255,7 @@ class Deploys(Machines):
             "mkdir /srv/bench && cd /srv/bench && tar -xz && mv bench@.* /etc/systemd/system && "
             "apt-get install -qq --yes --no-install-recommends python3-venv >/dev/null && python3 -m venv venv && "
             "venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt && "
+            "cp /etc/gunicorn/board/*/env board.env && cp /etc/gunicorn/board/*/conf.py board.conf.py && "
             "systemctl daemon-reload && systemctl start bench@socket.socket"
         )
         files = f"-C {ROOT}/bench bench@.service bench@.socket release.sh -C {self.source} requirements.txt"
@@ -275,6 +277,9 @@ class Deploys(Machines):
 
     def release(self, way: str, environment: str = "/srv/bench/venv") -> Figures:
         """Release the source in one of the ways, and return how long each step took."""
+        if way != OURS:
+            # release.sh reads it where version 0.1.0 kept it; a release of ours removes it again.
+            self.shell(SERVER, "cp /srv/bench/board.env /etc/gunicorn/board.env")
         start = time.monotonic()
         if way == OURS:
             output = self.playbook("deploy.yml")
@@ -351,7 +356,7 @@ class Deploys(Machines):
             for number in range(1, rounds + 1):
                 self.change("" if kind == "code" else next(versions))
                 if kind == "everything":
-                    self.shell(SERVER, "rm -rf /srv/board/cache/* /root/.cache/*")
+                    self.shell(SERVER, "rm -rf /srv/board/dependencies/* /root/.cache/*")
                 for who, results in by.items():
                     before = self.disk(folders[who])
                     way = OURS if who == OURS else "restart"

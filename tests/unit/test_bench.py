@@ -14,20 +14,18 @@ from bench.machines import markdown
 ROOT = Path(__file__).parents[2]
 
 PROFILE = """
-TASK [foobar.webstack.app_deploy : build | Run the build commands] *************
+TASK [foobar.webstack.app_deploy : build | Unpack the source] **************
 changed: [web] => (item=true)
 
 PLAY RECAP *********************************************************************
 web : ok=2 changed=1 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0
 
 TASKS RECAP ********************************************************************
-foobar.webstack.app_deploy : build | Make the virtual environment ------- 1.50s
-foobar.webstack.app_deploy : build | Run the build commands ------------- 0.50s
-foobar.webstack.app_deploy : update | Make the folder of the release from its source --- 0.75s
+foobar.webstack.app_deploy : lock | Take the lock, and write what the release runs with --- 0.75s
+foobar.webstack.app_deploy : build | Unpack the source, install its dependencies --- 2.00s
 foobar.webstack.app_deploy : migrate | Migrate -------------------------- 2.00s
 foobar.webstack.app_deploy : switch | Start the release beside the live one --- 0.50s
-foobar.webstack.app_deploy : switch | Make the release live ------------- 0.25s
-foobar.webstack.app_deploy : finish | Give the lock back ---------------- 0.25s
+foobar.webstack.app_deploy : cleanup | Let old instances finish --------- 0.25s
 """
 STEPS = ("upload", "environment", "build", "migrate", "start", "switch", "rest")
 
@@ -48,13 +46,13 @@ def test_a_table_has_text_on_the_left_and_numbers_on_the_right() -> None:
 
 def test_tasks_count_for_the_step_that_their_file_names() -> None:
     assert split_tasks(PROFILE, 10.0) == {
-        "environment": 1.5,
+        "environment": 0.0,
         "upload": 0.75,
-        "build": 0.5,
+        "build": 2.0,
         "migrate": 2.0,
         "start": 0.5,
-        "switch": 0.25,
-        "rest": 4.5,
+        "switch": 0.0,
+        "rest": 4.75,
         "total": 10.0,
     }
 

@@ -14,7 +14,7 @@ name: mysql
 short_description: Filters of the role mysql.
 description: >-
   mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_assignments write
-  options for my.cnf and for a running server; mysql_in_doubt marks those that are about to change; mysql_priv reads
+  options for my.cnf and for a running server; mysql_chosen picks those that somebody has chosen; mysql_in_doubt marks those that are about to change; mysql_priv reads
   privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases'
   encodings; mysql_dump_command and mysql_restore_command save a database and bring it back.
 author: The foobar.webstack authors
@@ -37,6 +37,18 @@ def mysql_options(*layers: Mapping[str, Any]) -> dict[str, str | None]:
                 value = "ON" if value else "OFF"
             merged[name.replace("-", "_")] = None if value is None else str(value)
     return merged
+
+
+def mysql_chosen(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options whose variable of the role is not at its default; one without a variable nobody has chosen.
+
+    `defaults` are the role's, by variable.
+    """
+    return {
+        name: value
+        for name, value in options.items()
+        if f"mysql_{name}" in defaults and str(value) != str(defaults[f"mysql_{name}"])
+    }
 
 
 def mysql_cnf_value(value: str) -> str:
@@ -161,7 +173,10 @@ def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, s
         *_server_mistakes(variables),
         *_option_mistakes(variables["mysql_server_options"], refused_options),
         *_database_mistakes(variables["mysql_databases"]),
-        *_user_mistakes(variables["mysql_users"], bool(variables["mysql_bind_address"])),
+        # A server that is taken over may listen by its own configuration.
+        *_user_mistakes(
+            variables["mysql_users"], bool(variables["mysql_bind_address"] or variables.get("mysql_take_over"))
+        ),
     ]
 
 
@@ -243,6 +258,7 @@ class FilterModule:
         return {
             "mysql_alter_databases": mysql_alter_databases,
             "mysql_assignments": mysql_assignments,
+            "mysql_chosen": mysql_chosen,
             "mysql_cnf_value": mysql_cnf_value,
             "mysql_dump_command": mysql_dump_command,
             "mysql_in_doubt": mysql_in_doubt,

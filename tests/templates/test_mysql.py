@@ -26,6 +26,7 @@ def test_a_boolean_is_written_in_mysql_s_words(given: Any, written: str) -> None
 
 
 TAKEN_OVER: dict[str, Any] = {"ansible_facts": FACTS, "inventory_hostname": "db1", "__mysql_is_taken_over": True}
+TAKEN_OVER |= {"__mysql_has_server": True, "__mysql_server": {"paths": {"/etc/apt/sources.list.d/mysql.sources": []}}}
 
 
 def test_a_server_taken_over_keeps_every_option_that_nobody_has_chosen() -> None:
@@ -64,3 +65,28 @@ def test_a_server_taken_over_gets_no_drop_in() -> None:
 def test_what_the_check_depends_on_is_known_before_the_server_is() -> None:
     given = {"ansible_facts": FACTS}
     assert value("mysql", "__mysql_inputs", **given) != value("mysql", "__mysql_inputs", **given, mysql_port=3307)
+
+
+@pytest.mark.parametrize(
+    ("taken_over", "server", "sources", "written"),
+    [
+        (True, True, [], False),
+        (True, True, ["/etc/apt/sources.list.d/mysql.sources"], True),
+        # Only data were there: the server is the role's to install.
+        (True, False, [], True),
+        (False, True, [], True),
+    ],
+)
+def test_a_server_that_was_there_before_gets_no_repository(
+    taken_over: bool, server: bool, sources: list[str], written: bool
+) -> None:
+    given = {
+        **TAKEN_OVER,
+        "ansible_facts": FACTS | {"distribution": "Debian", "distribution_release": "trixie"},
+        "__mysql_is_taken_over": taken_over,
+        "__mysql_has_server": server,
+        "__mysql_server": {"paths": {"/etc/apt/sources.list.d/mysql.sources": sources}},
+    }
+    files = [file["src"] for file in value("mysql", "__mysql_files", **given)]
+    assert ("mysql.sources.j2" in files) is written
+    assert bool(value("mysql", "__mysql_wanted.repository", **given)) is written

@@ -90,3 +90,8 @@ def test_a_server_that_was_there_before_gets_no_repository(
     files = [file["src"] for file in value("mysql", "__mysql_files", **given)]
     assert ("mysql.sources.j2" in files) is written
     assert bool(value("mysql", "__mysql_wanted.repository", **given)) is written
+
+
+def test_a_server_is_marked_as_taken_over_before_there_is_a_record() -> None:
+    files = value("mysql", "__mysql_files_in_doubt", **TAKEN_OVER, __mysql_in_doubt={})
+    assert [file["dest"] for file in files] == ["/etc/mysql/webstack-taken-over", "/etc/mysql/webstack-applied.json"]

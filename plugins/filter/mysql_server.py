@@ -12,7 +12,7 @@ name: mysql_server
 short_description: Filters of the role mysql about the server that it finds.
 description: >-
   mysql_is_unknown tells whether a server or data have to be looked at more closely, mysql_refusal why the role leaves
-  them alone; mysql_datadir_refusal guards the data directory; mysql_pending writes the sentence of a pending restart,
+  them alone; mysql_datadir_refusal guards the data directory; mysql_login_refusal tells what keeps it from logging in; mysql_pending writes the sentence of a pending restart,
   mysql_errors and mysql_last_words the server's own words about a failure.
 author: The foobar.webstack authors
 """
@@ -116,6 +116,26 @@ def mysql_datadir_refusal(host: str, wanted: str, found: str) -> str:
     )
 
 
+def mysql_login_refusal(state: State, host: str, socket: str, lines: Sequence[str]) -> str:
+    """Return why the role can't log in to a server that is to be taken over, or an empty text.
+
+    `lines` are the options that its configuration names.
+    """
+    active = state["units"]["mysql"]["active_state"]
+    if active != "active":
+        return (
+            f"MySQL on {host}, which is to be taken over, does not run (mysql.service is {active}): start it first, "
+            "with systemctl start mysql."
+        )
+    named = [line.partition("=")[2] for line in lines if line.startswith("--socket=")]
+    if named and re.sub("^/var/run/", "/run/", named[-1]) != socket:
+        return (
+            f"MySQL on {host}, which is to be taken over, has its socket at {named[-1]}: set socket = {socket} in its "
+            "configuration, restart it, and repeat."
+        )
+    return ""
+
+
 def mysql_version_refusal(state: State, host: str) -> str:
     """Return why the role leaves a server alone that has answered, or an empty text."""
     if state.get("is_mysql", True):
@@ -173,6 +193,7 @@ class FilterModule:
                 mysql_is_own,
                 mysql_is_unknown,
                 mysql_last_words,
+                mysql_login_refusal,
                 mysql_pending,
                 mysql_refusal,
                 mysql_version_refusal,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +97,14 @@ def test_a_server_that_was_there_before_gets_no_repository(
 def test_a_server_is_marked_as_taken_over_before_there_is_a_record() -> None:
     files = value("mysql", "__mysql_files_in_doubt", **TAKEN_OVER, __mysql_in_doubt={})
     assert [file["dest"] for file in files] == ["/etc/mysql/webstack-taken-over", "/etc/mysql/webstack-applied.json"]
+
+
+def test_a_failed_first_start_is_cleared_away_and_what_was_there_before_is_not(tmp_path: Path) -> None:
+    for folder in ("lost+found", ".zfs", "mysql"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").touch()
+    for name in (".keep", "ibdata1", "#ib_16384_0.dblwr"):
+        (tmp_path / name).touch()
+    subprocess.run(value("mysql", "__mysql_clear_command", mysql_datadir=str(tmp_path)), check=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"lost+found", ".zfs", ".keep"}
+    assert (tmp_path / "lost+found" / "file").exists()

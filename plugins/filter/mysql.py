@@ -168,9 +168,15 @@ def mysql_users_among(
     ]
 
 
-def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, str]) -> list[str]:
-    """Return one sentence for each wrong variable, naming it and what to write instead."""
+def mysql_mistakes(
+    variables: Mapping[str, Any], refused_options: Mapping[str, str], system: str = "", has_memory: bool = True
+) -> list[str]:
+    """Return one sentence for each wrong variable, naming it and what to write instead.
+
+    `system` is the distribution, and `has_memory` tells whether the buffer pool's size is known.
+    """
     return [
+        *_system_mistakes(variables, system, has_memory),
         *_server_mistakes(variables),
         *_option_mistakes(variables["mysql_server_options"], refused_options),
         *_database_mistakes(variables["mysql_databases"]),
@@ -179,6 +185,16 @@ def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, s
             variables["mysql_users"], bool(variables["mysql_bind_address"] or variables.get("mysql_take_over"))
         ),
     ]
+
+
+def _system_mistakes(variables: Mapping[str, Any], system: str, has_memory: bool) -> Iterator[str]:
+    if system == "Debian" and not variables["mysql_repository"]:
+        yield "mysql_repository is empty, and Debian has no MySQL of its own - name a repository that has it."
+    if not has_memory:
+        yield (
+            "mysql_innodb_buffer_pool_size comes from the memory, which is among the facts of the subset hardware: "
+            "gather them, or set it."
+        )
 
 
 def _server_mistakes(variables: Mapping[str, Any]) -> Iterator[str]:

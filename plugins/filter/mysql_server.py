@@ -14,7 +14,7 @@ description: >-
   mysql_is_unknown tells whether a server or data have to be looked at more closely, mysql_refusal why the role leaves
   them alone; mysql_datadir_refusal guards the data directory; mysql_login_refusal
   tells what keeps it from logging in; mysql_pending writes the sentence of a pending restart,
-  mysql_errors and mysql_last_words the server's own words about a failure.
+  mysql_failure, mysql_errors and mysql_last_words the server's own words about a failure.
 author: The foobar.webstack authors
 """
 
@@ -180,6 +180,18 @@ def mysql_last_words(journal: Sequence[str], log: Sequence[str]) -> str:
     return "; ".join(mysql_errors(journal) or errors or dict.fromkeys(said[-4:]))
 
 
+def mysql_failure(errors: str, host: str, said: str, missing_packages: Sequence[str], message: str) -> str:
+    """Return why the server does not run: by its check of the configuration, by its own last words, or by `message`.
+
+    Where packages are missing, it is their installation that has failed, of which `message` tells.
+    """
+    if errors:
+        return f"MySQL refuses its configuration: {errors}."
+    if said and not missing_packages:
+        return f"MySQL on {host} does not start: {said}; journalctl -u mysql has more."
+    return " ".join(message.split())
+
+
 class FilterModule:
     """Make the filters known to Ansible."""
 
@@ -191,6 +203,7 @@ class FilterModule:
                 mysql_datadir_found,
                 mysql_datadir_refusal,
                 mysql_errors,
+                mysql_failure,
                 mysql_is_own,
                 mysql_is_unknown,
                 mysql_last_words,

@@ -180,3 +180,12 @@ def test_a_server_s_own_words_are_told_once_without_noise() -> None:
     ]
     assert mysql_server.mysql_last_words(["Starting mysql.service", "mysql.service: Failed"], lines) == "Can't bind"
     assert mysql_server.mysql_last_words(["mysql.service: Failed", "canary"], []) == "canary"
+
+
+def test_a_failure_is_told_by_whoever_knows_most_of_it() -> None:
+    def failure(errors: str, said: str, missing: list[str]) -> str:
+        return mysql_server.mysql_failure(errors, "db1", said, missing, "apt  has\nfailed")
+
+    assert failure("unknown variable", "canary", []) == "MySQL refuses its configuration: unknown variable."
+    assert failure("", "canary", []).startswith("MySQL on db1 does not start: canary; ")
+    assert failure("", "canary", ["mysql-server"]) == failure("", "", []) == "apt has failed"

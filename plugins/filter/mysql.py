@@ -14,7 +14,8 @@ name: mysql
 short_description: Filters of the role mysql.
 description: >-
   mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_assignments write
-  options for my.cnf and for a running server; mysql_in_doubt marks those that are about to change; mysql_priv reads
+  options for my.cnf and for a running server; mysql_chosen picks those that somebody has chosen; mysql_in_doubt marks
+  those that are about to change; mysql_priv reads
   privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases'
   encodings; mysql_dump_command and mysql_restore_command save a database and bring it back.
 author: The foobar.webstack authors
@@ -37,6 +38,18 @@ def mysql_options(*layers: Mapping[str, Any]) -> dict[str, str | None]:
                 value = "ON" if value else "OFF"
             merged[name.replace("-", "_")] = None if value is None else str(value)
     return merged
+
+
+def mysql_chosen(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options whose variable of the role is not at its default; one without a variable nobody has chosen.
+
+    `defaults` are the role's, by variable.
+    """
+    return {
+        name: value
+        for name, value in options.items()
+        if f"mysql_{name}" in defaults and str(value) != str(defaults[f"mysql_{name}"])
+    }
 
 
 def mysql_cnf_value(value: str) -> str:
@@ -155,14 +168,33 @@ def mysql_users_among(
     ]
 
 
-def mysql_mistakes(variables: Mapping[str, Any], refused_options: Mapping[str, str]) -> list[str]:
-    """Return one sentence for each wrong variable, naming it and what to write instead."""
+def mysql_mistakes(
+    variables: Mapping[str, Any], refused_options: Mapping[str, str], system: str = "", has_memory: bool = True
+) -> list[str]:
+    """Return one sentence for each wrong variable, naming it and what to write instead.
+
+    `system` is the distribution, and `has_memory` tells whether the buffer pool's size is known.
+    """
     return [
+        *_system_mistakes(variables, system, has_memory),
         *_server_mistakes(variables),
         *_option_mistakes(variables["mysql_server_options"], refused_options),
         *_database_mistakes(variables["mysql_databases"]),
-        *_user_mistakes(variables["mysql_users"], bool(variables["mysql_bind_address"])),
+        # A server that is taken over may listen by its own configuration.
+        *_user_mistakes(
+            variables["mysql_users"], bool(variables["mysql_bind_address"] or variables.get("mysql_take_over"))
+        ),
     ]
+
+
+def _system_mistakes(variables: Mapping[str, Any], system: str, has_memory: bool) -> Iterator[str]:
+    if system == "Debian" and not variables["mysql_repository"]:
+        yield "mysql_repository is empty, and Debian has no MySQL of its own - name a repository that has it."
+    if not has_memory:
+        yield (
+            "mysql_innodb_buffer_pool_size comes from the memory, which is among the facts of the subset hardware: "
+            "gather them, or set it."
+        )
 
 
 def _server_mistakes(variables: Mapping[str, Any]) -> Iterator[str]:
@@ -243,6 +275,7 @@ class FilterModule:
         return {
             "mysql_alter_databases": mysql_alter_databases,
             "mysql_assignments": mysql_assignments,
+            "mysql_chosen": mysql_chosen,
             "mysql_cnf_value": mysql_cnf_value,
             "mysql_dump_command": mysql_dump_command,
             "mysql_in_doubt": mysql_in_doubt,

@@ -12,8 +12,9 @@ name: mysql_server
 short_description: Filters of the role mysql about the server that it finds.
 description: >-
   mysql_is_unknown tells whether a server or data have to be looked at more closely, mysql_refusal why the role leaves
-  them alone; mysql_datadir_refusal guards the data directory; mysql_pending writes the sentence of a pending restart,
-  mysql_errors and mysql_last_words the server's own words about a failure.
+  them alone; mysql_datadir_refusal guards the data directory; mysql_login_refusal
+  tells what keeps it from logging in; mysql_pending writes the sentence of a pending restart,
+  mysql_failure, mysql_errors and mysql_last_words the server's own words about a failure.
 author: The foobar.webstack authors
 """
 
@@ -116,6 +117,26 @@ def mysql_datadir_refusal(host: str, wanted: str, found: str) -> str:
     )
 
 
+def mysql_login_refusal(state: State, host: str, socket: str, lines: Sequence[str]) -> str:
+    """Return why the role can't log in to a server that is to be taken over, or an empty text.
+
+    `lines` are the options that its configuration names.
+    """
+    active = state["units"]["mysql"]["active_state"]
+    if active != "active":
+        return (
+            f"MySQL on {host}, which is to be taken over, does not run (mysql.service is {active}): start it first, "
+            "with systemctl start mysql."
+        )
+    named = [line.partition("=")[2] for line in lines if line.startswith("--socket=")]
+    if named and re.sub("^/var/run/", "/run/", named[-1]) != socket:
+        return (
+            f"MySQL on {host}, which is to be taken over, has its socket at {named[-1]}: set socket = {socket} in its "
+            "configuration, restart it, and repeat."
+        )
+    return ""
+
+
 def mysql_version_refusal(state: State, host: str) -> str:
     """Return why the role leaves a server alone that has answered, or an empty text."""
     if state.get("is_mysql", True):
@@ -159,6 +180,18 @@ def mysql_last_words(journal: Sequence[str], log: Sequence[str]) -> str:
     return "; ".join(mysql_errors(journal) or errors or dict.fromkeys(said[-4:]))
 
 
+def mysql_failure(errors: str, host: str, said: str, missing_packages: Sequence[str], message: str) -> str:
+    """Return why the server does not run: by its check of the configuration, by its own last words, or by `message`.
+
+    Where packages are missing, it is their installation that has failed, of which `message` tells.
+    """
+    if errors:
+        return f"MySQL refuses its configuration: {errors}."
+    if said and not missing_packages:
+        return f"MySQL on {host} does not start: {said}; journalctl -u mysql has more."
+    return " ".join(message.split())
+
+
 class FilterModule:
     """Make the filters known to Ansible."""
 
@@ -170,9 +203,11 @@ class FilterModule:
                 mysql_datadir_found,
                 mysql_datadir_refusal,
                 mysql_errors,
+                mysql_failure,
                 mysql_is_own,
                 mysql_is_unknown,
                 mysql_last_words,
+                mysql_login_refusal,
                 mysql_pending,
                 mysql_refusal,
                 mysql_version_refusal,

@@ -201,3 +201,18 @@ def test_a_user_is_among_the_accounts_by_name_and_host_unless_it_is_to_go() -> N
     there = [{"name": "a"}, {"name": "b", "host": "DB.example.com", "state": "present"}]
     others = [{"name": "A"}, {"name": "a", "host": "%"}, {"name": "c", "state": "absent"}]
     assert mysql.mysql_users_among([*others, *there], accounts) == there
+
+
+def test_what_the_system_lacks_is_refused_by_name() -> None:
+    given = VARIABLES | {"mysql_repository": {}}
+    assert mysql.mysql_mistakes(given, REFUSED, "Ubuntu") == []
+    (repository,) = mysql.mysql_mistakes(given, REFUSED, "Debian")
+    assert repository.startswith("mysql_repository is empty")
+    (memory,) = mysql.mysql_mistakes(given, REFUSED, "Ubuntu", False)
+    assert memory.startswith("mysql_innodb_buffer_pool_size comes from the memory")
+
+
+def test_a_server_that_is_taken_over_may_have_users_of_other_hosts() -> None:
+    given = VARIABLES | {"mysql_bind_address": "", "mysql_users": [{"name": "a", "host": "%", "password": "canary"}]}
+    assert len(mysql.mysql_mistakes(given, REFUSED)) == 1
+    assert mysql.mysql_mistakes(given | {"mysql_take_over": True}, REFUSED) == []

@@ -130,6 +130,28 @@ def test_a_data_directory_elsewhere_is_named() -> None:
     assert sentence.startswith("mysql_datadir is /var/lib/mysql, but the data of db1 is in /srv/m")
 
 
+@pytest.mark.parametrize(
+    ("active", "lines", "words"),
+    [
+        ("active", [], ""),
+        ("active", ["--socket=/var/run/mysqld/mysqld.sock"], ""),
+        ("active", ["--socket=/run/mysqld/mysqld.sock"], ""),
+        (
+            "active",
+            ["--datadir=/srv/m", "--socket=/tmp/mysql.sock"],
+            "has its socket at /tmp/mysql.sock: set socket = ",
+        ),
+        ("inactive", [], "does not run (mysql.service is inactive): start it first"),
+        ("failed", ["--socket=/tmp/mysql.sock"], "does not run (mysql.service is failed): start it first"),
+    ],
+)
+def test_a_server_that_cannot_be_logged_in_to_is_not_taken_over(active: str, lines: list[str], words: str) -> None:
+    found = {"units": {"mysql": {"active_state": active}}}
+    sentence = mysql_server.mysql_login_refusal(found, "db1", "/run/mysqld/mysqld.sock", lines)
+    assert words in sentence
+    assert bool(sentence) is bool(words)
+
+
 def test_a_server_that_calls_itself_mariadb_is_refused() -> None:
     server = {"version": "11.8.9-MariaDB", "comment": "Debian", "is_mysql": False}
     assert "is Debian 11.8.9-MariaDB" in mysql_server.mysql_version_refusal(server, "db1")
@@ -158,3 +180,12 @@ def test_a_server_s_own_words_are_told_once_without_noise() -> None:
     ]
     assert mysql_server.mysql_last_words(["Starting mysql.service", "mysql.service: Failed"], lines) == "Can't bind"
     assert mysql_server.mysql_last_words(["mysql.service: Failed", "canary"], []) == "canary"
+
+
+def test_a_failure_is_told_by_whoever_knows_most_of_it() -> None:
+    def failure(errors: str, said: str, missing: list[str]) -> str:
+        return mysql_server.mysql_failure(errors, "db1", said, missing, "apt  has\nfailed")
+
+    assert failure("unknown variable", "canary", []) == "MySQL refuses its configuration: unknown variable."
+    assert failure("", "canary", []).startswith("MySQL on db1 does not start: canary; ")
+    assert failure("", "canary", ["mysql-server"]) == failure("", "", []) == "apt has failed"

@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
     App,
     has_environment,
+    lacking,
     of_release,
     place,
     resolve,
@@ -89,6 +90,6 @@ class ActionModule(ActionBase):
             "error": error,
             "action": "error" if error else found["action"],
             "prepare": prepare if any(prepare.values()) else {},
-            "has_user": app["user"] not in missing,
+            "lacking": lacking(app, missing),
             "withheld": withheld(entry, options["settings"].get(app["name"], [])),
         }

@@ -64,6 +64,12 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
+        for path in map(str, app.get("static_paths", [])):
+            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+                mistakes.append(
+                    f"app_deploy_apps: the static path {json.dumps(path)} of {app['name']} must be a folder below its "
+                    "release."
+                )
         for key, instead in INSTEAD.items():
             if re.search(ADDRESS_WITH_SECRET, str(app.get(key, ""))):
                 mistakes.append(

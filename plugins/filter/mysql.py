@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,10 +13,10 @@ DOCUMENTATION = """
 name: mysql
 short_description: Filters of the role mysql.
 description: >-
-  mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_set_global write
+  mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_assignments write
   options for my.cnf and for a running server; mysql_in_doubt marks those that are about to change; mysql_priv reads
   privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases'
-  encodings.
+  encodings; mysql_dump_command and mysql_restore_command save a database and bring it back.
 author: The foobar.webstack authors
 """
 
@@ -59,25 +60,45 @@ def _sql_value(value: str | None) -> str:
     return f"'{quoted}'"
 
 
-def mysql_set_global(wanted: Mapping[str, str | None], applied: Mapping[str, str | bool | None]) -> list[str]:
-    """List the statements that lead a server from the options it runs with to the wanted ones."""
+def mysql_assignments(wanted: Mapping[str, str | None], applied: Mapping[str, str | bool | None]) -> dict[str, str]:
+    """Return what leads a server from the options it runs with to the wanted ones: values by name, as SQL writes them.
+
+    An option that was taken out goes back to its default.
+    """
     changed = {name: _sql_value(value) for name, value in wanted.items() if (name, value) not in applied.items()}
-    removed = {name: "DEFAULT" for name in applied if name not in wanted}
-    return [
-        f"SET GLOBAL {name.removeprefix('loose_')} = {value}" for name, value in sorted({**changed, **removed}.items())
-    ]
+    return {name: "DEFAULT" for name in applied if name not in wanted} | changed
 
 
-def mysql_in_doubt(applied: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a server runs with, with false, which is nobody's value, for all that is about to change."""
+def mysql_in_doubt(
+    applied: Mapping[str, Any], wanted: Mapping[str, Any], all_options: bool = False, unit: bool = False
+) -> dict[str, Any]:
+    """Return what a server runs with, with false, which is nobody's value, for all that is about to change.
+
+    `all_options` and `unit` say of which nobody knows what is in force.
+    """
     options = applied.get("options", {})
     doubtful = {
         name: False
         for name in [*options, *wanted["options"]]
-        if options.get(name, False) != wanted["options"].get(name, False)
+        if all_options or options.get(name, False) != wanted["options"].get(name, False)
     }
-    others = {name: False for name in wanted if name != "options" and wanted[name] != applied.get(name)}
+    others = {
+        name: False
+        for name in wanted
+        if name != "options" and (wanted[name] != applied.get(name) or (name == "unit" and unit))
+    }
     return {**applied, **others, "options": {**options, **doubtful}}
+
+
+def mysql_dump_command(database: str) -> str:
+    """Return the command that dumps a database so that it is replaced as a whole: tables that came later go."""
+    options = "--single-transaction --routines --triggers --events --no-tablespaces --set-gtid-purged=OFF"
+    return f"mysqldump {options} --add-drop-database --databases {shlex.quote(database)}"
+
+
+def mysql_restore_command(database: str) -> str:
+    """Return the command that brings such a dump back, which names its database itself."""
+    return "mysql"
 
 
 def mysql_priv(priv: str | Mapping[str, Any]) -> dict[str, str]:
@@ -221,11 +242,13 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "mysql_alter_databases": mysql_alter_databases,
+            "mysql_assignments": mysql_assignments,
             "mysql_cnf_value": mysql_cnf_value,
+            "mysql_dump_command": mysql_dump_command,
             "mysql_in_doubt": mysql_in_doubt,
             "mysql_mistakes": mysql_mistakes,
             "mysql_options": mysql_options,
             "mysql_priv": mysql_priv,
-            "mysql_set_global": mysql_set_global,
+            "mysql_restore_command": mysql_restore_command,
             "mysql_users_among": mysql_users_among,
         }

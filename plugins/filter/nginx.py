@@ -15,7 +15,8 @@ DOCUMENTATION = """
 name: nginx
 short_description: Filters of the role nginx.
 description: >-
-  nginx_mistakes returns one sentence for each mistake in the role's variables. nginx_conflicts returns one sentence for
+  nginx_mistakes returns one sentence for each mistake in the role's variables, and nginx_system_mistakes one where
+  the distribution's own nginx is too old. nginx_conflicts returns one sentence for
   each conflict between them and the servers that M(foobar.webstack.nginx_configuration) has found, and
   nginx_free_addresses those of some addresses at which none of these servers listens. nginx_installation tells from
   the result of M(foobar.webstack.server_state) what to install, nginx_action whether nginx is to be reloaded or
@@ -26,10 +27,21 @@ author: The foobar.webstack authors
 # A site, one of its locations, or an upstream.
 Entry = Mapping[str, Any]
 
+# The first version of each system whose own nginx is 1.22 or newer.
+_FIRST_MAJORS = {"Debian": 12, "Ubuntu": 24}
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _HOST_NAME = re.compile(rf"(\*\.)?({_LABEL}\.)*{_LABEL}", re.IGNORECASE)
 _LISTEN = re.compile(r"([0-9.]+:|\[[0-9a-fA-F:]+\]:|\*:)?[0-9]{1,5}( (ssl|http2|proxy_protocol))*")
 _SERVER = re.compile(r"unix:/.*|[^/ ]+:[0-9]{1,5}")
+
+
+def nginx_system_mistakes(facts: Mapping[str, Any]) -> list[str]:
+    """Return why the distribution's own nginx is too old, by the facts of a server, or nothing."""
+    system, version = str(facts.get("distribution", "")), str(facts.get("distribution_version", ""))
+    major = re.match(r"\d+", version)
+    if not major or int(major[0]) >= _FIRST_MAJORS.get(system, 0):
+        return []
+    return [f"nginx_repository: {system} {version} has an nginx older than 1.22; set nginx.org."]
 
 
 def nginx_mistakes(
@@ -322,6 +334,7 @@ class FilterModule:
         """Return them by name."""
         return {
             "nginx_mistakes": nginx_mistakes,
+            "nginx_system_mistakes": nginx_system_mistakes,
             "nginx_conflicts": nginx_conflicts,
             "nginx_free_addresses": nginx_free_addresses,
             "nginx_installation": nginx_installation,

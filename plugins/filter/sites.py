@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-import shlex
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_dump_command, mysql_restore_command
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 
 Entry = dict[str, Any]
@@ -144,10 +144,9 @@ def app_deploy_applied(sites: list[Entry]) -> dict[str, dict[str, str]]:
 
 def dumps(database: str, host: str) -> Entry:
     """Return how a database is dumped and brought back, all of it: tables that came later go."""
-    options = "--single-transaction --routines --triggers --events --no-tablespaces --set-gtid-purged=OFF"
     return {
-        "dump_command": f"mysqldump {options} --add-drop-database --databases {shlex.quote(database)}",
-        "restore_command": "mysql",
+        "dump_command": mysql_dump_command(database),
+        "restore_command": mysql_restore_command(database),
         "dump_host": host,
     }
 

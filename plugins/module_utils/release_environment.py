@@ -20,28 +20,47 @@ def lock_of(files: Sequence[str], installer: str) -> str:
 
 
 def install_commands(lock: str, installer: str, uv: str, python: str, fallbacks: Sequence[str]) -> list[str]:
-    """Return the shell commands that make `.venv` in the current folder.
+    """Return the shell commands that make `.venv` in the current folder and install what the source depends on.
 
+    The source itself is not among it: what its own code does while it is installed is a build's business.
     `fallbacks` are requirements that are installed where the lock brings no command of their name.
     """
     if installer == "uv":
         make, install = f"{uv} venv --quiet --python {shlex.quote(python)}", f"{uv} pip install --quiet"
+        commands = {
+            "uv.lock": [f"{_sync(uv, python)} --no-install-project --no-install-workspace"],
+            "requirements.txt": [make, f"{install} --requirement requirements.txt"],
+            "pyproject.toml": [make, f"{install} --requirement pyproject.toml"],
+            "": [make],
+        }
     else:
         make, install = f"{shlex.quote(python)} -m venv .venv", PIP
-    commands = {
-        "uv.lock": [f"{uv} sync --quiet --frozen --no-dev --no-editable --python {shlex.quote(python)}"],
-        "requirements.txt": [make, f"{install} --requirement requirements.txt"],
-        "pyproject.toml": [make, f"{install} ."],
-        "": [make],
-    }[lock]
+        commands = {
+            "requirements.txt": [make, f"{install} --requirement requirements.txt"],
+            "pyproject.toml": [make],
+            "": [make],
+        }
     names = [re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0] for requirement in fallbacks]
     return [
-        *commands,
+        *commands[lock],
         *(
             f"test -e .venv/bin/{name} || {install} {shlex.quote(requirement)}"
             for name, requirement in zip(names, fallbacks, strict=True)
         ),
     ]
+
+
+def project_command(lock: str, installer: str, uv: str, python: str) -> str:
+    """Return the command that installs the source itself where it is a package, or an empty string."""
+    if installer == "pip":
+        return f"{PIP} --no-cache-dir ." if lock == "pyproject.toml" else ""
+    commands = {"uv.lock": f"{_sync(uv, python)} --inexact", "pyproject.toml": f"{uv} pip install --quiet --no-deps ."}
+    return commands.get(lock, "")
+
+
+def _sync(uv: str, python: str) -> str:
+    """Return the command that installs exactly what uv.lock says."""
+    return f"{uv} sync --quiet --frozen --no-dev --no-editable --python {shlex.quote(python)}"
 
 
 def compile_command(*places: str) -> str:

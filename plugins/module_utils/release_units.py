@@ -74,7 +74,14 @@ def ask(path: Path, health: dict[str, Any]) -> None:
 
 def last_words(run: Run, unit: str, since: float) -> str:
     """Return what a unit has said since a moment, in seconds since the epoch; not what it said in an earlier life."""
-    journal = ["journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--lines=40", "--output=cat", "--no-pager"]
+    journal = [
+        "journalctl",
+        f"--unit={unit}",
+        f"--since=@{since - 0.001:.3f}",
+        "--lines=40",
+        "--output=cat",
+        "--no-pager",
+    ]
     _, words, _ = run(journal)
     return words.strip()
 

@@ -132,6 +132,7 @@ class Build:
         user = pwd.getpwnam(options["user"])
         self.gid, self.group = user.pw_gid, grp.getgrgid(user.pw_gid).gr_name
         self.builder, self.installer = (pwd.getpwnam(of(self.name)).pw_uid for of in (names.builder, names.installer))
+        self.lock = release_environment.lock_of(options["files"], options["installer"])
         self.log = open_log(Path(names.logs(self.name)), self.release)
 
     def check_lock(self) -> None:
@@ -166,7 +167,7 @@ class Build:
 
     def environment(self) -> None:
         """Make the virtual environment, as the user that owns the cache."""
-        uv, python = self.options["uv"], self.options["python"]
+        uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
         release_tree.give(self.folder, self.installer, self.gid)
         for name in ("dependencies", "python"):
             folder = self.path / name
@@ -186,10 +187,9 @@ class Build:
                 **self.options["install_environment"],
             },
         )
-        kind = self.options["installer"]
-        lock = release_environment.lock_of(self.options["files"], kind)
+        lock, kind = self.lock, self.options["installer"]
         fallbacks = self.options["fallback_requirements"]
-        commands = release_environment.install_commands(lock, kind, f"{uv}/bin/uv", python, fallbacks)
+        commands = release_environment.install_commands(lock, kind, uv, python, fallbacks)
         self.check_lock()
         sandbox.run(" && ".join(f"{{ {command}; }}" for command in commands), shown=f"install {lock or 'nothing'}")
         venv, live = self.folder / release_tree.VENV, self.path / "current" / release_tree.VENV
@@ -216,6 +216,10 @@ class Build:
                 **self.options["build_environment"],
             },
         )
+        uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
+        project = release_environment.project_command(self.lock, self.options["installer"], uv, python)
+        if project:
+            sandbox.run(project, shown=f"install the source by its {self.lock}")
         for command in self.options["build_commands"]:
             self.check_lock()
             sandbox.run(command)

@@ -72,8 +72,16 @@ def resolve(app: App, defaults: App) -> App:
         "shared_files": [str(path) for path in app.get("shared_files", [])],
         "build_commands": [str(command) for command in app.get("build_commands", [])],
         "fallback_requirements": app.get("fallback_requirements", []),
+        # The app could read the variables of a process that runs as its own user.
+        "migrator": names.builder(name) if "migrate_environment" in app else app.get("user", name),
         "has_migrate_environment": "migrate_environment" in app,
     }
+
+
+def lacking(app: App, missing: set[str]) -> list[str]:
+    """Return what a server lacks of what a release needs, of all that is missing there."""
+    users = [user for user in (app["user"], app["builder"], app["installer_user"]) if user in missing]
+    return [package for package in app["packages"] if package in missing] + [f"the user {user}" for user in users]
 
 
 def has_environment(app: App, files: list[dict[str, Any]]) -> bool:

@@ -23,7 +23,6 @@ APP: dict[str, Any] = {
     "repairs": [],
     "prepare": {},
     "hooks": {},
-    "has_user": True,
     "has_migrate_environment": False,
     "environment_file": "/etc/gunicorn/shop/%i/env",
 }
@@ -88,11 +87,6 @@ def test_a_build_is_one_call_unless_a_hook_comes_in_between(hooks: dict[str, Any
     assert worked_out("__app_deploy_build_steps", {"hooks": hooks}) == steps
 
 
-def test_a_migration_runs_as_the_app_unless_it_has_variables_that_the_app_may_not_see() -> None:
-    assert worked_out("__app_deploy_migrator") == "seller"
-    assert worked_out("__app_deploy_migrator", {"has_migrate_environment": True}) == "shop-build"
-
-
 def test_a_migration_gets_the_environment_of_its_release_and_then_its_own() -> None:
     assert worked_out("__app_deploy_migrate_files") == ["/etc/gunicorn/shop/d/env"]
     own = {"has_migrate_environment": True}
@@ -102,12 +96,6 @@ def test_a_migration_gets_the_environment_of_its_release_and_then_its_own() -> N
 
 def test_the_variables_of_a_build_are_those_of_its_own_app() -> None:
     assert worked_out("__app_deploy_build_environment") == {"TOKEN": "x"}
-
-
-def test_what_a_deploy_lacks_is_named() -> None:
-    lacking = {"prepare": {"packages": ["libpq5"], "users": ["shop-build"], "uv": True}, "has_user": False}
-    assert worked_out("__app_deploy_lacking", lacking) == ["libpq5", "shop-build", "the user seller"]
-    assert worked_out("__app_deploy_lacking") == []
 
 
 def test_dumps_are_made_on_the_first_host_that_has_the_app_unless_one_is_named() -> None:

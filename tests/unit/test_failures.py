@@ -91,7 +91,7 @@ def test_an_app_that_failed_elsewhere_or_has_no_source_says_so() -> None:
 
 
 def test_of_a_lost_host_is_said_what_is_live_there_as_far_as_that_is_known() -> None:
-    hosts = {
+    hosts: dict[str, dict[str, Any]] = {
         "one": {"apps": {"shop": app()}, "switched": {"shop": "d"}},
         "two": {"apps": {"shop": app()}, "switched": {}},
         "three": {"apps": {"shop": app(release="c")}, "switched": {}},

@@ -34,30 +34,30 @@ def test_a_value_survives_the_syntax_of_my_cnf(value: str, written: str) -> None
 
 
 def test_nothing_is_set_when_the_server_runs_with_what_is_wanted() -> None:
-    assert mysql.mysql_set_global({"port": "3306"}, {"port": "3306"}) == []
+    assert mysql.mysql_assignments({"port": "3306"}, {"port": "3306"}) == {}
 
 
 @pytest.mark.parametrize(
-    ("option", "statement"),
+    ("option", "value"),
     [
-        ({"max_connections": "200"}, "SET GLOBAL max_connections = 200"),
-        ({"long_query_time": "0.5"}, "SET GLOBAL long_query_time = 0.5"),
-        ({"innodb_buffer_pool_size": "256m"}, "SET GLOBAL innodb_buffer_pool_size = 268435456"),
-        ({"slow_query_log": "OFF"}, "SET GLOBAL slow_query_log = 'OFF'"),
-        ({"loose_read_only": None}, "SET GLOBAL read_only = ON"),
-        ({"init_connect": "SET @a = 'b\\c'"}, "SET GLOBAL init_connect = 'SET @a = ''b\\\\c'''"),
+        ({"max_connections": "200"}, "200"),
+        ({"long_query_time": "0.5"}, "0.5"),
+        ({"innodb_buffer_pool_size": "256m"}, "268435456"),
+        ({"slow_query_log": "OFF"}, "'OFF'"),
+        ({"loose_read_only": None}, "ON"),
+        ({"init_connect": "SET @a = 'b\\c'"}, "'SET @a = ''b\\\\c'''"),
     ],
 )
-def test_a_new_value_is_set_in_the_words_of_sql(option: dict[str, str | None], statement: str) -> None:
-    assert mysql.mysql_set_global(option, {}) == [statement]
+def test_a_new_value_is_set_in_the_words_of_sql(option: dict[str, str | None], value: str) -> None:
+    assert list(mysql.mysql_assignments(option, {}).values()) == [value]
 
 
 def test_an_option_taken_out_goes_back_to_its_default() -> None:
-    assert mysql.mysql_set_global({}, {"max_connections": "200"}) == ["SET GLOBAL max_connections = DEFAULT"]
+    assert mysql.mysql_assignments({}, {"max_connections": "200"}) == {"max_connections": "DEFAULT"}
 
 
 def test_a_bare_option_is_not_mistaken_for_a_missing_one() -> None:
-    assert mysql.mysql_set_global({"read_only": None}, {}) == ["SET GLOBAL read_only = ON"]
+    assert mysql.mysql_assignments({"read_only": None}, {}) == {"read_only": "ON"}
 
 
 def test_what_is_about_to_change_is_in_doubt_until_it_has() -> None:
@@ -72,11 +72,23 @@ def test_what_is_about_to_change_is_in_doubt_until_it_has() -> None:
     assert record == {"options": doubtful, "unit": False, "repository": {}}
     # A run that wants what was there before keeps the doubt, and sets all of it.
     assert mysql.mysql_in_doubt(record, applied) == record
-    assert mysql.mysql_set_global(applied["options"], record["options"]) == [
-        "SET GLOBAL added = DEFAULT",
-        "SET GLOBAL changed = 1",
-        "SET GLOBAL removed = ON",
-    ]
+    assert mysql.mysql_assignments(applied["options"], record["options"]) == {
+        "added": "DEFAULT",
+        "changed": "1",
+        "removed": "ON",
+    }
+
+
+def test_a_file_that_was_changed_by_hand_leaves_all_that_it_has_in_doubt() -> None:
+    applied = {"options": {"port": "1"}, "unit": "same", "repository": {}}
+    record = mysql.mysql_in_doubt(applied, applied, all_options=True)
+    assert record == {"options": {"port": False}, "unit": "same", "repository": {}}
+    assert mysql.mysql_in_doubt(applied, applied, unit=True) == {**applied, "unit": False}
+
+
+def test_a_dump_replaces_its_database_as_a_whole() -> None:
+    assert mysql.mysql_dump_command("my shop").endswith("--add-drop-database --databases 'my shop'")
+    assert mysql.mysql_restore_command("my shop") == "mysql"
 
 
 VARIABLES: dict[str, Any] = {

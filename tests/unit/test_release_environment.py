@@ -11,6 +11,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_environmen
     compile_command,
     install_commands,
     lock_of,
+    project_command,
 )
 
 UV, PYTHON = "/opt/uv/bin/uv", "/usr/bin/python3"
@@ -30,10 +31,20 @@ def test_the_best_lock_that_the_tool_reads_is_taken(installer: str, files: list[
     commands = install_commands(lock, installer, UV, PYTHON, [])
     if lock == "requirements.txt":
         assert commands[-1].endswith("--requirement requirements.txt")
-    elif lock == "pyproject.toml":
-        assert commands[-1].endswith(" install --quiet --disable-pip-version-check .")
     else:
         assert len(commands) == 1
+
+
+def test_the_source_itself_is_installed_apart_from_what_it_depends_on() -> None:
+    (dependencies,) = install_commands("uv.lock", "uv", UV, PYTHON, [])
+    assert " --no-install-project" in dependencies
+    project = project_command("uv.lock", "uv", UV, PYTHON)
+    assert "--no-install-project" not in project
+    assert " --inexact" in project  # what the lock lacks was installed before
+    assert install_commands("pyproject.toml", "uv", UV, PYTHON, [])[-1].endswith(" --requirement pyproject.toml")
+    assert project_command("pyproject.toml", "uv", UV, PYTHON).endswith(" --no-deps .")
+    assert project_command("pyproject.toml", "pip", UV, PYTHON).endswith(" .")
+    assert project_command("requirements.txt", "uv", UV, PYTHON) == ""
 
 
 def test_a_lock_of_uv_is_not_resolved_anew() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.release_plan import is_bad, obstacle, plan, release_id
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
+    lacking,
     of_release,
     place,
     resolve,
@@ -222,3 +223,15 @@ def test_variables_that_build_commands_do_not_get_are_known_by_their_names() -> 
     assert withheld(app, FILES) == ["DATABASE_URL"]
     assert withheld(app, []) == []
     assert withheld(APP, FILES) == []
+
+
+def test_a_migration_runs_as_the_app_unless_it_has_variables_that_the_app_may_not_see() -> None:
+    assert resolve({**APP, "user": "seller"}, DEFAULTS)["migrator"] == "seller"
+    assert resolve({**APP, "migrate_environment": {"KEY": "x"}}, DEFAULTS)["migrator"] == f"{APP['name']}-build"
+
+
+def test_what_a_deploy_lacks_is_named() -> None:
+    app = resolve({**APP, "user": "seller", "packages": ["libpq5", "curl"]}, DEFAULTS)
+    missing = {"libpq5", "seller", app["builder"], "/opt/uv"}
+    assert lacking(app, missing) == ["libpq5", "the user seller", f"the user {app['builder']}"]
+    assert lacking(app, set()) == []

@@ -53,6 +53,18 @@ def test_a_release_that_is_taken_back_was_never_there(path: Path) -> None:
     assert list(releases.read(path)) == ["b", "a"]
 
 
+def test_a_kept_release_that_was_gone_back_to_in_vain_stays_what_it_was(path: Path) -> None:
+    for name in "abc":
+        switch(path, name, [], {"revision": name})
+    switch(path, "a", ["c"], {})
+    revert(path, "c", forget=False)
+    records = releases.read(path)
+    assert releases.linked(path / "current") == "c"
+    assert sorted(records) == ["a", "b", "c"]
+    assert [name for name, record in records.items() if record["bad"]] == []
+    assert records["a"]["revision"] == "a"
+
+
 def test_there_is_no_way_back_from_the_first_release(path: Path) -> None:
     switch(path, "a", [], {})
     switch(path, "b", [], {})

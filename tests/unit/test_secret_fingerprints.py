@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,8 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.action.secret_fingerprints import entries, names_used, refusal
 from ansible_collections.foobar.webstack.plugins.module_utils import secret_fingerprints as fingerprints
 from ansible_collections.foobar.webstack.plugins.modules.secret_fingerprints import STORE, Server, recorded, verified
+
+from tests.playbook import run
 
 KEY, PASSWORD, MIGRATIONS = "canary-of-the-key", 'canary$of "the" pass\\word', "canary-of-migrations"
 VALUES = {"vault_key": KEY, "vault_password": PASSWORD, "vault_migrations": MIGRATIONS}
@@ -251,13 +251,7 @@ def play(root: Path, *options: str, **variables: Any) -> str:
     (root / "play.yml").write_text(
         json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": told, "tasks": tasks}])
     )
-    result = subprocess.run(
-        ["ansible-playbook", "-vvv", str(root / "play.yml"), *options],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run(["ansible-playbook", "-vvv", str(root / "play.yml"), *options])
     return result.stdout + result.stderr
 
 

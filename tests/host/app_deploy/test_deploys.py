@@ -13,6 +13,7 @@ from tests.playbook import command, play, start
 PLAYBOOK = "molecule/app_deploy/converge.yml"
 SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
 MACHINE = "webstack-app-deploy-trixie"
+ATTACK = (Path(__file__).parent / "attack.sh").read_text()
 
 testinfra_hosts = [f"ansible://{MACHINE}"]
 
@@ -235,16 +236,58 @@ def test_all_hosts_go_back_with_a_database_that_is_restored_once(hosts, source):
     assert "written-since" in hosts[first].check_output("zcat /var/backups/directory/*.lost.*.sql.gz")
 
 
-def test_a_changed_environment_makes_a_new_release_of_the_same_code(host):
+def test_a_changed_environment_makes_a_new_release_of_the_same_code_and_leaves_the_old_one_its_own(host):
     assert deploy().returncode == 0
     before = live(host)
-    host.check_output("echo 'NEW=1' >> /etc/directory.env")
-    result = deploy()
-    host.check_output("sed -i '/^NEW=1$/d' /etc/directory.env")
+    result = deploy(more_environment="NEW=1\n")
     assert result.returncode == 0, result.stdout
     after = live(host)
     assert after != before
     assert after[:8] == before[:8]
+    assert "NEW=1" in host.file(f"/etc/directory/{after}.env").content_string
+    assert "NEW=1" not in host.file(f"/etc/directory/{before}.env").content_string
+
+
+def test_a_changed_file_that_all_releases_share_makes_a_new_release_of_the_same_code(host):
+    before = live(host, "repository")
+    host.check_output("echo 'NEW=1' >> /etc/repository.env")
+    try:
+        result = deploy(only=["repository"])
+    finally:
+        host.check_output("sed -i '/^NEW=1$/d' /etc/repository.env")
+    assert result.returncode == 0, result.stdout
+    after = live(host, "repository")
+    assert after != before
+    assert after[:8] == before[:8]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "echo '# by hand' >> {unit}",
+        "chmod 0666 {environment}",
+        "chown nobody {environment}",
+        "rm {environment}",
+        "systemctl disable directory@{live}",
+        "systemctl stop directory@{live}.socket directory@{live}.service",
+        "chown root: /srv/directory/shared/uploads",
+    ],
+)
+def test_what_was_changed_by_hand_is_restored_by_the_next_run_and_the_release_stays(host, harm):
+    assert deploy().returncode == 0
+    names = {"live": live(host), "unit": f"/etc/systemd/system/directory@{live(host)}.service"}
+    environment = f"/etc/directory/{live(host)}.env"
+    state = f"stat -c '%a %U %G' {environment} {names['unit']} /srv/directory/shared/uploads; cat {names['unit']}"
+    before = host.check_output(state)
+    host.check_output(harm.format(**names, environment=environment))
+    result = deploy()
+    assert result.returncode == 0, result.stdout
+    assert "changed=0" not in result.stdout
+    assert host.check_output(state) == before
+    assert live(host) == names["live"]
+    assert ask(host, "directory")["release"] == names["live"]
+    assert host.service(f"directory@{names['live']}").is_enabled
+    assert "changed=0" in deploy().stdout
 
 
 def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_by_the_next(host, source):
@@ -261,6 +304,45 @@ def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_b
     assert result.returncode == 0, result.stdout
     assert ask(host, "directory")["version"] == "10"
     assert running(host) == {live(host)}
+
+
+def state(host, release):
+    """Return modes, owners and bytes of all that a release has, its environment included."""
+    folder = f"/srv/directory/releases/{release}"
+    modes = host.check_output(f"find {folder} -printf '%p %y %m %U %G\\n' | sort")
+    return modes + host.check_output(f"find {folder} -type f -print0 | sort -z | xargs -0 sha256sum")
+
+
+def test_no_command_of_a_release_changes_a_byte_of_the_live_one(host, source):
+    (source / "VERSION").write_text(f"before {time.time()}\n")
+    assert deploy().returncode == 0
+    before = live(host)
+    host.check_output("mkdir -p /srv/other && echo other > /srv/other/app.py && chmod -R a+rwX /srv/other")
+    bytes_before = state(host, before)
+    assert "six.py" in bytes_before
+    assert ".pyc" in bytes_before
+    (source / "attack.sh").write_text(ATTACK)
+    attack = f"sh attack.sh directory {before}"
+    hooks = {
+        f"{when}_{what}": [f"{attack} {when}-{what}"] for when in ("before", "after") for what in ("build", "migrate")
+    }
+    try:
+        result = deploy(more_commands=[f"{attack} command"], hooks=hooks)
+        assert result.returncode == 0, result.stdout
+        after = live(host)
+        assert after != before
+        assert state(host, before) == bytes_before
+        assert host.file("/srv/other/app.py").content_string == "other\n"
+        # It was not for want of trying.
+        attacked = host.check_output(f"cat /srv/directory/releases/{after}/attacked")
+        assert "command as directory-build" in attacked
+        assert "before-build as directory-build" in attacked
+        for user in ("directory", "directory-build", "directory-deps", "nobody"):
+            writable = f"find /srv/directory/releases/{after} ! -type l -perm /222 -user {user} -links 1"
+            assert host.check_output(writable) == ""
+        assert host.check_output(f"find /srv/directory/releases/{after} -perm /6000") == ""
+    finally:
+        host.check_output("rm -rf /srv/other")
 
 
 def test_a_real_folder_in_the_place_of_current_is_refused(host):

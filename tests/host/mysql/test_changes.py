@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from tests.playbook import ROOT, Finished, play
+from tests.playbook import ROOT, Finished, play, said
 
 from .conftest import listening
 
@@ -31,14 +32,14 @@ def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
 ) -> None:
     passwords = ["canary-7f3b'\"\\%s", "canary-second", "canary-third`;#"]
     before = server(host)
-    said = ""
+    output = ""
 
     def run(command: Converge, password: str, *options: str) -> str:
-        nonlocal said
+        nonlocal output
         users = [{"name": "shop", "password": password, "priv": "shop.*:ALL"}]
         result = command("-vvv", "--diff", *options, mysql_users=users)
         assert result.returncode == 0, result.stdout
-        said += result.stdout + result.stderr
+        output += result.stdout + result.stderr
         return result.stdout
 
     def counting() -> list[str]:
@@ -66,7 +67,7 @@ def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
     assert counting() == [first]
     assert "changed=0 " in run(converge, first)
 
-    assert "canary" not in said
+    assert "canary" not in output
     assert host.run("journalctl --no-pager | grep --fixed-strings canary").stdout == ""
     assert host.run("grep --recursive --fixed-strings canary /etc /var/log /var/lib/mysql /root /tmp").stdout == ""
     assert server(host) == before
@@ -112,14 +113,14 @@ def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
 ) -> None:
     before = server(host)
     # Where somebody has locked a table, setting read_only waits; max_connections comes before.
-    held = "CREATE TABLE shop.held (id INT); LOCK TABLES shop.held WRITE; SELECT SLEEP(99)"
-    host.check_output("systemd-run --unit=held mysql --execute %s", held)
+    lock = "CREATE TABLE shop.locked (id INT); LOCK TABLES shop.locked WRITE; SELECT SLEEP(99)"
+    host.check_output("systemd-run --unit=lock mysql --execute %s", lock)
     with monkeypatch.context() as patched:
         patched.setenv("ANSIBLE_TASK_TIMEOUT", "10")
         run = converge(mysql_max_connections=77, mysql_server_options={"read_only": True})
-    assert "follow | Set what a running server can change" in run.stdout
+    assert "apply | Set what a running server can change" in run.stdout
     assert run.returncode != 0
-    host.check_output("systemctl stop held")
+    host.check_output("systemctl stop lock")
     assert sql("SELECT @@max_connections") == "77"
     sql("SET GLOBAL read_only = ON")
 
@@ -128,7 +129,7 @@ def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
     assert sql("SELECT @@max_connections, @@read_only").split() == ["151", "0"]
     assert "changed=0 " in converge().stdout
     assert server(host) == before
-    sql("DROP TABLE shop.held")
+    sql("DROP TABLE shop.locked")
 
 
 def test_what_differs_is_put_right_and_the_rest_is_left_alone(host: Host, sql: Sql, converge: Converge) -> None:
@@ -170,6 +171,7 @@ def test_only_absent_users_and_databases_go(sql: Sql, converge: Converge) -> Non
     assert sql("SELECT user FROM mysql.user WHERE user LIKE 'shop%'") == "shop"
     assert sql("SHOW DATABASES LIKE 'shop'") == "shop"
     assert sql("SHOW TABLES FROM test") == "data"
+    sql("DROP DATABASE test")
 
 
 def test_an_option_that_can_change_at_run_time_restarts_nothing(host: Host, sql: Sql, converge: Converge) -> None:
@@ -182,17 +184,130 @@ def test_an_option_that_can_change_at_run_time_restarts_nothing(host: Host, sql:
     assert server(host) == before
 
 
-def test_an_option_that_cannot_restarts_the_server_once(host: Host, sql: Sql, converge: Converge) -> None:
+def pending(finished: Finished) -> str:
+    """Return what a run that went well says of a restart, if anything."""
+    assert finished.returncode == 0, finished.stdout
+    return said(finished).partition("MySQL on webstack-mysql has not taken up ")[2].partition(",")[0]
+
+
+def test_an_option_that_cannot_waits_until_a_restart_is_asked_for(host: Host, sql: Sql, converge: Converge) -> None:
     before = server(host)
-    restarts = int(host.check_output("journalctl --unit mysql --no-pager --grep 'Started mysql' --output cat | wc -l"))
-    run = converge(mysql_server_options={"innodb_flush_method": "O_DIRECT_NO_FSYNC"})
-    assert run.returncode == 0, run.stdout
-    assert "'innodb_flush_method' is a read only variable" in run.stdout.replace("''", "'")
+    sql("CREATE TABLE IF NOT EXISTS shop.visited (id INT)")
+    options = {"innodb_flush_method": "O_DIRECT_NO_FSYNC", "innodb_log_writer_threads": "OFF"}
+    assert "innodb_flush_method in /etc/mysql" in pending(converge(mysql_server_options=options))
+    assert sql("SELECT @@innodb_log_writer_threads") == "0"
+    # It is said until somebody restarts the server, and changes nothing.
+    run = converge(mysql_server_options=options)
+    assert "innodb_flush_method in /etc/mysql" in pending(run)
+    assert "changed=0 " in run.stdout
+    assert server(host) == before
+    # What goes back to what the server runs with waits no more.
+    assert pending(converge()) == ""
+    assert server(host) == before
+
+    assert "innodb_flush_method" in pending(converge(mysql_server_options=options))
+    run = converge(mysql_server_options=options, mysql_restart=True)
+    assert pending(run) == ""
+    assert "changed=1 " in run.stdout
+    assert server(host) != before
     answer = sql("SELECT @@innodb_flush_method, @@max_connections, @@init_connect = ''")
     assert answer.split("\t") == ["O_DIRECT_NO_FSYNC", "151", "1"]
+    run = converge(mysql_server_options=options, mysql_restart=True)
+    assert "changed=0 " in run.stdout
+    assert pending(run) == ""
+
+    assert "innodb_flush_method" in pending(converge())
+    host.check_output("systemctl restart mysql")
+    run = converge()
+    assert pending(run) == ""
+    assert "changed=0 " in run.stdout
+    sql("DROP TABLE shop.visited")
+
+
+def test_a_server_without_tables_is_restarted_at_once(host: Host, sql: Sql, converge: Converge) -> None:
+    before = server(host)
+    run = converge(mysql_server_options={"innodb_flush_method": "O_DIRECT_NO_FSYNC"})
+    assert pending(run) == ""
+    assert sql("SELECT @@innodb_flush_method") == "O_DIRECT_NO_FSYNC"
     assert server(host) != before
-    after = int(host.check_output("journalctl --unit mysql --no-pager --grep 'Started mysql' --output cat | wc -l"))
-    assert after == restarts + 1
+    assert pending(converge()) == ""
+    assert "changed=0 " in converge().stdout
+
+
+def test_a_restart_that_fails_says_so_in_the_server_s_words(host: Host, sql: Sql, converge: Converge) -> None:
+    run = converge(mysql_bind_address="198.51.100.7", mysql_restart=True)
+    assert run.returncode != 0
+    assert "MySQL on webstack-mysql does not start: " in said(run)
+    assert "Bind on TCP/IP port" in said(run)
+    assert converge(mysql_restart=True).returncode == 0
+    assert sql("SELECT 1") == "1"
+
+
+CONFIG_LINE = "echo max_connections = 7 >>"
+UNIT = "/etc/systemd/system/mysql.service.d/webstack.conf"
+
+
+@pytest.mark.parametrize(
+    ("drift", "question", "answer"),
+    [
+        (f"{CONFIG_LINE} {DROP_IN}; systemctl restart mysql", "mysql -BNe 'SELECT @@max_connections'", "151"),
+        (f"rm {DROP_IN}", f"stat --format=%a {DROP_IN}", "644"),
+        (f"chmod 0600 {DROP_IN}", f"stat --format=%a {DROP_IN}", "644"),
+        (f"chown mysql:mysql {DROP_IN}", f"stat --format=%U:%G {DROP_IN}", "root:root"),
+        (f"echo RestartSec=99 >> {UNIT}; systemctl daemon-reload", "systemctl show mysql -p RestartUSec --value", "1s"),
+        (f"rm {UNIT}; systemctl daemon-reload", "systemctl show mysql -p PrivateTmp --value", "yes"),
+        ("systemctl disable mysql", "systemctl is-enabled mysql", "enabled"),
+        ("systemctl stop mysql", "systemctl is-active mysql", "active"),
+        (
+            "mysql -e \"ALTER USER shop_old@localhost IDENTIFIED BY 'other' DISCARD OLD PASSWORD\"",
+            "MYSQL_PWD=anotherwebstack-mysql mysql -BN --user=shop_old -e 'SELECT 1'",
+            "1",
+        ),
+        (
+            "mysql -e 'REVOKE SELECT ON shop.* FROM `www-data`@localhost'",
+            "runuser -u www-data -- mysql -BNe \"SHOW TABLES FROM shop LIKE 'none'; SELECT 1\"",
+            "1",
+        ),
+        (
+            "mysql -e 'DROP USER shop_old@localhost'",
+            'mysql -BNe "SELECT user FROM mysql.user" | grep shop_',
+            "shop_old",
+        ),
+        ("mysql -e 'DROP DATABASE shop_old'", "mysql -BNe \"SHOW DATABASES LIKE 'shop_old'\"", "shop_old"),
+        (
+            "mysql -e 'ALTER DATABASE shop CHARACTER SET latin1'",
+            "mysql -BNe 'SHOW CREATE DATABASE shop' | grep -o 'CHARACTER SET [a-z0-9]*'",
+            "CHARACTER SET utf8mb4",
+        ),
+        ("rm /etc/apt/preferences.d/mysql.pref", "stat --format=%a /etc/apt/preferences.d/mysql.pref", "644"),
+    ],
+)
+def test_what_somebody_has_changed_by_hand_is_put_right_once(
+    host: Host, converge: Converge, drift: str, question: str, answer: str
+) -> None:
+    host.check_output(drift)
+    run = converge(mysql_restart=True)
+    assert run.returncode == 0, run.stdout
+    assert "changed=0 " not in run.stdout
+    assert host.check_output(question) == answer
+    assert "changed=0 " in converge(mysql_restart=True).stdout
+
+
+def test_what_it_costs_to_change_nothing_does_not_grow(sql: Sql, converge: Converge) -> None:
+    names = [f"many{number}" for number in range(10)]
+    databases = [{"name": name} for name in names]
+    users = [{"name": name, "password": name, "priv": f"{name}.*:ALL"} for name in names]
+    assert converge(mysql_databases=databases, mysql_users=users).returncode == 0
+    run = converge("-v", mysql_databases=databases, mysql_users=users)
+    assert "changed=0 " in run.stdout
+    # The names of tasks that were not skipped; facts, includes and what runs on the controller cost the server nothing.
+    on_server = re.findall(
+        r"TASK \[foobar.webstack.mysql : (check \| Read|gather|configure|install|apply|accounts)", run.stdout
+    )
+    assert on_server == ["check | Read", "gather"]
+    gone = [{"name": name, "state": "absent"} for name in names]
+    assert converge(mysql_databases=gone, mysql_users=gone).returncode == 0
+    assert sql("SELECT COUNT(*) FROM mysql.user WHERE user LIKE 'many%'") == "0"
 
 
 def test_a_wrong_option_fails_every_run_and_the_old_configuration_serves(
@@ -242,13 +357,13 @@ def test_a_server_that_is_down_starts_in_the_sandbox_that_its_new_configuration_
     run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307)
     assert run.returncode == 0, run.stdout
     assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
-    assert converge().returncode == 0
+    assert converge(mysql_restart=True).returncode == 0
     assert listening(host) == []
 
 
 def test_an_open_address_takes_encrypted_connections_only(host: Host, sql: Sql, converge: Converge) -> None:
     users = [{"name": "remote", "host": "127.0.0.%", "password": "far away", "priv": "shop.*:ALL"}]
-    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users)
+    run = converge(mysql_bind_address="127.0.0.1", mysql_port=3307, mysql_users=users, mysql_restart=True)
     assert run.returncode == 0, run.stdout
     assert [address for _, address in listening(host)] == ["127.0.0.1:3307"]
     login = "--user=remote --host=127.0.0.1 --port=3307"
@@ -331,8 +446,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     keyring = base64.b64encode(host.file("/usr/share/keyrings/debian-archive-keyring.gpg").content).decode()
     lines = "\n".join(textwrap.wrap(keyring, 64))
     armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"
-    host.check_output("mkdir /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
-    host.check_output("systemd-run python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
+    host.check_output("mkdir -p /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
+    host.check_output("systemd-run --unit=keys python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
     source = {
         "uris": "mirror+file:/etc/apt/mirrors/debian.list",
         "suites": "sid",
@@ -348,8 +463,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
             mysql_server_options={"no_such_option": 1},
         )
         assert run.returncode != 0
-        said = " ".join(run.stdout.replace("''", "'").split())
-        assert "MySQL refuses its configuration: unknown variable 'no_such_option=1'" in said
+        words = said(run).replace("''", "'")
+        assert "MySQL refuses its configuration: unknown variable 'no_such_option=1'" in words
 
     assert converge(mysql_datadir="/srv/mysql/data").returncode == 0
     assert sql("SELECT @@datadir") == "/srv/mysql/data/"
@@ -357,3 +472,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     assert "/srv/mysql/data/** rwk," in host.file("/etc/apparmor.d/local/usr.sbin.mysqld").content_string
     host.check_output("systemctl restart mysql")
     assert "changed=0 " in converge(mysql_datadir="/srv/mysql/data").stdout
+
+    # As the other tests expect it, should they run once more.
+    purge(host)
+    host.check_output("systemctl stop keys; rm -r /srv/keys /srv/mysql")
+    assert converge().returncode == 0

@@ -319,6 +319,12 @@ def test_the_sandbox_is_tight_and_no_process_is_root(host: Any) -> None:
     assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data"}
 
 
+def test_what_runs_is_what_is_installed_and_nothing_waits_for_a_restart(host: Any) -> None:
+    started = host.check_output('date -d "$(systemctl show -P ExecMainStartTimestamp nginx)" +%s')
+    assert int(started) >= int(host.check_output("stat -c %Z /usr/sbin/nginx"))
+    assert not host.file("/run/foobar.webstack/nginx.restart").exists
+
+
 def test_killed_with_all_force_it_is_back_by_itself(host: Any, ask: Ask) -> None:
     killed = host.check_output("cat /run/nginx/nginx.pid")
     host.check_output(f"kill -9 {killed}")

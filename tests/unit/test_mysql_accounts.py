@@ -92,6 +92,7 @@ def test_only_another_password_than_one_that_serves_is_kept_beside_the_new_one()
     assert keeping(same_password=False)
     assert not keeping()
     assert not keeping(same_password=False, has_password=False)
+    assert not keeping(same_password=False, old_password=True)
     assert mysql_accounts.mysql_keeping_users([USER], {**STATE, "accounts": []}) == []
 
 

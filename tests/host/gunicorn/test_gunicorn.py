@@ -151,7 +151,7 @@ def test_limits_are_in_force(host):
     assert host.check_output("systemctl show -p TasksMax --value gunicorn-plain") == "512"
 
 
-def test_an_app_with_releases_gets_template_units_that_systemd_accepts(host):
+def test_the_units_of_a_release_are_its_own_and_systemd_accepts_them(host):
     complaints = host.run("systemd-analyze verify gunicorn-released@1.service gunicorn-released@1.socket").stderr
     # No release is there yet.
     ours = [line for line in complaints.splitlines() if "gunicorn-released" in line]
@@ -159,6 +159,10 @@ def test_an_app_with_releases_gets_template_units_that_systemd_accepts(host):
     assert all("/.venv/bin/gunicorn is not executable" in line for line in ours)
     unit = host.check_output("systemctl cat gunicorn-released@1.service")
     assert "WorkingDirectory=/srv/released/releases/%i" in unit
+    assert "# /etc/systemd/system/gunicorn-released@1.service" in unit
+    assert not host.file("/etc/systemd/system/gunicorn-released@.service").exists
+    environment = host.file("/etc/gunicorn/released/1/env")
+    assert (environment.user, environment.group, environment.mode) == ("root", "released", 0o640)
     assert host.run("systemctl is-active gunicorn-released@1.service").stdout.strip() == "inactive"
 
 

@@ -76,7 +76,7 @@ only be read from the cache.
   ╰─▶ Because only flask<=3.1.0 is available and you require flask==9, we can
       conclude that your requirements are unsatisfiable.
 
-      hint: `flask` was found on https://pypi.org/simple, but not at the requested version
+      hint: `flask` was found on https://index.example/simple, but not at the requested version
 """,
         "No solution found when resolving dependencies: Because only flask<=3.1.0 is available and you require "
         "flask==9, we can conclude that your requirements are unsatisfiable.",
@@ -109,10 +109,10 @@ only be read from the cache.
     "uv: network": (
         """
 error: Request failed after 3 retries
-  Caused by: Failed to fetch: `https://pypi.org/simple/flask/`
+  Caused by: Failed to fetch: `https://index.example/simple/flask/`
   Caused by: dns error: failed to lookup address information
 """,
-        "error: Request failed after 3 retries Caused by: Failed to fetch: `https://pypi.org/simple/flask/` Caused by: "
+        "error: Request failed after 3 retries Caused by: Failed to fetch: `https://index.example/simple/flask/` Caused by: "
         "dns error: failed to lookup address information",
     ),
     "uv: python": (
@@ -179,11 +179,11 @@ subprocess.TimeoutExpired: Command 'x' timed out after 1 seconds
         """
 npm WARN deprecated har-validator@5.1.5: this library is no longer supported, error prone
 npm ERR! code E404
-npm ERR! 404 Not Found - GET https://registry.npmjs.org/nosuch - Not found
+npm ERR! 404 Not Found - GET https://registry.example/nosuch - Not found
 npm ERR! A complete log of this run can be found in:
 npm ERR!     /tmp/.npm/_logs/2026-01-01T00_00_00_000Z-debug-0.log
 """,
-        "npm ERR! 404 Not Found - GET https://registry.npmjs.org/nosuch - Not found",
+        "npm ERR! 404 Not Found - GET https://registry.example/nosuch - Not found",
     ),
     "npm 10": (
         """

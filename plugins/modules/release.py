@@ -223,8 +223,8 @@ def reload_systemd(module: AnsibleModule, needed: bool) -> None:
         release_units.systemctl(module.run_command, "daemon-reload")
 
 
-def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> None:
-    """Take the lock, and prepare the release; give the lock back where that is refused."""
+def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> bool:
+    """Take the lock and prepare the release; give the lock back where that is refused. Return what prepare does."""
     options = module.params
     held = release_lock.hold(file, options["owner"], options["gone"], options["timeout"])
     if held["owner"] != options["owner"]:
@@ -235,7 +235,7 @@ def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> None:
         release_units.systemctl(module.run_command, "stop", unit)
     try:
         refuse(app, options, gather(module, app))
-        prepare(module, app)
+        return prepare(module, app)
     except (Failure, OSError):
         release_lock.give_back(file, options["owner"])
         raise
@@ -261,16 +261,22 @@ def goal(options: dict[str, Any], found: dict[str, Any]) -> str:
     return str(options["release"])
 
 
-def prepare(module: AnsibleModule, app: dict[str, Any]) -> None:
-    """Remove what an interrupted run has left, and write what the release runs with, unless it is finished."""
+def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
+    """Remove what an interrupted run has left, and write what the release runs with, unless it is finished.
+
+    Return whether anything was removed.
+    """
     options, found = module.params, gather(module, app)
-    if any(found[name] for name in ("stale_instances", "stale_targets", "removable")):
+    pruned = any(found[name] for name in ("stale_instances", "stale_targets", "removable"))
+    if pruned:
         prune(module, app, spared=goal(options, found))
-    release_state.make_shared_folders(app)
+    if options["release"] != found["live"]:
+        release_state.make_shared_folders(app)
     if options["settings"] and options["release"] not in found["finished"]:
         validate(module, app)
         manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
         reload_systemd(module, release_settings.write(app["name"], options["release"], manifest))
+    return pruned
 
 
 def validate(module: AnsibleModule, app: dict[str, Any]) -> None:
@@ -419,7 +425,7 @@ def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
     file = release_lock.LOCKS / f"{app['name']}.lock"
     match state:
         case "locked":
-            lock(module, app, file)
+            return lock(module, app, file)
         case "unlocked":
             release_lock.give_back(file, module.params["owner"])
         case "live":

@@ -76,7 +76,7 @@ only be read from the cache.
   ╰─▶ Because only flask<=3.1.0 is available and you require flask==9, we can
       conclude that your requirements are unsatisfiable.
 
-      hint: `flask` was found on https://index.example/simple, but not at the requested version
+      hint: `flask` was found on https://index.example, but not at the requested version
 """,
         "No solution found when resolving dependencies: Because only flask<=3.1.0 is available and you require "
         "flask==9, we can conclude that your requirements are unsatisfiable.",
@@ -109,10 +109,10 @@ only be read from the cache.
     "uv: network": (
         """
 error: Request failed after 3 retries
-  Caused by: Failed to fetch: `https://index.example/simple/flask/`
+  Caused by: Failed to fetch: `https://index.example/flask/`
   Caused by: dns error: failed to lookup address information
 """,
-        "error: Request failed after 3 retries Caused by: Failed to fetch: `https://index.example/simple/flask/` Caused by: "
+        "error: Request failed after 3 retries Caused by: Failed to fetch: `https://index.example/flask/` Caused by: "
         "dns error: failed to lookup address information",
     ),
     "uv: python": (

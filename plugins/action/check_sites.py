@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         try:
             given = {name: self._templar.template(variables[name]) for name in ARGUMENTS if name in variables}
             if arguments["playbook"] == "maintenance":
-                mistakes = request_mistakes(given, self._domains(), "maintenance")
+                mistakes = request_mistakes(given, self._domains("sites" in variables), "maintenance")
             else:
                 spec = yaml.safe_load(Path(arguments["spec"]).read_text())
                 has_dns = bool(variables.get("groups", {}).get("dns"))
@@ -54,7 +54,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(message)
         return {"changed": False}
 
-    def _domains(self) -> list[dict[str, Any]]:
-        """Return the sites' domains alone: whatever else is wrong with the sites, maintenance can begin."""
-        expression = trust_as_template("sites | map(attribute='domain') | list")
+    def _domains(self, has_sites: bool) -> list[dict[str, Any]]:
+        """Return the sites' domains alone: whatever else is wrong with the sites, maintenance can begin.
+
+        Without sites they are the first names of those that the role nginx is told of.
+        """
+        own = "nginx_sites | map(attribute='server_name') | map('split') | map('first') | list"
+        expression = trust_as_template("sites | map(attribute='domain') | list" if has_sites else own)
         return [{"domain": domain} for domain in self._templar.evaluate_expression(expression)]

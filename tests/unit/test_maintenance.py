@@ -41,6 +41,14 @@ def test_whatever_else_is_wrong_with_a_site_maintenance_can_begin(tmp_path: Path
     assert said == "site: typo is none of foobar.com."
 
 
+def test_sites_that_the_role_nginx_alone_is_told_of_are_known(tmp_path: Path) -> None:
+    variables = {"nginx_sites": [{"server_name": "shop.example www.shop.example"}], "mode": "on"}
+    spec = {"spec": str(ROOT / "meta/sites.yml"), "playbook": "maintenance"}
+    assert "failed" not in action("check_sites", spec, {**variables, "site": "shop.example"})
+    with pytest.raises(AnsibleActionFail, match="site: typo is none of shop.example."):
+        action("check_sites", spec, {**variables, "site": "typo"})
+
+
 @pytest.mark.parametrize(
     ("site", "sentence"),
     [

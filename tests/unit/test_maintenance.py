@@ -45,7 +45,7 @@ def test_sites_that_the_role_nginx_alone_is_told_of_are_known(tmp_path: Path) ->
     variables = {"nginx_sites": [{"server_name": "shop.example www.shop.example"}], "mode": "on"}
     spec = {"spec": str(ROOT / "meta/sites.yml"), "playbook": "maintenance"}
     assert "failed" not in action("check_sites", spec, {**variables, "site": "shop.example"})
-    with pytest.raises(AnsibleActionFail, match="site: typo is none of shop.example."):
+    with pytest.raises(AnsibleActionFail, match=r"site: typo is none of shop\.example\."):
         action("check_sites", spec, {**variables, "site": "typo"})
 
 

@@ -276,6 +276,13 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
         validate(module, app)
         manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
         reload_systemd(module, release_settings.write(app["name"], options["release"], manifest))
+    wanted = goal(options, found)
+    manifests = release_settings.read(app["name"])
+    if wanted != found["live"] and wanted in found["finished"] and wanted in manifests:
+        # A kept release may know a password that was today's when another one was live.
+        renewed = release_settings.renewed(manifests[wanted], options["passwords"])
+        if renewed != manifests[wanted]:
+            release_settings.write(app["name"], wanted, renewed)
     return pruned
 
 

@@ -223,6 +223,18 @@ def test_a_changed_password_reaches_kept_releases_and_never_the_live_one(server:
     assert server.do("pruned", passwords={"database": "new"})["changed"] is False
 
 
+def test_a_kept_release_that_goes_live_again_knows_the_password_of_today(server: Server) -> None:
+    """Back to an old password, the kept release of that time is the wanted one, and knows the one in between."""
+    server.finished("old", "new")
+    for name in ("old", "new"):
+        server.own(name)
+    before = server.text("old")
+    server.do("pruned", passwords={"database": "between"})
+    assert server.text("old") != before
+    server.do("locked", release="old", passwords={"database": "one"})
+    assert server.text("old") == before
+
+
 def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Server) -> None:
     server.finished("a")
     server.own("a")

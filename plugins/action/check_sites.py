@@ -15,6 +15,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
     request_mistakes,
 )
 
+# Expressions of the names that maintenance knows.
+NAMES = (
+    "sites | map(attribute='domain') | list",
+    "nginx_sites | map(attribute='server_name') | map('split') | map('first') | list",
+)
+
 
 def reason(error: BaseException) -> str:
     """Return what an error came from in the end: Ansible shows each step of the way there with its source."""
@@ -41,7 +47,7 @@ class ActionModule(ActionBase):
         try:
             given = {name: self._templar.template(variables[name]) for name in ARGUMENTS if name in variables}
             if arguments["playbook"] == "maintenance":
-                mistakes = request_mistakes(given, self._domains("sites" in variables), "maintenance")
+                mistakes = request_mistakes(given, self._domains(), "maintenance")
             else:
                 spec = yaml.safe_load(Path(arguments["spec"]).read_text())
                 has_dns = bool(variables.get("groups", {}).get("dns"))
@@ -54,11 +60,18 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(message)
         return {"changed": False}
 
-    def _domains(self, has_sites: bool) -> list[dict[str, Any]]:
-        """Return the sites' domains alone: whatever else is wrong with the sites, maintenance can begin.
+    def _domains(self) -> list[dict[str, Any]]:
+        """Return the names of the sites alone: whatever else is wrong with the sites, maintenance can begin.
 
-        Without sites they are the first names of those that the role nginx is told of.
+        They are those of the entries, and those that the role nginx is told of besides.
         """
-        own = "nginx_sites | map(attribute='server_name') | map('split') | map('first') | list"
-        expression = trust_as_template("sites | map(attribute='domain') | list" if has_sites else own)
-        return [{"domain": domain} for domain in self._templar.evaluate_expression(expression)]
+        found: list[str] = []
+        failures = []
+        for names in NAMES:
+            try:
+                found += self._templar.evaluate_expression(trust_as_template(names))
+            except AnsibleError as error:
+                failures.append(error)
+        if len(failures) == len(NAMES):
+            raise failures[0]
+        return [{"domain": domain} for domain in dict.fromkeys(found)]

@@ -150,7 +150,7 @@ def app_deploy_phases(
     """Return the phases that an app goes through on any host: of each its name, when, and on which hosts.
 
     One switches on `serial` hosts at a time: each batch is a phase, so that one that fails stops the next. A database
-    is migrated and restored on the first host that has the app.
+    is migrated on the first host that has to, and restored on the first one that has the app.
     """
     having = {str(host["inventory_hostname"]): host["__app_deploy_plan"]["apps"].get(app) for host in _planned(hosts)}
     names = [name for name, plan in having.items() if plan]
@@ -158,7 +158,10 @@ def app_deploy_phases(
     # All go back at once, as they have failed at once.
     step = len(names) if verb == "rollback" else int(serial)
     batches = [names[start : start + step] for start in range(0, len(names), step)]
-    on = {"migrate": [names[:1]], "restore": [names[:1]], "switch": batches}
+    migrating = [
+        name for name in names if "migrate" in app_deploy_due(having[name] or {}, having[name] or {}, verb, restores)
+    ]
+    on = {"migrate": [migrating[:1]], "restore": [names[:1]], "switch": batches}
     return [
         {"name": phase, "after": after, "hosts": batch}
         for phase, after in PHASES.items()

@@ -36,7 +36,8 @@ CLOSED = (
     "RestrictSUIDSGID=yes",
     "UMask=0027",
 )
-HIDDEN = ("/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
+# systemd reads an environment before the command has its own view.
+HIDDEN = ("/etc/gunicorn", "/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
 ERROR = re.compile(
     r"\s*(error|fatal)\b|\s*\u00d7|.*\b(error|failed|not found|denied|cannot|can't|no such)\b", re.IGNORECASE
 )

@@ -17,7 +17,12 @@ class TreeError(Exception):
 
 
 def entries(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield all that a folder holds, each with its own status; no link is followed."""
+    """Yield all that a folder holds, each with its own status; no link is followed, and none may stand in its place.
+
+    Raise TreeError then: root would give away what is elsewhere.
+    """
+    if top.is_symlink() or not top.is_dir():
+        raise TreeError(f"{top} is no folder after the build")
     for folder, folders, files in os.walk(top):
         for name in [*folders, *files]:
             path = Path(folder, name)
@@ -79,7 +84,7 @@ def open_static(top: Path, static: list[str]) -> None:
             if not parent.is_symlink():
                 parent.chmod(parent.stat().st_mode | 0o001)
         folder.chmod(folder.stat().st_mode | 0o005)
-        for path, stat in entries(folder):
+        for path, stat in entries(folder.resolve()):
             if S_ISDIR(stat.st_mode) or (S_ISREG(stat.st_mode) and stat.st_nlink == 1):
                 path.chmod(stat.st_mode & 0o777 | (0o005 if stat.st_mode & 0o100 else 0o004))
 

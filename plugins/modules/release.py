@@ -230,13 +230,13 @@ def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> bool:
     if held["owner"] != options["owner"]:
         module.fail_json(msg="", holder=held)
     unit = f"app_deploy-{app['name']}.service"
-    code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
-    if code == 0:
-        release_units.systemctl(module.run_command, "stop", unit)
     try:
+        code, _, _ = module.run_command(["systemctl", "--quiet", "is-active", unit])
+        if code == 0:
+            release_units.systemctl(module.run_command, "stop", unit)
         refuse(app, options, gather(module, app))
         return prepare(module, app)
-    except (Failure, OSError):
+    except BaseException:
         release_lock.give_back(file, options["owner"])
         raise
 

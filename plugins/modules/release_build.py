@@ -19,6 +19,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_lock,
     release_state,
     release_tree,
+    releases,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
@@ -232,6 +233,13 @@ class Build:
     def finish(self) -> None:
         """Leave nothing that somebody who runs could write to."""
         self.check_lock()
+        # Root's record of a release says that it was live; what a source brings under its name is none.
+        for name in (releases.RECORD, f"{releases.RECORD}.part"):
+            place = self.folder / name
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
         release_tree.seal(self.folder, self.gid, self.installer)
         release_tree.open_static(self.folder, self.options["static_paths"])
 

@@ -72,7 +72,7 @@ class Server:
         """Write the files that all releases shared in version 0.1.0."""
         for file in self.app["shared_settings"]:
             Path(file).parent.mkdir(parents=True, exist_ok=True)
-            Path(file).touch()
+            Path(file).write_text("# Ansible managed\n")
 
     def text(self, name: str) -> str:
         """Return the environment of a release."""

@@ -227,13 +227,19 @@ def test_two_releases_of_one_code_with_other_settings_stand_side_by_side(server:
 def test_files_that_releases_shared_are_found_by_their_patterns_and_removed(server: Path) -> None:
     (server / "etc").mkdir()
     for name in ("shop.env", "shop@.service", "shop-mailer@.service", "shop2@.service"):
-        (server / "etc" / name).touch()
+        (server / "etc" / name).write_text("# Ansible managed\n")
+    # Somebody else's unit of a like name is none of ours.
+    (server / "etc/shop-import@.service").write_text("[Service]\n")
     (server / "etc/shop-folder@.service").mkdir()
     patterns = [f"{server}/etc/{name}" for name in ("shop.env", "shop-*@.service", "shop@.service", "none")]
     assert [path.name for path in shared(patterns)] == ["shop.env", "shop-mailer@.service", "shop@.service"]
     assert remove_shared(patterns) is True
     assert remove_shared(patterns) is False
-    assert sorted(path.name for path in (server / "etc").iterdir()) == ["shop-folder@.service", "shop2@.service"]
+    assert sorted(path.name for path in (server / "etc").iterdir()) == [
+        "shop-folder@.service",
+        "shop-import@.service",
+        "shop2@.service",
+    ]
 
 
 def environment(content: str, mode: str = "0640", **passwords: str) -> Manifest:

@@ -254,3 +254,12 @@ def test_byte_code_is_linked_where_two_environments_share_the_source(tmp_path: P
     (code,) = (tmp_path / "new/lib/__pycache__").iterdir()
     assert code.samefile(tmp_path / "live/lib/__pycache__/same.cpython-313.pyc")
     link_byte_code(tmp_path / "new", tmp_path / "live")
+
+
+def test_a_link_in_the_place_of_an_environment_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "victim/folder").mkdir(parents=True)
+    (tmp_path / ".venv").symlink_to(tmp_path / "victim")
+    before = (tmp_path / "victim/folder").stat()
+    with pytest.raises(TreeError, match="is no folder"):
+        give_folders(tmp_path / ".venv", before.st_uid, before.st_gid)
+    assert (tmp_path / "victim/folder").stat() == before

@@ -449,7 +449,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     lines = "\n".join(textwrap.wrap(keyring, 64))
     armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"
     host.check_output("mkdir -p /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
-    host.check_output("systemd-run --collect --unit=keys python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
+    serve = "python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000"
+    host.check_output(f"systemd-run --collect --unit=keys {serve}")
     source = {
         "uris": "mirror+file:/etc/apt/mirrors/debian.list",
         "suites": "sid",

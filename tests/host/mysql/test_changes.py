@@ -68,8 +68,8 @@ def test_an_old_password_counts_beside_the_new_one_until_it_is_discarded(
     assert "changed=0 " in run(converge, first)
 
     assert "canary" not in output
-    assert host.run("journalctl --no-pager | grep --fixed-strings canary").stdout == ""
-    assert host.run("grep --recursive --fixed-strings canary /etc /var/log /var/lib/mysql /root /tmp").stdout == ""
+    assert host.run("journalctl --no-pager | grep --fixed-strings canary-").stdout == ""
+    assert host.run("grep --recursive --fixed-strings canary- /etc /var/log /var/lib/mysql /root /tmp").stdout == ""
     assert server(host) == before
 
 
@@ -114,7 +114,7 @@ def test_after_a_run_cut_off_halfway_the_values_from_before_it_can_be_had_back(
     before = server(host)
     # Where somebody has locked a table, setting read_only waits; max_connections comes before.
     lock = "CREATE TABLE shop.locked (id INT); LOCK TABLES shop.locked WRITE; SELECT SLEEP(99)"
-    host.check_output("systemd-run --unit=lock mysql --execute %s", lock)
+    host.check_output("systemd-run --collect --unit=lock mysql --execute %s", lock)
     with monkeypatch.context() as patched:
         patched.setenv("ANSIBLE_TASK_TIMEOUT", "10")
         run = converge(mysql_max_connections=77, mysql_server_options={"read_only": True})
@@ -449,7 +449,8 @@ def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next
     lines = "\n".join(textwrap.wrap(keyring, 64))
     armored = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n-----END PGP PUBLIC KEY BLOCK-----\n"
     host.check_output("mkdir -p /srv/keys && printf %%s %s > /srv/keys/SOME-KEY-2025", armored)
-    host.check_output("systemd-run --unit=keys python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000")
+    serve = "python3 -m http.server --bind 127.0.0.1 --directory /srv/keys 8000"
+    host.check_output(f"systemd-run --collect --unit=keys {serve}")
     source = {
         "uris": "mirror+file:/etc/apt/mirrors/debian.list",
         "suites": "sid",

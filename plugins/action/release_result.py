@@ -23,6 +23,7 @@ class ActionModule(ActionBase):
                 "apps": {"type": "dict", "required": True},
                 "failures": {"type": "dict", "required": True},
                 "failed": {"type": "list", "elements": "str", "required": True},
+                "busy": {"type": "list", "elements": "str", "required": True},
                 "lost": {"type": "dict", "required": True},
                 "fail": {"type": "bool", "required": True},
             }
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
         apps, failed = options["apps"], options["failed"]
         result |= {"changed": False, "failed_apps": failed}
         result["unapplied"] = [name for name, app in apps.items() if app["unapplied"]]
-        waits = any(app["action"] == "skip" or app["busy"] for app in apps.values())
+        waits = options["busy"] or any(app["action"] == "skip" or app["busy"] for app in apps.values())
         result["is_live"] = not failed and not options["lost"] and not waits
         if options["fail"] and not result["is_live"] and (failed or options["lost"]):
             host = str((task_vars or {}).get("inventory_hostname"))

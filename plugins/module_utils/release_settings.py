@@ -41,6 +41,8 @@ def _percent_encoded(password: str) -> str:
     return quote(password, safe="")
 
 
+# What stands before the value of a variable that holds a name, which may be the same word as a password.
+NAMES = r'\w*(?:USER|USERNAME|NAME|HOST)="'
 # How a password may stand in a file; where two are the same, the last one counts.
 SPELLINGS: list[Callable[[str], str]] = [quote_plus, quote, _percent_encoded, _escaped, _plain]
 
@@ -112,6 +114,8 @@ def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
     def today(match: re.Match[str]) -> str:
         spell, new = spelled[match[0]]
         line = match.string[: match.start()].rpartition("\n")[2]
+        if re.fullmatch(NAMES, line):
+            return match[0]
         if spell is _plain and re.search(r"://[^\s/@:]*:$", line):
             spell = _percent_encoded
         elif spell is _plain and re.match(r'\w+="', line):

@@ -142,6 +142,26 @@ def _missing(app: dict[str, Any], found: dict[str, Any], states: States) -> list
     ]
 
 
+def loaded(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
+    """Return an app's loaded targets and the services beside its instances, and the instances' sockets and services."""
+    found = releases.gather(Path(app["path"]), Path(UNITS), app["service"], app["target"])
+    known = {name for kind in ("finished", "unfinished", "enabled", "beside") for name in found[kind]}
+    beside, instances = [], []
+    for unit in states:
+        name, _, instance = unit.partition("@")
+        release, _, kind = instance.rpartition(".")
+        if release not in known:
+            continue
+        if name == app["service"] and kind in ("socket", "service"):
+            instances.append(unit)
+        elif (name == app["target"] and kind == "target") or (
+            name.startswith(f"{app['target']}-") and kind == "service"
+        ):
+            beside.append(unit)
+    # A socket that is stopped last would start its service again.
+    return beside, sorted(instances, key=lambda unit: unit.endswith(".service"))
+
+
 def _busy(app: dict[str, Any], live: str, states: States) -> list[str]:
     """Return the releases beside the live one whose scheduled commands run now; nobody waits for those."""
     # systemd has a service of the type oneshot as activating while it runs.

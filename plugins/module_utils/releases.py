@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 # A release without it is not finished.
 RECORD = ".release.json"
 LOGS = Path("/var/log/app_deploy")
+# What release_plan.release_id makes; a folder of another name beside them is somebody else's.
+NAME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}")
 
 Record = dict[str, Any]
 
@@ -23,12 +26,18 @@ def linked(link: Path) -> str:
     return link.resolve().name if link.is_symlink() and link.exists() else ""
 
 
-def refuse_real_folders(path: Path) -> None:
-    """Raise OSError where a folder stands in the place of one of the links."""
+def refuse_foreign_links(path: Path) -> None:
+    """Raise OSError where a folder stands in the place of one of the links, or one that another tool has made."""
     for name in ("current", "previous"):
         link = path / name
         if link.exists() and not link.is_symlink():
             raise OSError(f"{link} is a real file or folder, not a link to a release: move it away and run again.")
+        release = linked(link)
+        if release and not NAME.fullmatch(release) and release not in read(path):
+            raise OSError(
+                f"{link} leads to {link.resolve()}, which is no release of this role: name another path for the app, "
+                "or move the link away and run again."
+            )
 
 
 def is_ours(file: Path) -> bool:
@@ -93,7 +102,7 @@ def digest(files: list[str]) -> str:
 
 def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
     """Return what the module release documents of the releases in a folder and the enabled units of both kinds."""
-    folders = sorted(folder.name for folder in (path / "releases").glob("*") if folder.is_dir())
+    folders = sorted(folder.name for folder in (path / "releases").glob("*") if NAME.fullmatch(folder.name))
     wants = units / "multi-user.target.wants"
     records = read(path)
     return {

@@ -38,6 +38,7 @@ description:
     when its run is gone - the same user on the same controller asks, where the process no longer runs - when another
     user or controller has held it for longer than O(timeout), and after a restart of the server. What the run before
     has left running of the service C(app_deploy-<name>) is stopped then.
+  - Whoever does not hold the lock changes nothing.
   - C(/var/log/app_deploy/<name>.log) gets a line for each release that goes live or fails. Who does it, and for how
     long, the lock says.
 options:
@@ -88,6 +89,11 @@ options:
       mode: {type: str, default: "0644", description: Mode.}
       validate: {type: str, description: Command that must succeed; %s is the new file.}
   unlock: {type: bool, default: false, description: "Give the lock back, too, with O(state=pruned)."}
+  busy_apps:
+    type: list
+    elements: str
+    default: []
+    description: Apps that RV(busy_apps) is to name beside this one.
   passwords:
     type: dict
     default: {}
@@ -149,6 +155,7 @@ kept: {type: list, elements: str, returned: success, description: "Releases to k
 stale_instances: {type: list, elements: str, returned: success, description: Releases whose instance is to be stopped.}
 stale_targets: {type: list, elements: str, returned: success, description: Releases whose target is to be stopped.}
 busy: {type: list, elements: str, returned: success, description: Other releases whose scheduled commands run now.}
+busy_apps: {type: list, elements: str, returned: success, description: "O(busy_apps), and this one if it is busy."}
 removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
 holder: {type: dict, returned: when somebody else holds the lock, description: "Who, by which process, since when."}
@@ -179,6 +186,7 @@ SPEC: dict[str, Any] = {
         },
     },
     "unlock": {"type": "bool", "default": False},
+    "busy_apps": {"type": "list", "elements": "str", "default": []},
     "passwords": {"type": "dict", "default": {}, "no_log": False},
     "health": {
         "type": "dict",
@@ -239,6 +247,14 @@ def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> bool:
     except BaseException:
         release_lock.give_back(file, options["owner"])
         raise
+
+
+def refuse_without_lock(app: dict[str, Any], file: Path, owner: dict[str, Any]) -> None:
+    """Raise Failure where another run has taken the lock over, or a restart of the server has released it."""
+    if not release_lock.is_held_by(file, owner):
+        by = release_lock.held(file).get("by")
+        why = f"{by} has taken it over" if by else "it was released, as a restart of the server does"
+        raise Failure(f"{app['name']}: this run does not hold the lock any more: {why}; run it again.")
 
 
 def refuse(app: dict[str, Any], options: dict[str, Any], found: dict[str, Any]) -> None:
@@ -375,10 +391,10 @@ def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, 
 
 def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
     """Stop the application, and what runs beside it."""
-    service, target = app["service"], app["target"]
-    # A scheduled command runs on when its timer has ended.
-    release_units.systemctl(module.run_command, "stop", f"{target}@*.target", f"{target}-*@*.service")
-    release_units.systemctl(module.run_command, "stop", f"{service}@*.socket", f"{service}@*.service")
+    # What runs beside the instances first; a scheduled command runs on when its timer has ended.
+    for units in release_state.loaded(app, release_state.unit_states(module.run_command)):
+        if units:
+            release_units.systemctl(module.run_command, "stop", *units)
 
 
 def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
@@ -430,6 +446,8 @@ def renew_passwords(module: AnsibleModule, app: dict[str, Any]) -> bool:
 def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
     """Do what the state asks for; return whether that changed anything but the lock."""
     file = release_lock.LOCKS / f"{app['name']}.lock"
+    if state not in ("locked", "unlocked", "failed"):
+        refuse_without_lock(app, file, module.params["owner"])
     match state:
         case "locked":
             return lock(module, app, file)
@@ -463,7 +481,7 @@ def main() -> None:
     invocation: dict[str, Any] = {"invocation": {"module_args": shown}}
     try:
         if state not in ("unlocked", "failed"):
-            releases.refuse_real_folders(Path(app["path"]))
+            releases.refuse_foreign_links(Path(app["path"]))
         changed = not module.check_mode and act(module, app, state)
     except Failure as error:
         module.fail_json(msg=str(error), last_lines=error.words.splitlines()[-40:], **invocation)
@@ -471,6 +489,7 @@ def main() -> None:
         module.fail_json(msg=f"{app['name']}: {error}", **invocation)
     found = gather(module, app)
     found |= {"name": app["name"], "goal": goal(module.params, found)}
+    found["busy_apps"] = sorted({*module.params["busy_apps"], *([app["name"]] if found["busy"] else [])})
     module.exit_json(changed=changed, **found, **invocation)
 
 

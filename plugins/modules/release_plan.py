@@ -98,7 +98,7 @@ SPEC: dict[str, Any] = {
 
 def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.States) -> dict[str, Any]:
     """Return the plan for one application."""
-    releases.refuse_real_folders(Path(app["path"]))
+    releases.refuse_foreign_links(Path(app["path"]))
     info = release_state.gather(app, states)
     before = release_state.applied(app["name"])
     info["unapplied"] = sorted(key for key, digest in app["applied"].items() if before.get(key) != digest)

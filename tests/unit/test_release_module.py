@@ -33,6 +33,7 @@ class Server:
         """Begin with nothing."""
         self.root, self.path, self.units = root, root / "srv/shop", root / "units"
         self.commands: list[list[str]] = []
+        self.listed = ""
         self.app: dict[str, Any] = {
             "name": "shop",
             "path": str(self.path),
@@ -45,9 +46,9 @@ class Server:
         }
 
     def run_command(self, command: list[str], **_: Any) -> tuple[int, str, str]:
-        """Take the place of a module's run_command; no unit is loaded, nothing runs."""
+        """Take the place of a module's run_command; only those units are loaded that are `listed`."""
         self.commands.append(command)
-        return (1 if "is-active" in command else 0), "", ""
+        return (1 if "is-active" in command else 0), self.listed if "list-units" in command else "", ""
 
     def finished(self, *names: str) -> None:
         """Make releases live, one after the other."""
@@ -105,6 +106,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(release_lock, "LOCKS", tmp_path / "locks")
     monkeypatch.setattr(releases.log, "__defaults__", (tmp_path / "logs",))
     monkeypatch.setattr(AnsibleModule, "run_command", lambda _, command, **more: server.run_command(command, **more))
+    release_lock.hold(tmp_path / "locks/shop.lock", OWNER, {}, 3600)
     return server
 
 
@@ -185,10 +187,29 @@ def test_a_release_that_is_gone_back_to_is_not_removed_where_fewer_are_kept_now(
 
 def test_what_an_interrupted_build_has_left_is_removed_with_the_lock(server: Server) -> None:
     server.finished("live")
-    (server.path / "releases/a").mkdir()
-    server.do("locked", release="a", settings=server.settings())
-    assert not (server.path / "releases/a").exists()
-    assert server.text("a") == 'P="one"\n'
+    release = "1a2b3c4d-5e6f7a8b"
+    (server.path / "releases" / release).mkdir()
+    server.do("locked", release=release, settings=server.settings())
+    assert not (server.path / "releases" / release).exists()
+    assert server.text(release) == 'P="one"\n'
+
+
+def test_folders_of_another_tool_beside_the_releases_are_left_alone(server: Server) -> None:
+    server.finished("live")
+    for name in ("20260102030405", "keep", "1a2b3c4d-5e6f7a8b.bak"):
+        (server.path / "releases" / name).mkdir()
+    assert server.do("locked", release="a")["changed"] is False
+    server.do("pruned")
+    assert len(list((server.path / "releases").iterdir())) == 4
+
+
+@pytest.mark.parametrize("link", ["current", "previous"])
+def test_a_link_to_a_release_of_another_tool_is_refused_and_stays(server: Server, link: str) -> None:
+    (server.path / "releases/20260102030405").mkdir(parents=True)
+    (server.path / link).symlink_to("releases/20260102030405")
+    refused = server.fail("locked", release="a")["msg"]
+    assert f"{link} leads to {server.path}/releases/20260102030405, which is no release of this role" in refused
+    assert (server.path / link).readlink() == Path("releases/20260102030405")
 
 
 def test_files_that_releases_share_stay_as_long_as_one_of_these_is_kept_and_go_with_the_last(server: Server) -> None:
@@ -271,6 +292,32 @@ def test_a_rollback_without_a_name_goes_to_the_release_before_and_one_to_nowhere
     assert server.do("locked", event="rollback")["goal"] == "a"
 
 
+@pytest.mark.parametrize("state", ["live", "reverted", "stopped", "repaired", "pruned"])
+def test_a_run_whose_lock_another_one_has_taken_over_changes_nothing(server: Server, state: str) -> None:
+    server.finished("a", "b")
+    lock = release_lock.LOCKS / "shop.lock"
+    release_lock.hold(lock, {**OWNER, "by": "joe@ci"}, OWNER, 3600)
+    before = server.found()
+    refused = server.fail(state, release="b", health={"path": "/"})
+    assert refused["msg"] == ("shop: this run does not hold the lock any more: joe@ci has taken it over; run it again.")
+    lock.unlink()
+    assert (
+        "as a restart of the server does; run it again." in server.fail(state, release="b", health={"path": "/"})["msg"]
+    )
+    assert server.found() == before
+    assert server.commands == []
+
+
+def test_units_of_the_releases_alone_are_stopped_sockets_before_their_services(server: Server) -> None:
+    server.finished("a", "b")
+    ours = ["gunicorn-shop@b.service", "gunicorn-shop@b.socket", "shop@b.target", "shop-purge@a.service"]
+    others = ["shop-backup@daily.service", "shop-backup.service", "shop2@b.target", "gunicorn-shop2@b.service"]
+    states = dict.fromkeys(ours + others, ("active", "running"))
+    beside, instances = release_state.loaded(server.app, states)
+    assert sorted(beside) == ["shop-purge@a.service", "shop@b.target"]
+    assert instances == ["gunicorn-shop@b.socket", "gunicorn-shop@b.service"]
+
+
 def test_a_folder_in_the_place_of_a_link_is_refused(server: Server) -> None:
     (server.path / "current").mkdir(parents=True)
     assert "is a real file or folder, not a link to a release" in server.fail("locked", release="a")["msg"]
@@ -285,6 +332,13 @@ def test_only_a_scheduled_command_of_another_release_is_busy(server: Server) -> 
         "gunicorn-shop@a.service": ("active", "running"),
     }
     assert release_state.gather({"shared_paths": [], **server.app}, states)["busy"] == ["a"]
+
+
+def test_apps_whose_scheduled_commands_still_run_after_cleanup_are_named_together(server: Server) -> None:
+    server.finished("a", "b")
+    assert server.do("pruned", busy_apps=["api"])["busy_apps"] == ["api"]
+    server.listed = "shop-purge@a.service loaded activating start Purge\n"
+    assert server.do("pruned", busy_apps=["api"])["busy_apps"] == ["api", "shop"]
 
 
 def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_followed(server: Server) -> None:

@@ -295,6 +295,11 @@ def test_a_password_like_the_name_of_its_database_is_replaced_in_its_place_alone
     assert renewed_text(text, "shop", "new") == text.replace(":shop@", ":new@")
 
 
+def test_a_password_like_a_user_s_name_is_replaced_in_no_variable_that_holds_names() -> None:
+    text = 'DATABASE_USER="shop"\nDATABASE_NAME="shop"\nDATABASE_PASSWORD="shop"\n'
+    assert renewed_text(text, "shop", "new") == text.replace('PASSWORD="shop"', 'PASSWORD="new"')
+
+
 def test_what_everybody_may_read_holds_no_password_and_stays() -> None:
     unit = "[Service]\nWorkingDirectory=/srv/shop\nUser=shop\n"
     assert renewed_text(unit, "shop", "new", mode="0644") == unit

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.releases import gather, leftovers, remove, sizes
 
+BROKEN = "1a2b3c4d-5e6f7a8b"
 EMPTY = {
     "live": "",
     "previous": "",
@@ -30,7 +31,7 @@ def server(tmp_path: Path) -> Path:
         (release / ".release.json").write_text(json.dumps({"number": 11 - age, "bad": name == "middle"}))
         # A clock that was set back must not make the newest the oldest.
         os.utime(release / ".release.json", (1000 + age, 1000 + age))
-    (tmp_path / "srv/releases/broken").mkdir()
+    (tmp_path / "srv/releases" / BROKEN).mkdir()
     (tmp_path / "srv/releases/stray-file").touch()
     (tmp_path / "srv/current").symlink_to("releases/oldest")
     (tmp_path / "srv/previous").symlink_to("releases/newest")
@@ -38,7 +39,7 @@ def server(tmp_path: Path) -> Path:
     wants.mkdir(parents=True)
     for unit in (
         "shop@oldest.service",
-        "shop@broken.service",
+        f"shop@{BROKEN}.service",
         "shop2@other.service",
         "shop.service",
         "shop@oldest.target",
@@ -53,8 +54,8 @@ def test_releases_are_told_apart(server: Path) -> None:
         "previous": "newest",
         "finished": ["newest", "middle", "oldest"],
         "bad": ["middle"],
-        "unfinished": ["broken"],
-        "enabled": ["broken", "oldest"],
+        "unfinished": [BROKEN],
+        "enabled": [BROKEN, "oldest"],
         "beside": ["oldest"],
         "records": {
             "newest": {"number": 11, "bad": False},
@@ -104,9 +105,9 @@ def test_what_never_was_live_is_removed_and_what_is_live_never() -> None:
 
 
 def test_a_removed_release_is_gone_and_what_its_links_lead_to_is_not(server: Path) -> None:
-    (server / "srv/releases/broken/link").symlink_to(server / "srv/releases/oldest")
-    remove(server / "srv", ["broken"])
-    assert not (server / "srv/releases/broken").exists()
+    (server / "srv/releases" / BROKEN / "link").symlink_to(server / "srv/releases/oldest")
+    remove(server / "srv", [BROKEN])
+    assert not (server / "srv/releases" / BROKEN).exists()
     assert (server / "srv/releases/oldest/.release.json").exists()
 
 

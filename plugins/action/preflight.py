@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.errors import AnsibleError, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.foobar.webstack.plugins.plugin_utils import renames
@@ -33,6 +33,13 @@ ARGUMENTS = {
     "systems": {"type": "dict", "default": {}},
     "version": {"type": "str"},
 }
+
+
+def innermost(error: BaseException) -> str:
+    """Return what the first cause of an error says, without the words of those that passed it on."""
+    while error.__cause__:
+        error = error.__cause__
+    return str(getattr(error, "message", error))
 
 
 class ActionModule(ActionBase):
@@ -74,7 +81,7 @@ class ActionModule(ActionBase):
         raw = {name: self.in_sight[name] for name in dict.fromkeys([*options, *old]) if name in self.in_sight}
         try:
             return dict(self._templar.template(raw)), []
-        except AnsibleUndefinedVariable:
+        except AnsibleTemplateError:
             return self.one_by_one(raw)
 
     def one_by_one(self, raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -84,8 +91,8 @@ class ActionModule(ActionBase):
         for name, value in raw.items():
             try:
                 found[name] = self._templar.template(value)
-            except AnsibleUndefinedVariable as error:
-                sentences.append(f"{name}: {error.message.rstrip('.')}.")
+            except AnsibleTemplateError as error:
+                sentences.append(f"{name}: {innermost(error).rstrip('.')}.")
         return found, sentences
 
     def renamed(self, variables: dict[str, Any], options: Options) -> tuple[dict[str, Any], list[str]]:

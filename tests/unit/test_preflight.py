@@ -116,6 +116,11 @@ def test_a_template_that_cannot_be_filled_in_is_named_by_its_variable(spec: Path
     assert said == "shop_path: 'nowhere' is undefined."
 
 
+def test_what_a_filter_in_a_template_says_is_passed_on_without_the_words_around_it(spec: Path) -> None:
+    said = refused(spec, shop_path=trust_as_template("{{ nowhere | mandatory('name a folder') }}"))
+    assert said == "shop_path: name a folder."
+
+
 def test_an_entry_point_s_own_variables_are_demanded_by_it_and_known_to_all(spec: Path) -> None:
     assert refused(spec, {"entry_point": "restore"}) == "shop_dump is not set: File with the dump."
     assert not preflight(spec, shop_dump="/x", foreign_variables=[]).get("failed")

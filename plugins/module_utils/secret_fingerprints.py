@@ -23,6 +23,8 @@ Fingerprint = dict[str, str]
 
 # scrypt's cost, block size and parallelism.
 COST = {"n": 2**14, "r": 8, "p": 1}
+# Below the server's root.
+STORE = "var/lib/foobar.webstack/secrets.json"
 # A shorter value than this may stand in another one by chance.
 TELLING = 8
 
@@ -88,6 +90,14 @@ class Fingerprints:
             for name, value in values.items()
             if name not in known and name in self.secrets and matches(value, self.secrets[name])
         }
+
+    def replaces(self, value: str, old: str) -> bool:
+        """Tell whether a value may take the place of an old one, so that no other controller's does.
+
+        It is the server's, or neither is a secret that the server knows of.
+        """
+        known = list(self.secrets.values())
+        return any(matches(value, one) for one in known) or not any(matches(old, one) for one in known)
 
     def is_complete(self, names: Iterable[str]) -> bool:
         """Tell whether one slow hash is enough to know all of these secrets again."""

@@ -15,6 +15,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_units,
     releases,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
 
 DOCUMENTATION = r"""
 module: release
@@ -99,7 +100,8 @@ options:
     default: {}
     description: >-
       Passwords in O(settings) by name. When one is another one than a kept release was written with, it is replaced
-      there by O(state=pruned), so that the release can start again.
+      there by O(state=pruned), so that the release can start again; not by one that the server does not know, such as
+      that of a controller which has made up its own.
   health:
     type: dict
     description: Page that the release must answer with 200.
@@ -296,7 +298,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
     manifests = release_settings.read(app["name"])
     if wanted != found["live"] and wanted in found["finished"] and wanted in manifests:
         # A kept release may know a password that was today's when another one was live.
-        renewed = release_settings.renewed(manifests[wanted], options["passwords"])
+        renewed = renew(manifests[wanted], options["passwords"])
         if renewed != manifests[wanted]:
             release_settings.write(app["name"], wanted, renewed)
     return pruned
@@ -432,11 +434,20 @@ def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
     return any(found[name] for name in ("stale_targets", "stale_instances", "removable", "unused")) or units
 
 
+def renew(manifest: release_settings.Manifest, passwords: dict[str, str]) -> release_settings.Manifest:
+    """Return a manifest with today's passwords, but for those of a controller that has not the server's secrets."""
+    before = manifest["passwords"]
+    changed = {name: value for name, value in passwords.items() if before.get(name, value) != value}
+    known = Fingerprints(Path("/") / STORE) if changed else None
+    ours = {name: value for name, value in changed.items() if known and known.replaces(value, before[name])}
+    return release_settings.renewed(manifest, ours)
+
+
 def renew_passwords(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Let kept releases know today's passwords; return whether that changed any."""
     found, today, changed = gather(module, app), module.params["passwords"], False
     for name, manifest in release_settings.read(app["name"]).items():
-        renewed = release_settings.renewed(manifest, today)
+        renewed = renew(manifest, today)
         if name != found["live"] and renewed != manifest:
             release_settings.write(app["name"], name, renewed)
             changed = True
@@ -485,7 +496,7 @@ def main() -> None:
         changed = not module.check_mode and act(module, app, state)
     except Failure as error:
         module.fail_json(msg=str(error), last_lines=error.words.splitlines()[-40:], **invocation)
-    except (release_units.UnitError, OSError) as error:
+    except (release_units.UnitError, OSError, ValueError) as error:
         module.fail_json(msg=f"{app['name']}: {error}", **invocation)
     found = gather(module, app)
     found |= {"name": app["name"], "goal": goal(module.params, found)}

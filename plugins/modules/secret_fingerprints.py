@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import Fingerprints, stands_in
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
+    STORE,
+    Fingerprints,
+    stands_in,
+)
 
 DOCUMENTATION = r"""
 module: secret_fingerprints
@@ -74,8 +78,6 @@ unrecorded: {type: bool, returned: always, description: Whether O(state=recorded
 # {name, value, matters: bool, new: bool, places: [{app, variable, migrations: bool}]}
 Secret = dict[str, Any]
 Environment = dict[str, str]
-
-STORE = "var/lib/foobar.webstack/secrets.json"
 
 
 def read_environment(file: Path) -> Environment | None:

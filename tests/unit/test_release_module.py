@@ -17,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_state,
     releases,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import Fingerprints
 
 from tests import calls
 
@@ -254,6 +255,28 @@ def test_a_kept_release_that_goes_live_again_knows_the_password_of_today(server:
     assert server.text("old") != before
     server.do("locked", release="old", passwords={"database": "one"})
     assert server.text("old") == before
+
+
+def test_a_controller_without_the_server_s_secrets_renews_no_password(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = server.root / "secrets.json"
+    monkeypatch.setattr("ansible_collections.foobar.webstack.plugins.modules.release.STORE", str(store))
+    kept = Fingerprints(store)
+    kept.replace({"vault_password": "of the server"}, set())
+    kept.write()
+    server.finished("old", "new")
+    server.own("old", "of the server")
+    server.do("pruned", passwords={"database": "made up elsewhere"})
+    server.do("locked", event="rollback", passwords={"database": "made up elsewhere"})
+    assert server.text("old") == 'P="of the server"\n'
+    # One that stands in the entry itself is no secret that the server knows of.
+    server.own("old", "literal")
+    server.do("locked", event="rollback", passwords={"database": "another literal"})
+    assert server.text("old") == 'P="another literal"\n'
+    server.own("old", "before")
+    server.do("pruned", passwords={"database": "of the server"})
+    assert server.text("old") == 'P="of the server"\n'
 
 
 def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Server) -> None:

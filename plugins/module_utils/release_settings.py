@@ -19,8 +19,8 @@ from urllib.parse import quote, quote_plus
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
 
-# What every file begins with that a role has written; a unit that somebody else has made under a like name has not.
-OURS = "# Ansible managed"
+# What every file's first comment is that a role has written; a unit that somebody else has made under a like name has not.
+OURS = "Ansible managed"
 MANIFESTS = Path("/var/lib/app_deploy")
 
 # Of a release: `files`, each with `dest`, `content`, `owner`, `group` and `mode` ("0644"), and `passwords` by name.
@@ -159,7 +159,7 @@ def remove_shared(patterns: list[str]) -> bool:
 def shared(patterns: list[str]) -> list[Path]:
     """Return the files that match glob patterns of absolute paths."""
     found = [file for pattern in patterns for file in sorted(Path("/").glob(pattern.lstrip("/"))) if file.is_file()]
-    return [file for file in found if file.read_text(errors="replace").startswith(OURS)]
+    return [file for file in found if file.read_text(errors="replace").lstrip("#\n ").startswith(OURS)]
 
 
 def _is_as(file: dict[str, Any]) -> bool:

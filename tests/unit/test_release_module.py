@@ -74,7 +74,7 @@ class Server:
         """Write the files that all releases shared in version 0.1.0."""
         for file in self.app["shared_settings"]:
             Path(file).parent.mkdir(parents=True, exist_ok=True)
-            Path(file).write_text("# Ansible managed\n")
+            Path(file).write_text("#\n# Ansible managed\n#\n")
 
     def text(self, name: str) -> str:
         """Return the environment of a release."""

@@ -227,7 +227,7 @@ def test_two_releases_of_one_code_with_other_settings_stand_side_by_side(server:
 def test_files_that_releases_shared_are_found_by_their_patterns_and_removed(server: Path) -> None:
     (server / "etc").mkdir()
     for name in ("shop.env", "shop@.service", "shop-mailer@.service", "shop2@.service"):
-        (server / "etc" / name).write_text("# Ansible managed\n")
+        (server / "etc" / name).write_text("#\n# Ansible managed\n#\n")
     # Somebody else's unit of a like name is none of ours.
     (server / "etc/shop-import@.service").write_text("[Service]\n")
     (server / "etc/shop-folder@.service").mkdir()

@@ -194,13 +194,17 @@ def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
     ]
 
 
-def nginx_sites_kept(sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+def nginx_sites_kept(wanted: list[Entry], sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
     """Return `nginx_sites` in which those of apps whose release has failed are as they were applied last.
 
-    `applied` is the JSON that the role nginx leaves on a server, or an empty text.
+    `wanted` is what the filter nginx_sites makes of `sites`, `applied` the JSON that the role nginx leaves on a server,
+    or an empty text.
     """
     before = json.loads(applied)["sites"] if applied else []
-    return [(_same_site(site, before) or site) if _upstreams(site) & set(failed) else site for site in sites]
+    return [
+        (_same_site(new, site["app"], before) or new) if site["app"] in failed else new
+        for new, site in zip(wanted, sites, strict=True)
+    ]
 
 
 def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str) -> list[Entry]:
@@ -210,12 +214,12 @@ def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str
     return upstreams + [upstream for upstream in known["upstreams"] if failed and upstream["name"] not in names]
 
 
-def _same_site(site: Entry, before: list[Entry]) -> Entry | None:
+def _same_site(site: Entry, app: str, before: list[Entry]) -> Entry | None:
     """Return what a site was before: the entry of the same name, else the one of the same app."""
     name = site["server_name"].split()[0]
     for same in (
         lambda other: other["server_name"].split()[0] == name,
-        lambda other: _upstreams(other) == _upstreams(site),
+        lambda other: app in _upstreams(other),
     ):
         found = [other for other in before if same(other)]
         if found:

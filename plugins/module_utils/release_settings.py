@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
 
-# What every file's first comment is that a role has written; a unit that somebody else has made under a like name has not.
+# What every file begins with that a role has written; a unit that somebody else has made under a like name does not.
 OURS = "Ansible managed"
 MANIFESTS = Path("/var/lib/app_deploy")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +16,9 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     mysql_databases,
     mysql_users,
     nginx_sites,
+    nginx_sites_kept,
     nginx_upstreams,
+    nginx_upstreams_kept,
     of_version,
     records,
     sites_mistakes,
@@ -157,6 +160,35 @@ def test_nginx_serves_static_files_before_it_passes_on() -> None:
     ]
     assert site["redirect_from"] == ["www.foobar.com"]
     assert site["proxy_cache"] is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"static": {}},
+        {"domain": "shop.example"},
+        {"app": "shop2"},
+        {"nginx": {"locations": [{"path": "/", "return": "410"}]}},
+        {"domain": "shop.example", "nginx": {"locations": [{"path": "/", "return": "410"}]}},
+    ],
+)
+def test_nginx_serves_a_site_whose_release_has_failed_as_it_did_before(changes: dict[str, Any]) -> None:
+    other = {**SITE, "domain": "other.example", "app": "other"}
+    before, after = [FULL, other], [{**FULL, **changes}, {**other, "aliases": ["www.other.example"]}]
+    served = {"sites": nginx_sites(before, []), "upstreams": nginx_upstreams(before)}
+    failed, applied = [after[0]["app"]], json.dumps(served)
+    kept = nginx_sites_kept(nginx_sites(after, []), after, failed, applied)
+    assert kept == [served["sites"][0], nginx_sites(after, [])[1]]
+    assert {"shop", "other"} <= {one["name"] for one in nginx_upstreams_kept(nginx_upstreams(after), failed, applied)}
+
+
+def test_nginx_serves_what_was_asked_for_where_no_release_has_failed_or_there_was_nothing_before() -> None:
+    wanted = nginx_sites([FULL], [])
+    assert (
+        nginx_sites_kept(wanted, [FULL], [], json.dumps({"sites": nginx_sites([SITE], []), "upstreams": []})) == wanted
+    )
+    assert nginx_sites_kept(wanted, [FULL], ["shop"], "") == wanted
+    assert nginx_upstreams_kept(nginx_upstreams([FULL]), ["shop"], "") == nginx_upstreams([FULL])
 
 
 def test_nginx_tries_the_one_socket_twice_and_never_counts_it_as_down() -> None:

@@ -58,8 +58,8 @@ molecule-nginx: ## Run one Molecule scenario; there is one for each role, and mo
 $(SCENARIOS:%=molecule-%): molecule-%: $(BIN)/.complete engine
 	molecule test --scenario-name $*
 
-bench: $(BIN)/.complete engine ## Measure site.yml beside a shell script that does the same
-	$(BIN)/python bench/bench.py --rounds 5
+bench: $(BIN)/.complete engine ## Measure site.yml beside a shell script and popular roles that do the same
+	$(BIN)/python bench/bench.py --rounds 6
 
 bench-deploy: $(BIN)/.complete engine ## Measure releases beside other ways to make them, and beside a shell script
 	$(BIN)/python bench/deploy.py --plot docs/releases.svg

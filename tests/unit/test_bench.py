@@ -1,4 +1,4 @@
-"""What the benchmark of releases prints and draws is what it was told; nothing is measured here."""
+"""What the benchmarks print and draw is what they were told; nothing is measured here."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from bench.bench import in_turn, popular_roles, table
 from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table
 from bench.machines import markdown
 
 ROOT = Path(__file__).parents[2]
+OURS = {"floor": 20.0, "ours first run": 40.0, "ours second run": 10.0, "tasks": 49.0}
 
 PROFILE = """
 TASK [foobar.webstack.app_deploy : build | Unpack the source] **************
@@ -110,3 +112,39 @@ def test_the_plot_follows_the_page_into_the_dark_and_says_what_it_shows() -> Non
     drawn = plot({"hup": summary(3, 1.0)})
     assert "prefers-color-scheme:dark" in drawn
     assert "HUP to the master: 1.00 s, 3 (0.3%)</title>" in drawn
+
+
+def test_the_popular_roles_stand_beside_ours_and_are_set_against_the_floor() -> None:
+    lines = table([{**OURS, "popular first run": 70.0, "popular second run": 25.0}]).splitlines()
+    assert lines[0].endswith(
+        "| popular first run | popular second run | popular first / floor | popular second / floor |"
+    )
+    assert lines[2] == "| 1 | 20.0 s | 40.0 s | 10.0 s | 49 | 2.00 | 0.50 | 70.0 s | 25.0 s | 3.50 | 1.25 |"
+
+
+def test_where_the_popular_roles_are_missing_their_columns_are_dashes() -> None:
+    lines = table([OURS, {**OURS, "floor": 25.0, "ours first run": 45.0}, {**OURS, "floor": 10.0}]).splitlines()
+    assert lines[2] == "| 1 | 20.0 s | 40.0 s | 10.0 s | 49 | 2.00 | 0.50 | - | - | - | - |"
+    assert lines[5] == "| **median** | 20.0 s | 40.0 s | 10.0 s | 49 | 2.00 | 0.50 | - | - | - | - |"
+    assert {line.count("|") for line in lines} == {12}
+
+
+def test_each_side_is_the_first_of_as_many_rounds() -> None:
+    orders = [in_turn(["plain", "ours", "popular"], number) for number in range(1, 7)]
+    assert sorted(order[0] for order in orders) == ["ours", "ours", "plain", "plain", "popular", "popular"]
+    assert {len(set(order)) for order in orders} == {3}
+
+
+def test_the_popular_roles_come_from_a_folder_that_has_them_all(tmp_path: Path) -> None:
+    for role in ("mysql", "nginx", "pip"):
+        (tmp_path / f"geerlingguy.{role}").mkdir()
+    assert popular_roles(tmp_path, tmp_path) == tmp_path
+
+
+def test_a_folder_without_the_popular_roles_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "geerlingguy.nginx").mkdir()
+    assert popular_roles(tmp_path, tmp_path) is None
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"The popular roles are left out: {tmp_path} has no geerlingguy.mysql, geerlingguy.pip"]

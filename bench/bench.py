@@ -10,11 +10,10 @@ import argparse
 import re
 import statistics
 import sys
-import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.machines import BIN, SUBNET, BenchError, Machines, clock, machine, markdown, measurement, run
+from bench.machines import BIN, SUBNET, Machines, clock, machine, markdown, measurement, page, refuse_changes, run
 
 
 class Bench(Machines):
@@ -38,7 +37,7 @@ class Bench(Machines):
         """Measure one round; its machines are new ones, at addresses that no round before has had."""
         plain, ours = f"{SUBNET}.{number * 2 + 1}", f"{SUBNET}.{number * 2 + 2}"
         names = [f"bench-plain{number}", f"bench-ours{number}"]
-        self.create(names[1], **dict(zip(names, (plain, ours), strict=True)))
+        self.create([names[1]], **dict(zip(names, (plain, ours), strict=True)))
         result: dict[str, float] = {}
         output = {}
 
@@ -59,8 +58,7 @@ class Bench(Machines):
             output["second"] = self.playbook("site.yml")
         visit(ours)
         result["tasks"] = sum(map(int, re.findall(r" ok=(\d+)", output["second"])))
-        if re.search(r" changed=[1-9]", output["second"]):
-            raise BenchError(f"The second run has changed something:\n{output['second']}")
+        refuse_changes(output["second"])
         packages = run("docker", "exec", names[1], "dpkg-query", "--show", "nginx", "mysql-server", "python3")
         self.versions = ", ".join([run(BIN / "ansible", "--version").splitlines()[0], *packages.splitlines()])
         if self.profile:
@@ -73,13 +71,8 @@ class Bench(Machines):
 
 def visit(address: str) -> None:
     """See to it that a machine serves the site, database included."""
-    browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for path in ("/", "/health"):
-        request = urllib.request.Request(f"http://{address}{path}", headers={"Host": "foobar.com"})
-        try:
-            browser.open(request, timeout=30).close()
-        except OSError as error:
-            raise BenchError(f"{address} does not serve {path}: {error}") from error
+        page(address, "foobar.com", path)
 
 
 def table(results: list[dict[str, float]]) -> str:

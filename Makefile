@@ -16,7 +16,7 @@ MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' t
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
   molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench: $(BIN)/.complete engine ## Measure site.yml beside a shell script and pop
 
 bench-deploy: $(BIN)/.complete engine ## Measure releases beside other ways to make them, and beside a shell script
 	$(BIN)/python bench/deploy.py --plot docs/releases.svg
+
+bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers cost a run
+	$(BIN)/python bench/scale.py --rounds 3
 
 lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \

@@ -11,14 +11,26 @@ import argparse
 import re
 import statistics
 import sys
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.machines import BIN, ROOT, SUBNET, BenchError, Machines, clock, machine, markdown, measurement, run
+from bench.machines import (
+    BIN,
+    ROOT,
+    SUBNET,
+    BenchError,
+    Machines,
+    clock,
+    machine,
+    markdown,
+    measurement,
+    page,
+    refuse_changes,
+    run,
+)
 
 REQUIREMENTS = ROOT / "bench/popular/requirements.yml"
 PLAYBOOKS = {"ours": "site.yml", "popular": "bench/popular/site.yml"}
@@ -49,7 +61,7 @@ class Bench(Machines):
         sides = ["plain", *self.played]
         addresses = {side: f"{SUBNET}.{number * 3 + index}" for index, side in enumerate(sides)}
         names = {side: f"bench-{side}{number}" for side in sides}
-        self.create(names["ours"], **{names[side]: addresses[side] for side in sides})
+        self.create([names["ours"]], **{names[side]: addresses[side] for side in sides})
         result: dict[str, float] = {}
         output: dict[str, str] = {}
 
@@ -74,8 +86,7 @@ class Bench(Machines):
             play(side, "second run")
         second = output["ours second run"]
         result["tasks"] = sum(map(int, re.findall(r" ok=(\d+)", second)))
-        if re.search(r" changed=[1-9]", second):
-            raise BenchError(f"The second run has changed something:\n{second}")
+        refuse_changes(second)
         packages = run("docker", "exec", names["ours"], "dpkg-query", "--show", "nginx", "mysql-server", "python3")
         if "popular" in names:
             packages += run("docker", "exec", names["popular"], "dpkg-query", "--show", "mariadb-server")
@@ -111,13 +122,8 @@ def popular_roles(folder: Path, given: Path | None) -> Path | None:
 
 def visit(address: str) -> None:
     """See to it that a machine serves the site, database included."""
-    browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for path in ("/", "/health"):
-        request = urllib.request.Request(f"http://{address}{path}", headers={"Host": "foobar.com"})
-        try:
-            browser.open(request, timeout=30).close()
-        except OSError as error:
-            raise BenchError(f"{address} does not serve {path}: {error}") from error
+        page(address, "foobar.com", path)
 
 
 def table(results: list[dict[str, float]]) -> str:

@@ -249,7 +249,7 @@ class Deploys(Machines):
 
     def prepare(self) -> str:
         """Set up the site and, beside it, what the other ways release; return the versions in use."""
-        self.create("bench-deploy", **{"bench-deploy": SERVER})
+        self.create(["bench-deploy"], **{"bench-deploy": SERVER})
         self.playbook("site.yml")
         install = (
             "mkdir /srv/bench && cd /srv/bench && tar -xz && mv bench@.* /etc/systemd/system && "

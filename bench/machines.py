@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +23,8 @@ NETWORK = "webstack-bench"
 SUBNET = "198.18.54"
 NAMESERVER = f"{SUBNET}.2"
 LIMIT = 900
+# Of the inventory: those of one server that is all of the site.
+GROUPS = ("web", "app", "db", "dns")
 
 
 class BenchError(Exception):
@@ -48,6 +52,12 @@ def run(*command: str | Path, **environment: str) -> str:
     return result.stdout
 
 
+def refuse_changes(output: str) -> None:
+    """See to it that playbooks, by what they have printed, have changed nothing."""
+    if re.search(r" changed=[1-9]", output):
+        raise BenchError(f"This run should have changed nothing:\n{output}")
+
+
 def clean_up() -> None:
     """Remove the containers and the network of this measurement, or of one that was killed."""
     if machines := run("docker", "ps", "--all", "--quiet", "--filter", f"network={NETWORK}").split():
@@ -69,6 +79,17 @@ def measurement() -> Iterator[Path]:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         clean_up()
+
+
+def page(address: str, domain: str, path: str = "/") -> str:
+    """Return what a machine answers to a visitor of a site, or raise BenchError if that is an error."""
+    browser = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(f"http://{address}{path}", headers={"Host": domain})
+    try:
+        with browser.open(request, timeout=30) as answer:
+            return str(answer.read().decode())
+    except OSError as error:
+        raise BenchError(f"{address} does not serve {path} of {domain}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -108,8 +129,8 @@ class Machines:
             **settings,
         }
 
-    def create(self, server: str, **addresses: str) -> None:
-        """Start machines beside the name server, and write the inventory in which one of them is the server."""
+    def create(self, servers: Sequence[str], groups: Sequence[str] = GROUPS, **addresses: str) -> None:
+        """Start machines beside the name server, and write the inventory in which some of them are the servers."""
         addresses = {"bench-ns01": NAMESERVER, **addresses}
         machines = [
             {"name": name, "image": "webstack-machine:trixie", "address": address}
@@ -117,13 +138,14 @@ class Machines:
         ]
         ssh = {"ansible_user": "root", "ansible_ssh_private_key_file": f"{self.folder}/id_ed25519"}
         ssh |= {"ansible_ssh_common_args": f"-o UserKnownHostsFile={self.folder}/known_hosts"}
-        groups: dict[str, dict[str, object]] = {name: {"hosts": {server: {}}} for name in ("web", "app", "db", "dns")}
-        groups["nameservers"] = {"hosts": {"bench-ns01": {}}}
-        groups["local"] = {
+        hosts: dict[str, object] = {server: {} for server in servers}
+        children: dict[str, dict[str, object]] = {name: {"hosts": hosts} for name in groups}
+        children["nameservers"] = {"hosts": {"bench-ns01": {}}}
+        children["local"] = {
             "hosts": {name: {"ansible_host": address} for name, address in addresses.items()},
             "vars": ssh,
         }
-        (self.folder / "hosts.json").write_text(json.dumps({"all": {"children": groups}}))
+        (self.folder / "hosts.json").write_text(json.dumps({"all": {"children": children}}))
         (self.folder / "settings.json").write_text(json.dumps({**self.settings, "machines": machines}))
         self.playbook("machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml")
 

@@ -10,7 +10,8 @@ import pytest
 
 from bench.bench import in_turn, popular_roles, table
 from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table
-from bench.machines import markdown
+from bench.machines import BenchError, markdown, refuse_changes
+from bench.scale import APPLICATION, FILES, make_source, servers_table, sites_table
 
 ROOT = Path(__file__).parents[2]
 OURS = {"floor": 20.0, "ours first run": 40.0, "ours second run": 10.0, "tasks": 49.0}
@@ -40,6 +41,11 @@ def summary(failed: int, worst: float | None) -> dict[str, Any]:
 def figures(total: float, environment: float = 0.0, disk: float = 1.0) -> dict[str, float]:
     """Return the figures of a release."""
     return {**dict.fromkeys(STEPS, 0.0), "environment": environment, "live": total - 3, "total": total, "disk": disk}
+
+
+def times(site: float, deploy: float) -> dict[str, float]:
+    """Return the seconds of both playbooks."""
+    return {"site.yml": site, "deploy.yml": deploy}
 
 
 def test_a_table_has_text_on_the_left_and_numbers_on_the_right() -> None:
@@ -148,3 +154,42 @@ def test_a_folder_without_the_popular_roles_is_said_in_a_line(
     assert popular_roles(tmp_path, tmp_path) is None
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"The popular roles are left out: {tmp_path} has no geerlingguy.mysql, geerlingguy.pip"]
+
+
+def test_a_run_that_changes_something_is_none_of_unchanged_sites() -> None:
+    refuse_changes("web : ok=2 changed=0 unreachable=0\napp : ok=2 changed=0 unreachable=0\n")
+    with pytest.raises(BenchError, match="changed=12"):
+        refuse_changes("web : ok=2 changed=0 unreachable=0\napp : ok=20 changed=12 unreachable=0\n")
+
+
+def test_a_further_site_costs_seconds_beside_one_site_of_the_same_kind() -> None:
+    folders = {30: times(12.9, 8.0), 1: times(10.0, 5.1), 10: times(10.9, 5.1)}
+    lines = sites_table({"repo": {1: times(11.0, 6.0), 10: times(10.1, 7.8)}, "directory": folders}).splitlines()
+    assert lines[0].startswith("| sites, sources | site.yml, unchanged | each further site | deploy.yml, unchanged |")
+    assert lines[2:] == [
+        "| 1, folders | 10.0 s | - | 5.1 s | - |",
+        "| 10, folders | 10.9 s | 0.10 s | 5.1 s | 0.00 s |",
+        "| 30, folders | 12.9 s | 0.10 s | 8.0 s | 0.10 s |",
+        "| 1, repositories | 11.0 s | - | 6.0 s | - |",
+        "| 10, repositories | 10.1 s | -0.10 s | 7.8 s | 0.20 s |",
+    ]
+
+
+def test_a_further_server_costs_a_share_of_the_first() -> None:
+    lines = servers_table({1: times(10.0, 6.0), 2: times(11.0, 6.0), 4: times(16.0, 10.5)}).splitlines()
+    assert lines[0].startswith("| servers | site.yml, unchanged | each further server | deploy.yml, new code |")
+    assert lines[2:] == [
+        "| 1 | 10.0 s | - | 6.0 s | - |",
+        "| 2 | 11.0 s | 10% | 6.0 s | 0% |",
+        "| 4 | 16.0 s | 20% | 10.5 s | 25% |",
+    ]
+
+
+def test_sites_have_as_many_files_and_none_in_common_but_the_application(tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        make_source(tmp_path / name)
+        files = [path for path in (tmp_path / name).rglob("*") if path.is_file() and ".git" not in path.parts]
+        assert len(files) == FILES
+        contents.append({path.read_text() for path in files})
+    assert contents[0] & contents[1] == {APPLICATION, "1\n"}

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.foobar.webstack.plugins.module_utils.error_output import error_line
+
 # What a command that only writes into a release has no need of.
 CLOSED = (
     "CapabilityBoundingSet=",
@@ -38,12 +40,6 @@ CLOSED = (
 )
 # systemd reads an environment before the command has its own view.
 HIDDEN = ("/etc/gunicorn", "/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
-ERROR = re.compile(
-    r"\s*(error|fatal)\b|\s*\u00d7|.*\b(error|failed|not found|denied|cannot|can't|no such)\b", re.IGNORECASE
-)
-# What helps nobody: advice, warnings, and npm's codes before its sentence.
-NOISE = re.compile(r"\s*(hint|note|(npm )?warn(ing)?|npm (error|ERR!) (code|errno|path|syscall))\b", re.IGNORECASE)
-LONGEST = 300
 
 
 class CommandError(Exception):
@@ -142,48 +138,6 @@ class Sandbox:
 def quoted(value: str) -> str:
     """Return a value as systemd's EnvironmentFile takes it."""
     return '"' + re.sub(r'([\\"`$])', r"\\\1", value) + '"'
-
-
-def error_line(said: Sequence[str]) -> str:
-    """Return the line that says what went wrong, shortened: of a traceback the exception, else the first error.
-
-    A hint, such as uv's, does not take the place of its cause.
-    """
-    lines = [line.rstrip() for line in said if not NOISE.match(line)]
-    errors = [number for number, line in enumerate(lines) if ERROR.match(line)]
-    exceptions = [_exception(lines, number) for number, line in enumerate(lines) if "Traceback (most " in line]
-    if exceptions:
-        # An indented one is that of a build within the installer, which says before of what.
-        is_nested = lines[exceptions[-1]].startswith(" ") and errors[:1] < exceptions[-1:]
-        found = [lines[number] for number in [*(errors[:1] if is_nested else []), exceptions[-1]]]
-    elif errors:
-        found = [lines[errors[0]], *_belonging(lines, errors[0])]
-    else:
-        found = [line.rstrip() for line in said if line.strip()][-1:]
-    text = " ".join(re.sub(r"^[\s│╰├─▶\u00d7]+", "", line) for line in found)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
-
-
-def _exception(lines: Sequence[str], traceback: int) -> int:
-    """Return where the exception of a traceback stands: after the frames, which are indented below it."""
-    indent = _indent(lines[traceback])
-    after = range(traceback + 1, len(lines))
-    return next((number for number in after if lines[number] and _indent(lines[number]) <= indent), len(lines) - 1)
-
-
-def _belonging(lines: Sequence[str], error: int) -> list[str]:
-    """Return the lines that belong to an error: its causes, drawn as a tree or named, until an empty line."""
-    found: list[str] = []
-    for line in lines[error + 1 :]:
-        is_cause = re.match(r"\s+(Caused by|╰|├|│)", line)
-        if not is_cause and not (found and line.startswith("      ")):
-            break
-        found.append(line)
-    return found
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def open_log(folder: Path, release: str, keep: int = 10) -> Path:

@@ -9,6 +9,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils.error_output import ENDED, exception_line, excerpt
+
 # As AnsibleModule.run_command: a command's status, output and errors.
 Run = Callable[[list[str]], tuple[int, str, str]]
 
@@ -72,18 +74,24 @@ def ask(path: Path, health: dict[str, Any]) -> None:
         raise UnitError(f"it answered {status}")
 
 
-def last_words(run: Run, unit: str, since: float) -> str:
+def last_words(run: Run, unit: str, since: float) -> list[str]:
     """Return what a unit has said since a moment, in seconds since the epoch; not what it said in an earlier life."""
     journal = [
         "journalctl",
         f"--unit={unit}",
         f"--since=@{since - 0.001:.3f}",
-        "--lines=40",
+        "--lines=1000",
         "--output=cat",
         "--no-pager",
     ]
     _, words, _ = run(journal)
-    return words.strip()
+    return words.strip().splitlines()
+
+
+def unhealthy(reason: str, said: list[str]) -> UnhealthyError:
+    """Return the error with its cause, where what was said has one."""
+    cause = exception_line(said)
+    return UnhealthyError(f"{reason}: {cause}" if cause else reason, "\n".join(excerpt(said)))
 
 
 def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
@@ -96,9 +104,9 @@ def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
         systemctl(run, "enable", "--now", f"{instance}.service")
         ask(path, health)
     except UnitError as reason:
-        words = last_words(run, f"{instance}.service", since)
+        said = last_words(run, f"{instance}.service", since)
         stop(run, instance)
-        raise UnhealthyError(str(reason), words) from None
+        raise unhealthy("it ended" if any(ENDED in line for line in said) else str(reason), said) from None
 
 
 def watch(run: Run, target: str, seconds: float) -> None:
@@ -115,8 +123,8 @@ def watch(run: Run, target: str, seconds: float) -> None:
             # systemd may not have come to it yet, but not at the end.
             fine = {"active", "activating", "inactive"} if not over else {"active"}
             if state["ActiveState"] not in fine or state["SubState"] == "auto-restart" or state["NRestarts"] != "0":
-                words = last_words(run, unit, since - 1)
-                raise UnhealthyError(f"{unit} ended with {state['ExecMainStatus']}", words)
+                said = last_words(run, unit, since - 1)
+                raise unhealthy(f"{unit} ended with {state['ExecMainStatus']}", said)
         time.sleep(0.5)
 
 

@@ -495,7 +495,7 @@ def main() -> None:
             releases.refuse_foreign_links(Path(app["path"]))
         changed = not module.check_mode and act(module, app, state)
     except Failure as error:
-        module.fail_json(msg=str(error), last_lines=error.words.splitlines()[-40:], **invocation)
+        module.fail_json(msg=str(error), last_lines=error.words.splitlines(), **invocation)
     except (release_units.UnitError, OSError, ValueError) as error:
         module.fail_json(msg=f"{app['name']}: {error}", **invocation)
     found = gather(module, app)

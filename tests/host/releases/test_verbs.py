@@ -168,7 +168,7 @@ def test_a_rollback_to_nowhere_is_refused_in_a_sentence(board, release, words):
 
 def test_a_rollback_with_the_database_asks_first_and_then_brings_it_back(host, board):
     migrations = board.source / "board/migrations"
-    operations = "[migrations.AddField('entry', 'note', models.CharField(max_length=9, default=''))]"
+    operations = "[migrations.AddField('entry', 'note', models.CharField(max_length=9, null=True))]"
     (migrations / "0002_entry_note.py").write_text(
         "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
         f"    dependencies = [('board', '0001_initial')]\n    operations = {operations}\n"

@@ -31,7 +31,7 @@ DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
 ASKED = {"database", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_applied", "nginx_pending_restart"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "served_sites"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables"}

@@ -64,11 +64,6 @@ def test_a_server_taken_over_gets_no_drop_in() -> None:
     assert written(False) == {"zz-webstack.cnf.j2", "webstack.conf.j2"}
 
 
-def test_what_the_check_depends_on_is_known_before_the_server_is() -> None:
-    given = {"ansible_facts": FACTS}
-    assert value("mysql", "__mysql_inputs", **given) != value("mysql", "__mysql_inputs", **given, mysql_port=3307)
-
-
 @pytest.mark.parametrize(
     ("taken_over", "server", "sources", "written"),
     [

@@ -4,9 +4,8 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 
-from . import ROLES, render, value
+from . import render, value
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 
@@ -336,13 +335,6 @@ def test_what_is_not_replaced_is_never_removed() -> None:
 
 def test_a_new_module_is_loaded_by_a_reload() -> None:
     assert decided("__nginx_action", __nginx_package={"changed": True}) == "reload"
-
-
-def test_what_the_check_went_by_is_every_variable() -> None:
-    usual = value("nginx", "__nginx_inputs")
-    spec = yaml.safe_load((ROLES / "nginx/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    for name in spec:
-        assert value("nginx", "__nginx_inputs", **{name: "changed"}) != usual, name
 
 
 def mistakes(system: dict[str, str], **variables: Any) -> Any:

@@ -23,9 +23,9 @@ STOP = [
 class Server:
     """A systemd of which one command may fail, and a list of how many connections wait at a socket, look by look."""
 
-    def __init__(self, fails: str = "", waiting: tuple[int, ...] = ()) -> None:
+    def __init__(self, fails: str = "", waiting: tuple[int, ...] = (), journal: str = "") -> None:
         """Remember what is to happen."""
-        self.fails = fails
+        self.fails, self.journal = fails, journal or "ModuleNotFoundError: nothing\n"
         self.waiting = list(waiting)
         self.commands: list[list[str]] = []
 
@@ -36,7 +36,7 @@ class Server:
             waiting = self.waiting.pop(0) if self.waiting else 0
             return 0, f"u_str LISTEN {waiting}      4096   /run/shop/1.sock 64367 * 0\n", ""
         if command[0] == "journalctl":
-            return 0, "ModuleNotFoundError: nothing\n", ""
+            return 0, self.journal, ""
         if command[1] == self.fails:
             return 1, "", "Job for shop@1.service failed.\n"
         return 0, "", ""
@@ -104,6 +104,17 @@ def test_an_instance_that_is_not_well_is_stopped_and_its_last_words_are_kept(
     assert instance.request != b""
     assert caught.value.words == "ModuleNotFoundError: nothing"
     assert server.commands[-2:] == STOP
+
+
+def test_an_instance_that_ends_says_so_and_names_its_exception(path: Path) -> None:
+    journal = (
+        "Traceback (most recent call last):\n  import nothing\nModuleNotFoundError: No module named 'nothing'\n"
+        "shop@1.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED\n"
+    )
+    Instance(path, None)
+    with pytest.raises(UnhealthyError, match=r"^it ended: ModuleNotFoundError: No module named 'nothing'$") as caught:
+        release_units.start(Server(journal=journal).run, "shop@1", path, {**HEALTH, "timeout": 0.2})
+    assert caught.value.words == journal.strip()
 
 
 def test_an_instance_without_a_socket_is_not_well(path: Path) -> None:

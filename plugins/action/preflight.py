@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError, AnsibleTemplateError
+from ansible.errors import AnsibleError, AnsibleFilterError, AnsibleTemplateError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.foobar.webstack.plugins.plugin_utils import renames
@@ -35,11 +35,16 @@ ARGUMENTS = {
 }
 
 
-def innermost(error: BaseException) -> str:
-    """Return what the first cause of an error says, without the words of those that passed it on."""
-    while error.__cause__:
-        error = error.__cause__
-    return str(getattr(error, "message", error))
+def cause(error: AnsibleTemplateError) -> str:
+    """Return why a template can't be filled in: in a filter's own words where it has some, such as mandatory's."""
+    first: BaseException = error
+    while first.__cause__:
+        first = first.__cause__
+    if isinstance(first, AnsibleFilterError):
+        return str(first.message)
+    if isinstance(first, AnsibleError):
+        return str(error.message)
+    return f"{str(error.message).rstrip('.')}: {type(first).__name__}: {first}"
 
 
 class ActionModule(ActionBase):
@@ -92,7 +97,7 @@ class ActionModule(ActionBase):
             try:
                 found[name] = self._templar.template(value)
             except AnsibleTemplateError as error:
-                sentences.append(f"{name}: {innermost(error).rstrip('.')}.")
+                sentences.append(f"{name}: {cause(error).rstrip('.')}.")
         return found, sentences
 
     def renamed(self, variables: dict[str, Any], options: Options) -> tuple[dict[str, Any], list[str]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import ourselves
 from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
 
 class ActionModule(ActionBase):
-    """Show the last lines once, and keep them out of the result."""
+    """Say whose run it is, show the last lines once, and keep them out of the result."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
@@ -17,5 +18,6 @@ class ActionModule(ActionBase):
         # The server's log has no business with the variables.
         quiet = {**(task_vars or {}), "ansible_no_target_syslog": True}
         name = "foobar.webstack.release_command"
-        result: dict[str, Any] = self._execute_module(module_name=name, module_args=self._task.args, task_vars=quiet)
+        arguments = {**self._task.args, "owner": ourselves()}
+        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
         return show(result)

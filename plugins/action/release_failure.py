@@ -42,5 +42,9 @@ class ActionModule(ActionBase):
             noted: dict[str, Any] = self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars)
             if noted.get("failed"):
                 result["warnings"] = [f"{name}: the failure is not in the server's log: {noted.get('msg', '')}"]
-        failure = {"reason": reason, "log": options["failed"].get("log", ""), "release": options["release"]}
+        first = options["before"].get(name, {})
+        if first and reason not in first["reason"]:
+            reason = f"{first['reason']} Then the phase {options['phase']} failed: {reason}"
+        log = first.get("log") or options["failed"].get("log", "")
+        failure = {"reason": reason, "log": log, "release": options["release"]}
         return {**result, "changed": False, "plan": options["plan"], "apps": {**options["before"], name: failure}}

@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
     def _planned(self, app: App, entry: App, found: App, missing: set[str], options: App) -> App:
         """Return an app's entry, what follows from it, what the server holds, and what is to be done."""
         source = options["sources"].get(app["name"], {})
-        error = source.get("error", "")
+        error = found["error"] or source.get("error", "")
         if not error and options["sources"] and not has_environment(entry, options["settings"].get(app["name"], [])):
             error = f"{app['name']}: app_deploy_settings has no {app['environment_file']}, which its releases run with."
         prepare = {

@@ -202,7 +202,7 @@ def nginx_sites_kept(wanted: list[Entry], sites: list[Entry], failed: list[str],
     """
     before = json.loads(applied)["sites"] if applied else []
     return [
-        (_same_site(new, site["app"], before) or new) if site["app"] in failed else new
+        (_same_site(new, site["app"], before, wanted) or new) if site["app"] in failed else new
         for new, site in zip(wanted, sites, strict=True)
     ]
 
@@ -214,17 +214,17 @@ def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str
     return upstreams + [upstream for upstream in known["upstreams"] if failed and upstream["name"] not in names]
 
 
-def _same_site(site: Entry, app: str, before: list[Entry]) -> Entry | None:
-    """Return what a site was before: the entry of the same name, else the one of the same app."""
-    name = site["server_name"].split()[0]
-    for same in (
-        lambda other: other["server_name"].split()[0] == name,
-        lambda other: app in _upstreams(other),
-    ):
-        found = [other for other in before if same(other)]
-        if found:
-            return found[0]
-    return None
+def _same_site(site: Entry, app: str, before: list[Entry], wanted: list[Entry]) -> Entry | None:
+    """Return what a site was before: the entry of the same name, else the app's, unless another site has its name."""
+    names = {_name(other) for other in wanted}
+    named = [other for other in before if _name(other) == _name(site)]
+    renamed = [other for other in before if _upstreams(other) == {app} and _name(other) not in names]
+    return next(iter(named + renamed), None)
+
+
+def _name(site: Entry) -> str:
+    """Return the first name of a site of `nginx_sites`."""
+    return str(site["server_name"]).split()[0]
 
 
 def _upstreams(site: Entry) -> set[str]:

@@ -60,34 +60,33 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def exception_line(said: Sequence[str]) -> str:
-    """Return the exception that the output's first traceback ends with, shortened, or an empty text.
+def exception_line(said: Sequence[str], first: bool) -> str:
+    """Return the exception that the first or the last traceback ends with, shortened, or an empty text.
 
-    A service that is started again and again says it each time, and its server adds tracebacks of its own.
+    A service that is started again and again says it each time, and its server adds tracebacks of its own, so that the
+    first one tells why it ended.
     """
-    number = _first_exception(said)
-    return "" if number is None else _shortened(said[number].strip())
+    found = _exceptions(said)
+    return _shortened(said[found[0 if first else -1]].strip()) if found else ""
 
 
 def excerpt(said: Sequence[str], lines: int = 40) -> list[str]:
     """Return the last lines of an output, and before them those up to its first exception where that is further up."""
-    number = _first_exception(said)
-    if number is None or number >= len(said) - lines:
+    found = _exceptions(said)
+    if not found or found[0] >= len(said) - lines:
         return list(said[-lines:])
+    number = found[0]
     before = said[max(0, number + 1 - lines // 2) : number + 1]
     return [*before, "…", *said[len(before) + 1 - lines :]]
 
 
-def _first_exception(said: Sequence[str]) -> int | None:
-    """Return where the exception of the first traceback stands; of those that led to each other, the last one's."""
-    tracebacks = [number for number, line in enumerate(said) if "Traceback (most " in line]
-    if not tracebacks:
-        return None
-    found = _exception(said, tracebacks[0])
-    for traceback in tracebacks[1:]:
-        if not any(CHAINED.match(line) for line in said[found:traceback]):
-            break
-        found = _exception(said, traceback)
+def _exceptions(said: Sequence[str]) -> list[int]:
+    """Return where the exceptions of tracebacks stand; of those that led to each other, the last one's."""
+    found: list[int] = []
+    for number in (number for number, line in enumerate(said) if "Traceback (most " in line):
+        if found and any(CHAINED.match(line) for line in said[found[-1] : number]):
+            found.pop()
+        found.append(_exception(said, number))
     return found
 
 

@@ -63,6 +63,15 @@ def held(file: Path) -> dict[str, Any]:
     return {"by": lock["owner"]["by"], "seconds": round(clock() - lock["clock"], 1)} if lock else {}
 
 
+def require(app: str, owner: Owner) -> None:
+    """Raise OSError unless an owner holds an app's lock: its run was taken for gone, and is to change nothing more."""
+    file = LOCKS / f"{app}.lock"
+    if not is_held_by(file, owner):
+        by = held(file).get("by")
+        why = f"{by} has taken it over" if by else "another run has had it since, or the server was restarted"
+        raise OSError(f"this run does not hold the lock any more: {why}; run it again")
+
+
 def is_held_by(file: Path, owner: Owner) -> bool:
     """Tell whether an owner holds a lock."""
     text = file.read_text() if file.exists() else ""

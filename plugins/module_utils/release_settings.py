@@ -42,7 +42,7 @@ def _percent_encoded(password: str) -> str:
 
 
 # What stands before the value of a variable that holds a name, which may be the same word as a password.
-NAMES = r'\w*(?:USER|USERNAME|NAME|HOST)="'
+NAMES = r'\w*(?:USER|NAME|LOGIN|HOST|DATABASE|DB|SCHEMA)="'
 # How a password may stand in a file; where two are the same, the last one counts.
 SPELLINGS: list[Callable[[str], str]] = [quote_plus, quote, _percent_encoded, _escaped, _plain]
 

@@ -92,7 +92,7 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)
     found["missing"] = _missing(app, found, states)
-    found["busy"] = _busy(app, live, states)
+    found["busy"] = [name for name in _busy(app, live, states) if name in found["records"] or _is_name(name)]
     return found
 
 
@@ -121,6 +121,11 @@ def make_shared_folders(app: dict[str, Any]) -> None:
         path.chmod(0o751)
 
 
+def _is_name(name: str) -> bool:
+    """Tell whether a release of the role's could have this name."""
+    return bool(releases.NAME.fullmatch(name))
+
+
 def _is_folder_of(path: Path, user: str) -> bool:
     """Tell whether a folder is there, is no link, and belongs to a user with the mode 0751."""
     if path.is_symlink() or not path.is_dir() or not is_user(user):
@@ -142,15 +147,15 @@ def _missing(app: dict[str, Any], found: dict[str, Any], states: States) -> list
     ]
 
 
-def loaded(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
-    """Return an app's loaded targets and the services beside its instances, and the instances' sockets and services."""
-    found = releases.gather(Path(app["path"]), Path(UNITS), app["service"], app["target"])
-    known = {name for kind in ("finished", "unfinished", "enabled", "beside") for name in found[kind]}
+def running(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
+    """Return an app's targets and services beside its instances, and the instances' sockets and services, that run."""
+    known = releases.read(Path(app["path"]))
     beside, instances = [], []
-    for unit in states:
+    for unit, (state, _) in states.items():
         name, _, instance = unit.partition("@")
         release, _, kind = instance.rpartition(".")
-        if release not in known:
+        # A scheduled command may outlive the folder of its release; a unit of somebody else's has another name.
+        if state in ("inactive", "failed") or not (release in known or _is_name(release)):
             continue
         if name == app["service"] and kind in ("socket", "service"):
             instances.append(unit)

@@ -16,6 +16,7 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 
 # Seconds that an instance has to take up what waits at its socket; then it is stopped all the same.
 DRAIN_TIMEOUT = 30
+NO_ANSWER = "no answer within"
 
 
 class UnitError(Exception):
@@ -64,7 +65,7 @@ def ask(path: Path, health: dict[str, Any]) -> None:
         status = connection.getresponse().status
     except TimeoutError:
         raise UnitError(
-            f"no answer within {health['timeout']} s; if it needs longer, raise health_timeout of the app"
+            f"{NO_ANSWER} {health['timeout']} s; if it needs longer, raise health_timeout of the app"
         ) from None
     except (HTTPException, OSError) as error:
         raise UnitError(str(error) or type(error).__name__) from None
@@ -89,8 +90,12 @@ def last_words(run: Run, unit: str, since: float) -> list[str]:
 
 
 def unhealthy(reason: str, said: list[str]) -> UnhealthyError:
-    """Return the error with its cause, where what was said has one."""
-    cause = exception_line(said)
+    """Return the error with its cause: the first exception where the unit has ended, else the last, if there is any."""
+    has_ended = any(ENDED in line for line in said)
+    cause = exception_line(said, first=has_ended)
+    if has_ended and " ended " not in reason:
+        # Who waits for a unit that has ended is not helped by advice to wait longer.
+        reason = "it ended" if reason.startswith(NO_ANSWER) else f"{reason}; it ended"
     return UnhealthyError(f"{reason}: {cause}" if cause else reason, "\n".join(excerpt(said)))
 
 
@@ -106,7 +111,7 @@ def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
     except UnitError as reason:
         said = last_words(run, f"{instance}.service", since)
         stop(run, instance)
-        raise unhealthy("it ended" if any(ENDED in line for line in said) else str(reason), said) from None
+        raise unhealthy(str(reason), said) from None
 
 
 def watch(run: Run, target: str, seconds: float) -> None:

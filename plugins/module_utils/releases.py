@@ -102,7 +102,8 @@ def digest(files: list[str]) -> str:
 
 def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
     """Return what the module release documents of the releases in a folder and the enabled units of both kinds."""
-    folders = sorted(folder.name for folder in (path / "releases").glob("*") if NAME.fullmatch(folder.name))
+    found = [folder for folder in (path / "releases").glob("*") if folder.is_dir() and not folder.is_symlink()]
+    folders = sorted(folder.name for folder in found if NAME.fullmatch(folder.name))
     wants = units / "multi-user.target.wants"
     records = read(path)
     return {

@@ -251,14 +251,6 @@ def lock(module: AnsibleModule, app: dict[str, Any], file: Path) -> bool:
         raise
 
 
-def refuse_without_lock(app: dict[str, Any], file: Path, owner: dict[str, Any]) -> None:
-    """Raise Failure where another run has taken the lock over, or a restart of the server has released it."""
-    if not release_lock.is_held_by(file, owner):
-        by = release_lock.held(file).get("by")
-        why = f"{by} has taken it over" if by else "it was released, as a restart of the server does"
-        raise Failure(f"{app['name']}: this run does not hold the lock any more: {why}; run it again.")
-
-
 def refuse(app: dict[str, Any], options: dict[str, Any], found: dict[str, Any]) -> None:
     """Raise Failure where a release was rolled back from, or can't be gone back to."""
     if options["event"] == "rollback":
@@ -298,7 +290,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
     manifests = release_settings.read(app["name"])
     if wanted != found["live"] and wanted in found["finished"] and wanted in manifests:
         # A kept release may know a password that was today's when another one was live.
-        renewed = renew(manifests[wanted], options["passwords"])
+        renewed = renew(manifests[wanted], options["passwords"], manifests.get(found["live"]))
         if renewed != manifests[wanted]:
             release_settings.write(app["name"], wanted, renewed)
     return pruned
@@ -385,16 +377,17 @@ def revert_release(module: AnsibleModule, app: dict[str, Any]) -> bool:
     return True
 
 
-def note_failure(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
-    """Note in the log that a release failed."""
-    live = releases.linked(Path(app["path"]) / "current")
+def note_failure(module: AnsibleModule, app: dict[str, Any], file: Path) -> None:
+    """Note in the log that a release failed, and whose it was, also where somebody else holds the lock by now."""
+    live, owner = releases.linked(Path(app["path"]) / "current"), module.params["owner"]
+    details = release_lock.held(file) if release_lock.is_held_by(file, owner) else {"by": owner["by"]}
     note(module, app, "failure", before=live, **details, reason=module.params["reason"])
 
 
 def stop(module: AnsibleModule, app: dict[str, Any]) -> None:
     """Stop the application, and what runs beside it."""
     # What runs beside the instances first; a scheduled command runs on when its timer has ended.
-    for units in release_state.loaded(app, release_state.unit_states(module.run_command)):
+    for units in release_state.running(app, release_state.unit_states(module.run_command)):
         if units:
             release_units.systemctl(module.run_command, "stop", *units)
 
@@ -434,20 +427,30 @@ def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
     return any(found[name] for name in ("stale_targets", "stale_instances", "removable", "unused")) or units
 
 
-def renew(manifest: release_settings.Manifest, passwords: dict[str, str]) -> release_settings.Manifest:
-    """Return a manifest with today's passwords, but for those of a controller that has not the server's secrets."""
-    before = manifest["passwords"]
+def renew(
+    manifest: release_settings.Manifest, passwords: dict[str, str], live: release_settings.Manifest | None
+) -> release_settings.Manifest:
+    """Return a manifest with today's passwords, but for those of a controller that has not the server's secrets.
+
+    One that the live release runs with is the server's, also before its fingerprint is recorded.
+    """
+    before, today = manifest["passwords"], live["passwords"] if live else {}
     changed = {name: value for name, value in passwords.items() if before.get(name, value) != value}
-    known = Fingerprints(Path("/") / STORE) if changed else None
-    ours = {name: value for name, value in changed.items() if known and known.replaces(value, before[name])}
+    kept = Fingerprints(Path("/") / STORE) if changed else None
+    ours = {
+        name: value
+        for name, value in changed.items()
+        if today.get(name) == value or (kept and kept.replaces(value, before[name]))
+    }
     return release_settings.renewed(manifest, ours)
 
 
 def renew_passwords(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Let kept releases know today's passwords; return whether that changed any."""
     found, today, changed = gather(module, app), module.params["passwords"], False
-    for name, manifest in release_settings.read(app["name"]).items():
-        renewed = renew(manifest, today)
+    manifests = release_settings.read(app["name"])
+    for name, manifest in manifests.items():
+        renewed = renew(manifest, today, manifests.get(found["live"]))
         if name != found["live"] and renewed != manifest:
             release_settings.write(app["name"], name, renewed)
             changed = True
@@ -458,7 +461,7 @@ def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
     """Do what the state asks for; return whether that changed anything but the lock."""
     file = release_lock.LOCKS / f"{app['name']}.lock"
     if state not in ("locked", "unlocked", "failed"):
-        refuse_without_lock(app, file, module.params["owner"])
+        release_lock.require(app["name"], module.params["owner"])
     match state:
         case "locked":
             return lock(module, app, file)
@@ -469,7 +472,7 @@ def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
         case "reverted":
             return revert_release(module, app)
         case "failed":
-            note_failure(module, app, release_lock.held(file))
+            note_failure(module, app, file)
         case "stopped":
             stop(module, app)
         case "repaired":
@@ -497,10 +500,11 @@ def main() -> None:
     except Failure as error:
         module.fail_json(msg=str(error), last_lines=error.words.splitlines(), **invocation)
     except (release_units.UnitError, OSError, ValueError) as error:
-        module.fail_json(msg=f"{app['name']}: {error}", **invocation)
+        module.fail_json(msg=f"{app['name']}: {str(error).rstrip('.')}.", **invocation)
     found = gather(module, app)
     found |= {"name": app["name"], "goal": goal(module.params, found)}
-    found["busy_apps"] = sorted({*module.params["busy_apps"], *([app["name"]] if found["busy"] else [])})
+    others = set(module.params["busy_apps"]) - {app["name"]}
+    found["busy_apps"] = sorted(others | ({app["name"]} if found["busy"] else set()))
     module.exit_json(changed=changed, **found, **invocation)
 
 

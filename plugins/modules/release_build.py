@@ -136,12 +136,6 @@ class Build:
         self.lock = release_environment.lock_of(options["files"], options["installer"])
         self.log = open_log(Path(names.logs(self.name)), self.release)
 
-    def check_lock(self) -> None:
-        """Raise OSError when another run has taken the lock over: this one was thought to be gone."""
-        file = release_lock.LOCKS / f"{self.name}.lock"
-        if file.exists() and release_lock.held(file) and not release_lock.is_held_by(file, self.options["owner"]):
-            raise OSError("another run has taken over the lock")
-
     def source(self) -> None:
         """Unpack the archive into a new folder, and make its links."""
         if self.folder.exists():
@@ -191,7 +185,7 @@ class Build:
         lock, kind = self.lock, self.options["installer"]
         fallbacks = self.options["fallback_requirements"]
         commands = release_environment.install_commands(lock, kind, uv, python, fallbacks)
-        self.check_lock()
+        release_lock.require(self.name, self.options["owner"])
         sandbox.run(" && ".join(f"{{ {command}; }}" for command in commands), shown=f"install {lock or 'nothing'}")
         venv, live = self.folder / release_tree.VENV, self.path / "current" / release_tree.VENV
         if live.is_dir():
@@ -222,7 +216,7 @@ class Build:
         if project:
             sandbox.run(project, shown=f"install the source by its {self.lock}")
         for command in self.options["build_commands"]:
-            self.check_lock()
+            release_lock.require(self.name, self.options["owner"])
             sandbox.run(command)
         # All that is not the environment's: the source, and what the commands have made.
         own = sorted(path for path in self.folder.iterdir() if path != venv and not path.is_symlink())
@@ -232,7 +226,7 @@ class Build:
 
     def finish(self) -> None:
         """Leave nothing that somebody who runs could write to."""
-        self.check_lock()
+        release_lock.require(self.name, self.options["owner"])
         # Root's record of a release says that it was live; what a source brings under its name is none.
         for name in (releases.RECORD, f"{releases.RECORD}.part"):
             place = self.folder / name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 DOCUMENTATION = r"""
@@ -63,6 +63,7 @@ SPEC: dict[str, Any] = {
     "environment_files": {"type": "list", "elements": "str", "default": []},
     "environment": {"type": "dict", "default": {}},
     "success": {"type": "list", "elements": "int", "default": [0]},
+    "owner": {"type": "dict", "required": True},
 }
 
 
@@ -93,6 +94,7 @@ def main() -> None:
         writes_shared=True,
     )
     try:
+        release_lock.require(app["name"], options["owner"])
         status = sandbox.run(options["command"], options["success"])
     except CommandError as error:
         module.fail_json(
@@ -103,6 +105,8 @@ def main() -> None:
             log=str(log),
             **invocation,
         )
+    except OSError as error:
+        module.fail_json(msg=f"{app['name']}: {error}.", **invocation)
     module.exit_json(changed=True, status=status, log=str(log), **invocation)
 
 

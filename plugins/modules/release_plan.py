@@ -98,8 +98,12 @@ SPEC: dict[str, Any] = {
 
 def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.States) -> dict[str, Any]:
     """Return the plan for one application."""
-    releases.refuse_foreign_links(Path(app["path"]))
     info = release_state.gather(app, states)
+    try:
+        releases.refuse_foreign_links(Path(app["path"]))
+        info["error"] = ""
+    except OSError as error:
+        info["error"] = f"{app['name']}: {error}"
     before = release_state.applied(app["name"])
     info["unapplied"] = sorted(key for key, digest in app["applied"].items() if before.get(key) != digest)
     info["was_applied"] = bool(before)
@@ -128,10 +132,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     states = release_state.unit_states(module.run_command)
-    try:
-        apps = {app["name"]: plan_of(module, app, states) for app in module.params["apps"]}
-    except OSError as error:
-        module.fail_json(msg=str(error))
+    apps = {app["name"]: plan_of(module, app, states) for app in module.params["apps"]}
     due = any(app["action"] in ("release", "repair") for app in apps.values())
     module.exit_json(changed=module.check_mode and due, apps=apps, missing=missing(module))
 

@@ -199,9 +199,10 @@ def test_folders_of_another_tool_beside_the_releases_are_left_alone(server: Serv
     server.finished("live")
     for name in ("20260102030405", "keep", "1a2b3c4d-5e6f7a8b.bak"):
         (server.path / "releases" / name).mkdir()
+    (server.path / "releases/1a2b3c4d-5e6f7a8c").symlink_to("live")
     assert server.do("locked", release="a")["changed"] is False
     server.do("pruned")
-    assert len(list((server.path / "releases").iterdir())) == 4
+    assert len(list((server.path / "releases").iterdir())) == 5
 
 
 @pytest.mark.parametrize("link", ["current", "previous"])
@@ -274,6 +275,11 @@ def test_a_controller_without_the_server_s_secrets_renews_no_password(
     server.own("old", "literal")
     server.do("locked", event="rollback", passwords={"database": "another literal"})
     assert server.text("old") == 'P="another literal"\n'
+    # The live release is the first to know a new one, whose fingerprint is recorded at the end of the run.
+    server.own("old", "of the server")
+    server.own("new", "meant to be new")
+    server.do("pruned", passwords={"database": "meant to be new"})
+    assert server.text("old") == 'P="meant to be new"\n'
     server.own("old", "before")
     server.do("pruned", passwords={"database": "of the server"})
     assert server.text("old") == 'P="of the server"\n'
@@ -324,21 +330,32 @@ def test_a_run_whose_lock_another_one_has_taken_over_changes_nothing(server: Ser
     refused = server.fail(state, release="b", health={"path": "/"})
     assert refused["msg"] == ("shop: this run does not hold the lock any more: joe@ci has taken it over; run it again.")
     lock.unlink()
-    assert (
-        "as a restart of the server does; run it again." in server.fail(state, release="b", health={"path": "/"})["msg"]
-    )
+    refused = server.fail(state, release="b", health={"path": "/"})
+    assert "another run has had it since, or the server was restarted; run it again." in refused["msg"]
     assert server.found() == before
     assert server.commands == []
 
 
-def test_units_of_the_releases_alone_are_stopped_sockets_before_their_services(server: Server) -> None:
+def test_all_that_runs_of_an_app_is_stopped_and_no_unit_of_somebody_else(server: Server) -> None:
     server.finished("a", "b")
-    ours = ["gunicorn-shop@b.service", "gunicorn-shop@b.socket", "shop@b.target", "shop-purge@a.service"]
+    removed = "1a2b3c4d-5e6f7a8b"
+    ours = ["gunicorn-shop@b.service", "gunicorn-shop@b.socket", "shop@b.target", f"shop-purge@{removed}.service"]
     others = ["shop-backup@daily.service", "shop-backup.service", "shop2@b.target", "gunicorn-shop2@b.service"]
-    states = dict.fromkeys(ours + others, ("active", "running"))
-    beside, instances = release_state.loaded(server.app, states)
-    assert sorted(beside) == ["shop-purge@a.service", "shop@b.target"]
-    assert instances == ["gunicorn-shop@b.socket", "gunicorn-shop@b.service"]
+    server.listed = "".join(f"{unit} loaded active running\n" for unit in ours + others)
+    server.listed += "shop-mailer-1@b.service not-found inactive dead\n"
+    server.do("stopped")
+    stopped = [command[2:] for command in server.commands if command[:2] == ["systemctl", "stop"]]
+    assert stopped == [
+        ["shop@b.target", f"shop-purge@{removed}.service"],
+        ["gunicorn-shop@b.socket", "gunicorn-shop@b.service"],
+    ]
+
+
+def test_a_failure_is_noted_as_that_of_the_run_that_failed(server: Server) -> None:
+    release_lock.hold(release_lock.LOCKS / "shop.lock", {**OWNER, "by": "joe@ci"}, OWNER, 3600)
+    server.do("failed", reason="migrate: no")
+    (line,) = (server.root / "logs/shop.log").read_text().splitlines()
+    assert json.loads(line)["by"] == "jane@laptop"
 
 
 def test_a_folder_in_the_place_of_a_link_is_refused(server: Server) -> None:
@@ -349,6 +366,7 @@ def test_a_folder_in_the_place_of_a_link_is_refused(server: Server) -> None:
 def test_only_a_scheduled_command_of_another_release_is_busy(server: Server) -> None:
     server.finished("a", "b")
     states = {
+        "shop-backup@daily.service": ("activating", "start"),
         "shop-purge@a.service": ("activating", "start"),
         "shop-purge@b.service": ("activating", "start"),
         "shop-mailer-1@a.service": ("activating", "auto-restart"),

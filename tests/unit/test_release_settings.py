@@ -296,7 +296,7 @@ def test_a_password_like_the_name_of_its_database_is_replaced_in_its_place_alone
 
 
 def test_a_password_like_a_user_s_name_is_replaced_in_no_variable_that_holds_names() -> None:
-    text = 'DATABASE_USER="shop"\nDATABASE_NAME="shop"\nDATABASE_PASSWORD="shop"\n'
+    text = 'DATABASE_USER="shop"\nDATABASE_NAME="shop"\nMYSQL_DATABASE="shop"\nDATABASE_PASSWORD="shop"\n'
     assert renewed_text(text, "shop", "new") == text.replace('PASSWORD="shop"', 'PASSWORD="new"')
 
 

@@ -111,9 +111,10 @@ def test_an_instance_that_ends_says_so_and_names_its_exception(path: Path) -> No
         "Traceback (most recent call last):\n  import nothing\nModuleNotFoundError: No module named 'nothing'\n"
         "shop@1.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED\n"
     )
-    Instance(path, None)
+    instance = Instance(path, None)
     with pytest.raises(UnhealthyError, match=r"^it ended: ModuleNotFoundError: No module named 'nothing'$") as caught:
         release_units.start(Server(journal=journal).run, "shop@1", path, {**HEALTH, "timeout": 0.2})
+    assert instance.request != b""
     assert caught.value.words == journal.strip()
 
 

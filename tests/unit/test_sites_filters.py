@@ -182,6 +182,17 @@ def test_nginx_serves_a_site_whose_release_has_failed_as_it_did_before(changes: 
     assert {"shop", "other"} <= {one["name"] for one in nginx_upstreams_kept(nginx_upstreams(after), failed, applied)}
 
 
+def test_a_renamed_site_whose_release_has_failed_is_not_taken_for_one_that_passes_to_its_app_too() -> None:
+    first = {**SITE, "domain": "first.example", "app": "first"}
+    first["nginx"] = {
+        "locations": [{"path": "/", "proxy_pass": "http://first"}, {"path": "/api/", "proxy_pass": "http://shop"}]
+    }
+    before, after = [first, SITE], [first, {**SITE, "domain": "renamed.example"}]
+    applied = json.dumps({"sites": nginx_sites(before, []), "upstreams": nginx_upstreams(before)})
+    kept = nginx_sites_kept(nginx_sites(after, []), after, ["shop"], applied)
+    assert [site["server_name"] for site in kept] == ["first.example", "foobar.com"]
+
+
 def test_nginx_serves_what_was_asked_for_where_no_release_has_failed_or_there_was_nothing_before() -> None:
     wanted = nginx_sites([FULL], [])
     assert (

@@ -130,7 +130,7 @@ def test_a_run_that_changes_nothing_asks_the_server_once_and_once_more_for_http2
     assert re.findall(r"TASK \[foobar.webstack.nginx : (\w+ \| .*?)\]", again.stdout) == [
         "check | Refuse what cannot work",
         "check | Read the state of the server",
-        "check | Record the variables that were checked",
+        "server | Configure",
         "configure | Write nginx.conf and the drop-in of the unit",
         "report | Export what waits for a restart",
     ]

@@ -207,11 +207,18 @@ def nginx_sites_kept(wanted: list[Entry], sites: list[Entry], failed: list[str],
     ]
 
 
-def nginx_upstreams_kept(upstreams: list[Entry], failed: list[str], applied: str) -> list[Entry]:
-    """Return `nginx_upstreams` and those that sites need that are kept as they were applied last."""
-    known = json.loads(applied) if applied else {"sites": [], "upstreams": []}
-    names = {upstream["name"] for upstream in upstreams}
-    return upstreams + [upstream for upstream in known["upstreams"] if failed and upstream["name"] not in names]
+def nginx_upstreams_kept(wanted: list[Entry], sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
+    """Return `nginx_upstreams` with those that sites need that are kept as they were applied last.
+
+    `sites` is `nginx_sites`; of an app whose release has failed there is an upstream only where one of them needs it.
+    """
+    if not failed:
+        return wanted
+    known = json.loads(applied)["upstreams"] if applied else []
+    needed = {name for site in sites for name in _upstreams(site)}
+    upstreams = [upstream for upstream in wanted if upstream["name"] not in failed or upstream["name"] in needed]
+    # In the order of before, so that the same ones make the same file.
+    return list({upstream["name"]: upstream for upstream in [*known, *upstreams]}.values())
 
 
 def _same_site(site: Entry, app: str, before: list[Entry], wanted: list[Entry]) -> Entry | None:
@@ -230,7 +237,7 @@ def _name(site: Entry) -> str:
 def _upstreams(site: Entry) -> set[str]:
     """Return the names of the apps that a site of `nginx_sites` passes to."""
     passes = [location.get("proxy_pass", "") for location in site.get("locations", [])]
-    return {str(address).removeprefix("http://") for address in passes if address}
+    return {str(address).removeprefix("http://").partition("/")[0] for address in passes if address}
 
 
 def mysql_databases(sites: list[Entry]) -> list[Entry]:

@@ -179,7 +179,8 @@ def test_nginx_serves_a_site_whose_release_has_failed_as_it_did_before(changes: 
     failed, applied = [after[0]["app"]], json.dumps(served)
     kept = nginx_sites_kept(nginx_sites(after, []), after, failed, applied)
     assert kept == [served["sites"][0], nginx_sites(after, [])[1]]
-    assert {"shop", "other"} <= {one["name"] for one in nginx_upstreams_kept(nginx_upstreams(after), failed, applied)}
+    upstreams = nginx_upstreams_kept(nginx_upstreams(after), kept, failed, applied)
+    assert upstreams == served["upstreams"]
 
 
 def test_a_renamed_site_whose_release_has_failed_is_not_taken_for_one_that_passes_to_its_app_too() -> None:
@@ -199,7 +200,7 @@ def test_nginx_serves_what_was_asked_for_where_no_release_has_failed_or_there_wa
         nginx_sites_kept(wanted, [FULL], [], json.dumps({"sites": nginx_sites([SITE], []), "upstreams": []})) == wanted
     )
     assert nginx_sites_kept(wanted, [FULL], ["shop"], "") == wanted
-    assert nginx_upstreams_kept(nginx_upstreams([FULL]), ["shop"], "") == nginx_upstreams([FULL])
+    assert nginx_upstreams_kept(nginx_upstreams([FULL]), wanted, ["shop"], "") == nginx_upstreams([FULL])
 
 
 def test_nginx_tries_the_one_socket_twice_and_never_counts_it_as_down() -> None:

@@ -100,8 +100,8 @@ options:
     default: {}
     description: >-
       Passwords in O(settings) by name. When one is another one than a kept release was written with, it is replaced
-      there by O(state=pruned), so that the release can start again; not by one that the server does not know, such as
-      that of a controller which has made up its own.
+      there by O(state=pruned), so that the release can start again. With O(event=rollback) not by one that the server
+      does not know, such as that of a controller which has made up its own.
   health:
     type: dict
     description: Page that the release must answer with 200.
@@ -290,7 +290,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
     manifests = release_settings.read(app["name"])
     if wanted != found["live"] and wanted in found["finished"] and wanted in manifests:
         # A kept release may know a password that was today's when another one was live.
-        renewed = renew(manifests[wanted], options["passwords"], manifests.get(found["live"]))
+        renewed = renew(manifests[wanted], options, manifests.get(found["live"]))
         if renewed != manifests[wanted]:
             release_settings.write(app["name"], wanted, renewed)
     return pruned
@@ -428,12 +428,16 @@ def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
 
 
 def renew(
-    manifest: release_settings.Manifest, passwords: dict[str, str], live: release_settings.Manifest | None
+    manifest: release_settings.Manifest, options: dict[str, Any], live: release_settings.Manifest | None
 ) -> release_settings.Manifest:
-    """Return a manifest with today's passwords, but for those of a controller that has not the server's secrets.
+    """Return a manifest with today's passwords.
 
-    One that the live release runs with is the server's, also before its fingerprint is recorded.
+    A deploy has compared the controller's secrets with the server's before. A rollback has not, so it takes only those
+    that the server knows: by the live release, or by a fingerprint.
     """
+    passwords = options["passwords"]
+    if options["event"] == "deploy":
+        return release_settings.renewed(manifest, passwords)
     before, today = manifest["passwords"], live["passwords"] if live else {}
     changed = {name: value for name, value in passwords.items() if before.get(name, value) != value}
     kept = Fingerprints(Path("/") / STORE) if changed else None
@@ -447,10 +451,10 @@ def renew(
 
 def renew_passwords(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Let kept releases know today's passwords; return whether that changed any."""
-    found, today, changed = gather(module, app), module.params["passwords"], False
+    found, changed = gather(module, app), False
     manifests = release_settings.read(app["name"])
     for name, manifest in manifests.items():
-        renewed = renew(manifest, today, manifests.get(found["live"]))
+        renewed = renew(manifest, module.params, manifests.get(found["live"]))
         if name != found["live"] and renewed != manifest:
             release_settings.write(app["name"], name, renewed)
             changed = True

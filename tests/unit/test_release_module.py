@@ -258,31 +258,51 @@ def test_a_kept_release_that_goes_live_again_knows_the_password_of_today(server:
     assert server.text("old") == before
 
 
-def test_a_controller_without_the_server_s_secrets_renews_no_password(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def fingerprints(server: Server, monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
+    """Let the server know passwords."""
     store = server.root / "secrets.json"
     monkeypatch.setattr("ansible_collections.foobar.webstack.plugins.modules.release.STORE", str(store))
     kept = Fingerprints(store)
-    kept.replace({"vault_password": "of the server"}, set())
+    kept.replace({f"vault_{number}": value for number, value in enumerate(values)}, set())
     kept.write()
+
+
+def test_a_rollback_of_a_controller_without_the_server_s_secrets_renews_no_password(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fingerprints(server, monkeypatch, "of the server")
     server.finished("old", "new")
     server.own("old", "of the server")
-    server.do("pruned", passwords={"database": "made up elsewhere"})
-    server.do("locked", event="rollback", passwords={"database": "made up elsewhere"})
-    assert server.text("old") == 'P="of the server"\n'
-    # One that stands in the entry itself is no secret that the server knows of.
-    server.own("old", "literal")
-    server.do("locked", event="rollback", passwords={"database": "another literal"})
-    assert server.text("old") == 'P="another literal"\n'
-    # The live release is the first to know a new one, whose fingerprint is recorded at the end of the run.
-    server.own("old", "of the server")
-    server.own("new", "meant to be new")
-    server.do("pruned", passwords={"database": "meant to be new"})
-    assert server.text("old") == 'P="meant to be new"\n'
-    server.own("old", "before")
-    server.do("pruned", passwords={"database": "of the server"})
-    assert server.text("old") == 'P="of the server"\n'
+    for state in ("pruned", "locked"):
+        server.do(state, event="rollback", passwords={"database": "made up elsewhere"})
+        assert server.text("old") == 'P="of the server"\n'
+
+
+def test_a_rollback_renews_a_password_that_the_server_knows(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    fingerprints(server, monkeypatch, "of the server")
+    server.finished("old", "new")
+    # By its fingerprint; as one that the live release runs with; and as none of the secrets, but a part of the entry.
+    for before, live, today in [
+        ("before", "before", "of the server"),
+        ("of the server", "meant to be new", "meant to be new"),
+        ("literal", "literal", "another literal"),
+    ]:
+        server.own("old", before)
+        server.own("new", live)
+        server.do("locked", event="rollback", passwords={"database": today})
+        assert server.text("old") == f'P="{today}"\n'
+
+
+def test_a_deploy_renews_a_password_before_the_server_knows_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back to the password before, a kept release that knows the one in between goes live with the one of today."""
+    fingerprints(server, monkeypatch, "between")
+    server.finished("old", "new")
+    server.own("old", "between")
+    server.own("new", "between")
+    server.do("locked", release="old", passwords={"database": "before"})
+    assert server.text("old") == 'P="before"\n'
+    server.do("pruned", passwords={"database": "after"})
+    assert server.text("old") == 'P="after"\n'
 
 
 def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Server) -> None:

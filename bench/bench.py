@@ -47,6 +47,8 @@ class Bench(Machines):
         self.versions = ""
         if popular:
             self.environment["ANSIBLE_ROLES_PATH"] = str(popular)
+            archive = ["--create", "--gzip", "--exclude-vcs-ignores", f"--file={folder}/guestbook.tar.gz"]
+            run("tar", *archive, "--directory=examples", "guestbook")
         if profile:
             self.environment["ANSIBLE_CALLBACKS_ENABLED"] = "ansible.posix.profile_tasks"
             self.environment["PROFILE_TASKS_TASK_OUTPUT_LIMIT"] = "15"

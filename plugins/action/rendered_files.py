@@ -6,6 +6,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
+from ansible_collections.foobar.webstack.plugins.plugin_utils.templated_files import SharedVariables
 
 File = dict[str, Any]
 
@@ -20,10 +21,11 @@ class ActionModule(ActionBase):
         """Fill in the templates; nothing is asked of the server."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, options = self.validate_argument_spec({"files": {"type": "list", "elements": "dict", "required": True}})
+        variables = SharedVariables(task_vars or {})
         template = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         files: dict[str, list[File]] = {}
         for file in options["files"]:
             rest = {key: value for key, value in file.items() if key not in ("app", "src", "vars")}
-            (content,) = template.run([file["src"]], variables=task_vars, template_vars=dict(file.get("vars", {})))
+            (content,) = template.run([file["src"]], variables=variables, template_vars=dict(file.get("vars", {})))
             files.setdefault(file["app"], []).append({**rest, "content": str(content or "")})
         return {**result, "changed": False, "files": files}

@@ -10,8 +10,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
 
-class _Variables(dict[str, Any]):
-    """Variables that the lookup copies for each template, and changes at the top only."""
+class SharedVariables(dict[str, Any]):
+    """Variables that the lookup template copies for each template, and changes at the top only."""
 
     def __deepcopy__(self, memo: object) -> dict[str, Any]:
         """Copy the top: with many sites, a copy of all values would take longer than the template."""
@@ -28,7 +28,7 @@ class TemplatedFilesAction(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fill in the templates, and let the module do the rest in one call."""
         super().run(tmp, task_vars)
-        variables = _Variables(task_vars or {})
+        variables = SharedVariables(task_vars or {})
         arguments = dict(self._task.args)
         arguments["files"] = [self.entry(self._filled_in(file, variables)) for file in arguments.get("files") or []]
         # The server's log has no business with the files' contents.

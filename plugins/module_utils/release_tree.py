@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
@@ -16,39 +17,48 @@ class TreeError(Exception):
     """The release can't have what it is to have; the text says why."""
 
 
-def entries(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield all that a folder holds, each with its own status; no link is followed, and none may stand in its place.
+def entries(top: Path, skip: Path | None = None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the path of all that a folder holds, each with its own status, but for another folder and what is below it.
 
-    Raise TreeError then: root would give away what is elsewhere.
+    No link is followed, and none may stand in the folder's place. Raise TreeError then: root would give away what is
+    elsewhere. An environment has thousands of files, so a path is a string here.
     """
+    folders = [str(checked(top))]
+    while folders:
+        with os.scandir(folders.pop()) as found:
+            for entry in found:
+                if skip and entry.path == str(skip):
+                    continue
+                stat = entry.stat(follow_symlinks=False)
+                if S_ISDIR(stat.st_mode):
+                    folders.append(entry.path)
+                yield entry.path, stat
+
+
+def checked(top: Path) -> Path:
+    """Return a folder, which a link must not stand for; raise TreeError."""
     if top.is_symlink() or not top.is_dir():
         raise TreeError(f"{top} is no folder after the build")
-    for folder, folders, files in os.walk(top):
-        for name in [*folders, *files]:
-            path = Path(folder, name)
-            yield path, path.lstat()
+    return top
 
 
 def give(top: Path, uid: int, gid: int, skip: Path | None = None) -> None:
-    """Give a folder and what is in it to a user, but for what is below another folder.
+    """Give a folder and what is in it to a user, but for another folder.
 
     What may be executed by somebody may be by the owner and the group.
     """
-    for path, stat in entries(top):
-        if skip and path.is_relative_to(skip):
-            continue
+    for path, stat in entries(top, skip):
         os.chown(path, uid, gid, follow_symlinks=False)
         if not S_ISLNK(stat.st_mode):
-            path.chmod(0o750 if S_ISDIR(stat.st_mode) or stat.st_mode & 0o111 else 0o640)
+            os.chmod(path, 0o750 if S_ISDIR(stat.st_mode) or stat.st_mode & 0o111 else 0o640)
     os.chown(top, uid, gid)
 
 
 def give_folders(top: Path, uid: int, gid: int) -> None:
     """Give the folders of an environment to a user, who can then replace its files and not write to them."""
-    for path, stat in [*entries(top), (top, top.lstat())]:
-        if S_ISDIR(stat.st_mode):
-            os.chown(path, uid, gid)
-            path.chmod(0o750)
+    for folder, _, _ in os.walk(checked(top)):
+        os.chown(folder, uid, gid)
+        os.chmod(folder, 0o750)
 
 
 def seal(top: Path, gid: int, installer: int) -> None:
@@ -62,9 +72,9 @@ def seal(top: Path, gid: int, installer: int) -> None:
             continue
         os.chown(path, 0, gid, follow_symlinks=False)
         if S_ISDIR(stat.st_mode):
-            path.chmod(0o750)
+            os.chmod(path, 0o750)
         elif S_ISREG(stat.st_mode):
-            path.chmod(0o750 if stat.st_mode & 0o111 else 0o640)
+            os.chmod(path, 0o750 if stat.st_mode & 0o111 else 0o640)
     os.chown(top, 0, gid)
     # Others pass through to the static files and the socket, and neither list it nor read the code.
     top.chmod(0o751)
@@ -86,7 +96,7 @@ def open_static(top: Path, static: list[str]) -> None:
         folder.chmod(folder.stat().st_mode | 0o005)
         for path, stat in entries(folder.resolve()):
             if S_ISDIR(stat.st_mode) or (S_ISREG(stat.st_mode) and stat.st_nlink == 1):
-                path.chmod(stat.st_mode & 0o777 | (0o005 if stat.st_mode & 0o100 else 0o004))
+                os.chmod(path, stat.st_mode & 0o777 | (0o005 if stat.st_mode & 0o100 else 0o004))
 
 
 def link(release: Path, name: str, to: str) -> None:
@@ -110,20 +120,44 @@ def write_revision(path: Path, revision: str) -> None:
     path.write_text(f"{revision}\n")
 
 
-def link_byte_code(venv: Path, other: Path) -> None:
-    """Link the byte code of files that an environment shares with another one's."""
-    for path, stat in entries(venv):
-        if path.suffix != ".py" or not S_ISREG(stat.st_mode):
-            continue
-        relative = path.relative_to(venv)
-        source = other / relative
-        if not source.is_file() or source.lstat().st_ino != stat.st_ino:
-            continue
-        for code in (source.parent / "__pycache__").glob(f"{path.stem}.cpython-*.pyc"):
-            place = path.parent / "__pycache__" / code.name
-            if not place.exists() and code.is_file() and not code.is_symlink():
+def link_byte_code(venv: Path, other: Path) -> bool:
+    """Link the byte code of files that an environment shares with another one's; tell whether all files have theirs."""
+    is_complete = True
+    for folder, _, files in os.walk(venv):
+        theirs = other / os.path.relpath(folder, venv)
+        codes = byte_code(theirs)
+        ours = byte_code(Path(folder))
+        for name in files:
+            path, stem = Path(folder, name), name.removesuffix(".py")
+            if stem == name or stem in ours or path.is_symlink():
+                continue
+            if stem not in codes or not same_file(path, theirs / name):
+                is_complete = False
+                continue
+            for code in codes[stem]:
+                place = path.parent / "__pycache__" / code
                 if not place.parent.exists():
                     place.parent.mkdir()
                     owner = path.parent.stat()
                     os.chown(place.parent, owner.st_uid, owner.st_gid)
-                os.link(code, place)
+                os.link(theirs / "__pycache__" / code, place)
+    return is_complete
+
+
+def byte_code(folder: Path) -> dict[str, list[str]]:
+    """Return the names of the files with byte code of a folder's modules, by module."""
+    codes: dict[str, list[str]] = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder / "__pycache__") as found:
+        for entry in found:
+            module, _, rest = entry.name.partition(".cpython-")
+            if rest.endswith(".pyc") and entry.is_file(follow_symlinks=False):
+                codes.setdefault(module, []).append(entry.name)
+    return codes
+
+
+def same_file(path: Path, other: Path) -> bool:
+    """Tell whether two paths are two names of one file, and neither a link."""
+    try:
+        return os.path.samestat(path.lstat(), other.lstat())
+    except OSError:
+        return False

@@ -187,10 +187,10 @@ class Build:
         commands = release_environment.install_commands(lock, kind, uv, python, fallbacks)
         release_lock.require(self.name, self.options["owner"])
         sandbox.run(" && ".join(f"{{ {command}; }}" for command in commands), shown=f"install {lock or 'nothing'}")
-        venv, live = self.folder / release_tree.VENV, self.path / "current" / release_tree.VENV
-        if live.is_dir():
-            release_tree.link_byte_code(venv, live.resolve())
-        sandbox.run(release_environment.compile_command(release_tree.VENV), shown="compile the environment")
+        code = f"{release_tree.VENV}/lib"
+        live = self.path / "current" / code
+        if not live.is_dir() or not release_tree.link_byte_code(self.folder / code, live.resolve()):
+            sandbox.run(release_environment.compile_command(code), shown="compile the environment")
 
     def commands(self) -> None:
         """Run the build commands, one after the other, until one fails."""

@@ -51,6 +51,15 @@ def test_a_folder_of_the_source_with_something_in_it_does_not_give_way(release: 
         link(release, "uploads", "/srv/shop/shared/uploads")
 
 
+def test_a_folder_that_is_left_out_keeps_its_owner_and_its_mode(release: Path) -> None:
+    (release / ".venv/bin").mkdir(parents=True)
+    (release / ".venv/bin/python").touch(mode=0o755)
+    (release / "manage.py").touch(mode=0o600)
+    give(release, os.getuid(), os.getgid(), skip=release / ".venv")
+    assert (release / ".venv/bin/python").stat().st_mode & 0o777 == 0o755
+    assert (release / "manage.py").stat().st_mode & 0o777 == 0o640
+
+
 def test_files_are_the_users_and_nobody_elses_to_write(release: Path) -> None:
     for name, mode in {"open": 0o666, "tool": 0o755, "secret": 0o400}.items():
         (release / name).touch()
@@ -250,10 +259,13 @@ def test_byte_code_is_linked_where_two_environments_share_the_source(tmp_path: P
     (tmp_path / "live/lib/__pycache__").mkdir()
     for name in ("same", "other"):
         (tmp_path / f"live/lib/__pycache__/{name}.cpython-313.pyc").write_text("code")
-    link_byte_code(tmp_path / "new", tmp_path / "live")
+    assert not link_byte_code(tmp_path / "new", tmp_path / "live")
     (code,) = (tmp_path / "new/lib/__pycache__").iterdir()
     assert code.samefile(tmp_path / "live/lib/__pycache__/same.cpython-313.pyc")
-    link_byte_code(tmp_path / "new", tmp_path / "live")
+    # What it has no byte code of yet is compiled, and then nothing is missing.
+    (tmp_path / "new/lib/__pycache__/other.cpython-313.pyc").write_text("own")
+    assert link_byte_code(tmp_path / "new", tmp_path / "live")
+    assert (tmp_path / "new/lib/__pycache__/other.cpython-313.pyc").read_text() == "own"
 
 
 def test_a_link_in_the_place_of_an_environment_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:

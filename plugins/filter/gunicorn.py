@@ -23,7 +23,8 @@ description: >-
   gunicorn_mistakes returns one sentence for each mistake in gunicorn_apps and gunicorn_version.
   gunicorn_files returns settings and units of the applications at a fixed path, gunicorn_environments their
   environments, and gunicorn_release_files all of that for the applications that come in releases, as the module
-  templates takes files; in the latter %i stands for the release, and app names the application.
+  templates takes files; in the latter %i stands for the release, and app names the application. gunicorn_users returns
+  the users that the applications run as.
 author: The foobar.webstack authors
 """
 
@@ -89,6 +90,11 @@ def gunicorn_files(apps: list[App]) -> list[File]:
 def gunicorn_environments(apps: list[App]) -> list[File]:
     """Return the environments of the apps of `gunicorn_apps` at a fixed path."""
     return [_environment(app, _plain(app)) for app in apps if "chdir" in app]
+
+
+def gunicorn_users(apps: list[App]) -> list[str]:
+    """Return the users that the apps of `gunicorn_apps` run as."""
+    return list(dict.fromkeys(str(app.get("user", app["name"])) for app in apps))
 
 
 def gunicorn_release_files(apps: list[App]) -> list[File]:
@@ -166,5 +172,11 @@ class FilterModule:
         """Return them by name."""
         return {
             function.__name__: function
-            for function in (gunicorn_mistakes, gunicorn_files, gunicorn_environments, gunicorn_release_files)
+            for function in (
+                gunicorn_mistakes,
+                gunicorn_files,
+                gunicorn_environments,
+                gunicorn_release_files,
+                gunicorn_users,
+            )
         }

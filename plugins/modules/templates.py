@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -51,6 +52,11 @@ options:
     description: >-
       File that names the changed files from just before the first of them is written until you remove it, when what
       uses them has taken them up. As long as it is there, they count as changed. In /run it goes with a restart.
+  users:
+    type: list
+    elements: str
+    default: []
+    description: Names of users that one of the files is to make; those that are not there yet are returned.
 author: [The foobar.webstack authors]
 """
 
@@ -81,6 +87,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
+missing_users: {type: list, elements: str, returned: always, description: Which of O(users) are not there.}
 """
 
 
@@ -119,6 +126,15 @@ def validated(module: AnsibleModule, file: File) -> str:
     return str(path)
 
 
+def is_user(name: str) -> bool:
+    """Tell whether the server knows a user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def difference(dest: str, before: bytes | None, after: str) -> dict[str, str]:
     """Return what changes in a file, as Ansible shows it."""
     return {
@@ -137,6 +153,7 @@ def main() -> None:
             | {"required": True},
             **ATTRIBUTES,
             "pending": {"type": "path"},
+            "users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -164,7 +181,8 @@ def main() -> None:
             if pending and not module.check_mode:
                 note(pending, dests)
     shown = {"diff": diff} if module._diff else {}
-    module.exit_json(changed=bool(dests), dests=dests, **shown, **invocation(module))
+    missing = [name for name in module.params["users"] if not is_user(name)]
+    module.exit_json(changed=bool(dests), dests=dests, missing_users=missing, **shown, **invocation(module))
 
 
 if __name__ == "__main__":

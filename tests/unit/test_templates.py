@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def arguments(folder: Path, files: tuple[dict[str, Any], ...], more: dict[str, str]) -> dict[str, Any]:
+def arguments(folder: Path, files: tuple[dict[str, Any], ...], more: dict[str, Any]) -> dict[str, Any]:
     """Return what the module is asked for: files below a folder."""
     return {
         "files": [file | {"dest": str(folder / file["dest"])} for file in files],
@@ -38,12 +38,12 @@ def arguments(folder: Path, files: tuple[dict[str, Any], ...], more: dict[str, s
     }
 
 
-def write(folder: Path, *files: dict[str, Any], word: str = "canary", **more: str) -> dict[str, Any]:
+def write(folder: Path, *files: dict[str, Any], word: str = "canary", **more: Any) -> dict[str, Any]:
     """Write files below a folder and return what the module says."""
     return calls.action("templates", arguments(folder, files, more), {"word": word}, folder=folder)
 
 
-def check(folder: Path, *files: dict[str, Any], **more: str) -> dict[str, Any]:
+def check(folder: Path, *files: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return what the module says in check mode, with the difference."""
     asked = arguments(folder, files, more)
     return calls.action("templates", asked, {"word": "canary"}, folder=folder, check=True, diff=True)
@@ -73,6 +73,11 @@ def test_files_get_content_mode_and_folders_and_a_second_run_changes_nothing(fol
     assert (folder / "deep").stat().st_mode & 0o777 == 0o755
     second = write(folder, GREETING, SECRET)
     assert (second["changed"], second["dests"]) == (False, [])
+
+
+def test_users_that_are_not_there_are_named(folder: Path) -> None:
+    assert write(folder, GREETING, users=["root", "nobody-has-this-name"])["missing_users"] == ["nobody-has-this-name"]
+    assert write(folder, GREETING)["missing_users"] == []
 
 
 def test_no_file_is_written_when_one_is_refused(folder: Path) -> None:

@@ -271,6 +271,8 @@ def test_a_changed_file_that_all_releases_share_makes_a_new_release_of_the_same_
         "systemctl disable directory@{live}",
         "systemctl stop directory@{live}.socket directory@{live}.service",
         "chown root: /srv/directory/shared/uploads",
+        "userdel directory-build",
+        "rm /srv/directory/current",
     ],
 )
 def test_what_was_changed_by_hand_is_restored_by_the_next_run_and_the_release_stays(host, harm):

@@ -5,7 +5,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,22 @@ class Controller:
         return finished.returncode, said(finished)
 
 
-def remove() -> None:
-    """Remove from the name server what only tests put there."""
+def by_hand(change: Callable[[dns.update.UpdateMessage], None]) -> None:
+    """Change the name server's zone as somebody does who has the key."""
     keyring = dns.tsigkeyring.from_text({PROVIDER["key_name"]: SECRET})
     update = dns.update.UpdateMessage("foobar.com", keyring=keyring, keyalgorithm=PROVIDER["key_algorithm"])
-    for name in MADE:
-        update.delete(name)
+    change(update)
     assert dns.query.tcp(update, "127.0.0.1", port=10053, timeout=60).rcode() == dns.rcode.NOERROR
+
+
+def remove() -> None:
+    """Remove from the name server what only tests put there."""
+
+    def forget(update: dns.update.UpdateMessage) -> None:
+        for name in MADE:
+            update.delete(name)
+
+    by_hand(forget)
 
 
 @pytest.fixture
@@ -164,6 +173,29 @@ def test_a_changed_value_is_applied_and_shown(controller: Controller) -> None:
     assert "- moving.foobar.com. 3600 CNAME one.example.com." in output
     assert "+ moving.foobar.com. 60 CNAME two.example.com." in output
     assert ask("moving.foobar.com", "CNAME") == ["two.example.com."]
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        lambda update: update.delete("moving"),
+        lambda update: update.replace("moving", 3600, "A", "192.0.2.66"),
+        lambda update: update.add("moving", 3600, "A", "192.0.2.66"),
+        lambda update: update.replace("moving", 60, "A", "192.0.2.1"),
+    ],
+    ids=["removed", "another value", "a value more", "another TTL"],
+)
+def test_a_record_that_was_changed_by_hand_is_put_right_once(
+    controller: Controller, drift: Callable[[dns.update.UpdateMessage], None]
+) -> None:
+    listed = record("moving", "A", "192.0.2.1")
+    assert controller.run(listed)[0] == 0
+    by_hand(drift)
+    code, output = controller.run(listed)
+    assert (code, "changed=1" in output) == (0, True), output
+    answer = dns.query.udp(dns.message.make_query("moving.foobar.com", "A"), "127.0.0.1", port=10053, timeout=3)
+    assert [found.to_text() for found in answer.answer] == ["moving.foobar.com. 3600 IN A 192.0.2.1"]
+    assert "changed=0" in controller.run(listed)[1]
 
 
 def test_an_address_replaces_a_cname(controller: Controller) -> None:

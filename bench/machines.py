@@ -113,8 +113,9 @@ class Machines:
     """The machines of a measurement, with the folder for inventory, keys and secrets, and the settings."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
-        """Make up the settings, as group_vars/local has them for the demo."""
+        """Make up the settings beside those of the group local."""
         self.folder = folder
+        (folder / "group_vars").symlink_to(ROOT / "group_vars")
         self.environment = {"ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/ssh", "ANSIBLE_NOCOLOR": "1"}
         key = {"key_name": "webstack", "key_secret": secrets.token_hex(16), "key_algorithm": "hmac-sha256"}
         self.settings: dict[str, object] = {

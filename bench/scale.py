@@ -125,7 +125,6 @@ class Scale(Machines):
         entry: dict[str, object] = {
             "domain": f"{name}.example",
             "aliases": [f"www.{name}.example"],
-            "addresses": "{{ web_addresses }}",
             "app": name,
             source: f"file://{address}" if source == "repo" else str(address),
             "wsgi_app": "app:application",

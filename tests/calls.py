@@ -100,7 +100,7 @@ def run(values: dict[str, Any], variables: dict[str, Any], folder: Path) -> Resu
 def server(inventory: str, **extra: object) -> dict[str, Any]:
     """Return what the one server of an inventory is told, not filled in; no connection to it is made."""
     loader = DataLoader()
-    loader.set_basedir(str(ROOT))
+    loader.set_basedir(str(ROOT / "playbooks"))
     machines = InventoryManager(loader=loader, sources=[str(ROOT / "inventory" / inventory)])
     manager = VariableManager(loader=loader, inventory=machines)
     manager._extra_vars = extra
@@ -112,10 +112,10 @@ def assertion(playbook: str, name: str, **extra: object) -> Result:
     """Return the result of an assertion of a playbook on production's server, with extra variables."""
     (play, task), *_ = [
         (play, task)
-        for play in DataLoader().load_from_file(str(ROOT / playbook), trusted_as_template=True)
+        for play in DataLoader().load_from_file(str(ROOT / "playbooks" / playbook), trusted_as_template=True)
         for task in [*play.get("pre_tasks", []), *play.get("tasks", [])]
         if task["name"] == name
     ]
     told = {**server("production", **extra), **play.get("vars", {}), **task.get("vars", {}), **extra}
     values = {key: value for key, value in task.items() if key not in ("run_once", "vars")}
-    return run(values, {**told, "playbook_dir": str(ROOT)}, ROOT)
+    return run(values, {**told, "playbook_dir": str(ROOT / "playbooks")}, ROOT / "playbooks")

@@ -48,8 +48,8 @@ class Machine:
         return [row.split("\t") for row in output.splitlines()]
 
     def variables(self) -> dict[str, Any]:
-        """Return the variables that Molecule has given the server, with templates in them as they were written."""
-        file = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "inventory/host_vars" / self.name
+        """Return the variables that the scenario has given the server, with templates in them as they were written."""
+        file = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / f"inventory/host_vars/{self.name}.yml"
         return dict(yaml.safe_load(file.read_text()))
 
     def digests(self, *paths: str) -> dict[str, str]:

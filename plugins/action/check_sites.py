@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
     input_mistakes,
     request_mistakes,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
 
 # Expressions of the names that maintenance knows.
 NAMES = (
@@ -40,7 +41,11 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         _, arguments = self.validate_argument_spec(
-            {"spec": {"type": "path", "required": True}, "playbook": {"type": "str", "default": ""}}
+            {
+                "spec": {"type": "path", "required": True},
+                "wiring": {"type": "path"},
+                "playbook": {"type": "str", "default": ""},
+            }
         )
         # Ansible would add where each step of a failure stands.
         message = ""
@@ -50,15 +55,21 @@ class ActionModule(ActionBase):
                 mistakes = request_mistakes(given, self._domains(), "maintenance")
             else:
                 spec = yaml.safe_load(Path(arguments["spec"]).read_text())
-                has_dns = bool(variables.get("groups", {}).get("dns"))
                 sites = self._templar.template(variables.get("sites"))
-                mistakes = input_mistakes(sites, spec, given, arguments["playbook"], has_dns)
+                mistakes = overruled(variables["hostvars"], Path(arguments["wiring"])) if arguments["wiring"] else []
+                mistakes += input_mistakes(sites, spec, given, arguments["playbook"], self._web_addresses(variables))
             message = " ".join(mistakes)
         except AnsibleError as error:
             message = reason(error)
         if message:
             raise AnsibleActionFail(message)
         return {"changed": False}
+
+    def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
+        """Return the addresses of sites that name none, or None where there are no DNS records to be made."""
+        if not variables.get("groups", {}).get("dns"):
+            return None
+        return list(self._templar.template(variables["default_addresses"]))
 
     def _domains(self) -> list[dict[str, Any]]:
         """Return the names of the sites alone: whatever else is wrong with the sites, maintenance can begin.

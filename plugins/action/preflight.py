@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError, AnsibleTemplateError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.foobar.webstack.plugins.plugin_utils import renames
@@ -117,16 +118,19 @@ class ActionModule(ActionBase):
         return variables, refused
 
     def unknown(self, options: Options) -> list[str]:
-        """Return a sentence for each misspelt variable; where all foreign ones are known, for each unknown one."""
+        """Return a sentence for each misspelt variable; where it is to be strict, for each unknown one."""
         if not self.role:
             return []
-        foreign = None
-        if "foreign_variables" in self.in_sight:
-            foreign = [str(name) for name in self._templar.resolve_variable_expression("foreign_variables")]
-        if self.arguments["strict"] is not None:
-            foreign = (foreign or []) if self.arguments["strict"] else None
+        is_strict = self.arguments["strict"]
+        if is_strict is None:
+            is_strict = boolean(self._read("strict_variables", default=False))
+        foreign = [str(name) for name in self._read("foreign_variables", default=[])] if is_strict else None
         old = [rename.path[0] for rename in renames.renames(self.arguments["renamed"])]
         return unknown_variables(self.in_sight, [*options, *old, *self.arguments["facts"]], self.role, foreign)
+
+    def _read(self, name: str, default: Any) -> Any:
+        """Return a variable's value, or the default where there is none."""
+        return self._templar.resolve_variable_expression(name) if name in self.in_sight else default
 
     def unsupported(self) -> list[str]:
         """Return a sentence for each thing that keeps the role from running on the host."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, forget, source
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id, users_folder
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, absolute, forget, source
 
 # As many repositories are asked at the same time.
 PARALLEL = 16
@@ -34,11 +34,12 @@ class ActionModule(ActionBase):
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         os.environ.update({name: str(value) for name, value in environment.items()})
-        cache, run = Path(options["cache"]), run_id()
+        users, run = users_folder((task_vars or {}).get("inventory_dir")), run_id()
+        cache = (users or Path()) / options["cache"]
 
         def of(app: dict[str, Any]) -> dict[str, Any]:
             try:
-                return source(app, cache, run)
+                return source(absolute(app, users), cache, run)
             except SourceError as error:
                 return {"error": f"{app['name']}: {error}"}
 

@@ -88,7 +88,7 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
     ]
 
 
-def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[str]) -> list[Entry]:
+def app_deploy_apps(sites: list[Entry], databases: list[str], gunicorn_version: str | None = None) -> list[Entry]:
     """Return `app_deploy_apps`. What a release runs with is told by `app_deploy_settings`.
 
     The first of the databases' servers dumps a site's database before migrations.
@@ -101,7 +101,7 @@ def app_deploy_apps(sites: list[Entry], gunicorn_version: str, databases: list[s
             "health_headers": {"Host": site["domain"]},
             "environment_file": names.environment(site["app"]),
             "shared_settings": names.shared_settings(site["app"]),
-            "fallback_requirements": [f"gunicorn=={gunicorn_version}"],
+            "fallback_requirements": [f"gunicorn=={gunicorn_version or names.GUNICORN_VERSION}"],
             "static_paths": list(site.get("static", {}).values()),
             **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
             **present(
@@ -151,9 +151,9 @@ def dumps(database: str, host: str) -> Entry:
     }
 
 
-def of_version(apps: list[Entry], version: str) -> list[Entry]:
-    """Return `app_deploy_apps` with another version of their repositories, if one is named."""
-    return [app | {"version": version} if version and "repo" in app else app for app in apps]
+def of_version(sites: list[Entry], version: str) -> list[Entry]:
+    """Return sites with another version of their repositories, if one is named."""
+    return [site | {"version": version} if version and "repo" in site else site for site in sites]
 
 
 def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
@@ -264,23 +264,31 @@ def mysql_users(sites: list[Entry]) -> list[Entry]:
     ]
 
 
-def dns_records_zones(sites: list[Entry], provider: Entry, nameservers: list[str]) -> list[Entry]:
-    """Return `dns_records_zones`: each site's addresses at its domain, and a CNAME to it for each alias."""
+def dns_records_zones(
+    sites: list[Entry], provider: Entry, nameservers: list[str], web_addresses: list[str]
+) -> list[Entry]:
+    """Return `dns_records_zones`: each site's addresses at its domain, and a CNAME to it for each alias.
+
+    A site that names no addresses has those of the web servers.
+    """
     return [
         {
             "zone": site.get("zone", site["domain"]),
             "provider": provider,
             "nameservers": nameservers,
-            "records": records(site),
+            "records": records(site, web_addresses),
         }
         for site in sites
     ]
 
 
-def records(site: Entry) -> list[Entry]:
-    """Return the records of one site; an alias that is the zone itself, where no CNAME may be, gets the addresses."""
+def records(site: Entry, web_addresses: list[str]) -> list[Entry]:
+    """Return the records of one site, which has the web servers' addresses unless it names its own.
+
+    An alias that is the zone itself, where no CNAME may be, gets the addresses, too.
+    """
     by_type: dict[str, list[str]] = {}
-    for address in site["addresses"]:
+    for address in site.get("addresses", web_addresses):
         kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
         by_type.setdefault(kind, []).append(address)
     aliases, zone = site.get("aliases", []), site.get("zone", site["domain"])

@@ -9,6 +9,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 
 DOCUMENTATION = r"""
 name: secret
@@ -20,7 +21,12 @@ description:
   - Check mode makes no file, and returns a placeholder for a secret that is not there yet.
 options:
   _terms: {description: Name of the variable that holds the secret, for the refusal., required: true}
-  folder: {type: str, required: true, description: Folder on the controller; an empty one is refused.}
+  folder:
+    type: str
+    required: true
+    description:
+      - Folder on the controller; a relative path goes by the folder that holds the inventory's C(group_vars).
+      - An empty one is refused.
   file: {type: str, description: Name of the file in it; the variable's name without C(vault_) unless set.}
   length: {type: int, default: 32, description: Number of characters.}
   chars:
@@ -57,7 +63,9 @@ class LookupModule(LookupBase):
                 "group_vars/all/vault.yml (encrypted by ansible-vault), or name a folder with -e secrets=<folder>."
             )
         loader = self._loader or DataLoader()
-        path = loader.path_dwim(f"{folder}/{self.get_option('file') or name.removeprefix('vault_')}")
+        users = users_folder((variables or {}).get("inventory_dir")) or Path()
+        file = self.get_option("file") or name.removeprefix("vault_")
+        path = loader.path_dwim(str(users / Path(folder).expanduser() / file))
         options = {key: self.get_option(key) for key in ("length", "chars")}
         # The lookup below locks the file even to read it, which takes longer than all else.
         kept = Path(path).read_text().strip() if Path(path).exists() else ""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 INSTANCE = "%i"
 UNITS = "/etc/systemd/system"
+# What is installed for an application whose packages bring none: the default of the role gunicorn, too.
+GUNICORN_VERSION = "27.0.1"
 # Where MySQL's package puts its socket.
 DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
 

@@ -12,6 +12,11 @@ options:
     description: YAML file with the argument spec of C(sites).
     type: path
     required: true
+  wiring:
+    description: >-
+      Folder of C(group_vars) beside the playbook. What stands there takes precedence over the inventory's
+      C(group_vars), so a variable of both is a mistake.
+    type: path
   playbook:
     description: >-
       Name of the playbook that asks, for the arguments that only it follows. One of C(deploy), C(rollback),
@@ -28,6 +33,7 @@ EXAMPLES = r"""
 - name: Check the sites
   foobar.webstack.check_sites:
     spec: "{{ playbook_dir }}/meta/sites.yml"
+    wiring: "{{ playbook_dir }}/group_vars"
     playbook: deploy
   run_once: true
 """

@@ -8,9 +8,9 @@ description:
     thing that is wrong - all of them at once, on the controller, before anything is changed.
   - Wrong types are found as the values were written. Ansible's own validation converts values, and accepts null, in its
     own copy only, which no task reads.
-  - A variable that looks like a slip of the pen is refused (C(nginx_client_max_body_sise)). Where the variable
-    C(foreign_variables) is defined, a list of patterns, every variable with the role's prefix is refused that neither
-    the role nor a pattern knows.
+  - A variable that looks like a slip of the pen is refused (C(nginx_client_max_body_sise)). With O(strict), every
+    variable with the role's prefix is refused that neither the role nor a pattern of the variable
+    C(foreign_variables), a list such as C([nginx_exporter_*]), knows.
   - With C(rolespec_validate=false) where a role is included, Ansible's own validation, which prints the whole spec
     after each error, is left out.
 options:
@@ -53,7 +53,7 @@ options:
     description: Whether facts that O(systems) and O(python) need, and that were not gathered, are a fault.
   strict:
     type: bool
-    description: Whether every unknown variable is refused; by default where C(foreign_variables) is defined.
+    description: Whether every unknown variable is refused; the variable C(strict_variables) unless set.
   systems:
     type: dict
     default: {}

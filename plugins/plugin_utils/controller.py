@@ -11,6 +11,18 @@ from typing import Any
 Owner = dict[str, Any]
 
 
+def users_folder(inventory_dir: str | None) -> Path | None:
+    """Return the folder that relative paths of a user go by: the one that really holds the inventory's group_vars.
+
+    `inventory_dir` is Ansible's variable, which is empty where the hosts stand in no file; then there is no folder.
+    Several inventories share a folder of group_vars by links to it.
+    """
+    if not inventory_dir:
+        return None
+    group_vars = Path(inventory_dir, "group_vars")
+    return group_vars.resolve().parent if group_vars.exists() else Path(inventory_dir)
+
+
 def _read(file: str) -> str:
     """Return the content of a file, or an empty string where the system has no such file."""
     try:

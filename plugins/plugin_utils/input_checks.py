@@ -61,13 +61,19 @@ def _sentence(message: str) -> str:
     return f"unknown key {names}; there are {known.rstrip('.')}." if found else f"{message.rstrip('.')}."
 
 
-def address_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each address that no DNS record can hold."""
-    return [
+def address_mistakes(sites: list[Entry], web_addresses: list[str]) -> list[str]:
+    """Return one sentence for each address that no DNS record can hold; a site without any has the web servers'."""
+    nowhere = [
+        f"sites: {site['domain']} has no addresses, and no server is in the group web; give it addresses, or empty the "
+        "group dns."
+        for site in sites
+        if not site.get("addresses", web_addresses)
+    ]
+    return nowhere + [
         f"sites: addresses of {site['domain']} has {address}, which is no IP address; write one there, or as "
         "ansible_host of the web server in the inventory, or empty the group dns."
         for site in sites
-        for address in site["addresses"]
+        for address in site.get("addresses", web_addresses)
         if not _is_address(address)
     ]
 
@@ -82,9 +88,15 @@ def _is_address(text: Any) -> bool:
 
 
 def input_mistakes(
-    sites: Any, spec: Mapping[str, Any], given: Mapping[str, Any], playbook: str = "", has_dns: bool = False
+    sites: Any,
+    spec: Mapping[str, Any],
+    given: Mapping[str, Any],
+    playbook: str = "",
+    web_addresses: list[str] | None = None,
 ) -> list[str]:
     """Return one sentence for each mistake in sites and in the arguments that are given.
+
+    Without `web_addresses` there are no DNS records, and the addresses don't matter.
 
     Each kind of mistake is looked for where the kinds before it are absent, which it takes for granted. Types are those
     of the values as they were written: what Ansible's validator would convert, all else reads raw.
@@ -94,5 +106,5 @@ def input_mistakes(
         or spec_mistakes(sites, spec["sites"]["options"])
         or sites_mistakes(sites)
         or request_mistakes(given, sites, playbook)
-        or (address_mistakes(sites) if has_dns else [])
+        or ([] if web_addresses is None else address_mistakes(sites, web_addresses))
     )

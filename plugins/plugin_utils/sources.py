@@ -119,7 +119,7 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
     path = cache / f"{checksum}.tar"
     if not (checksum and path.exists()):
         try:
-            content = open_url(archive, timeout=60).read() if remote else Path(archive).expanduser().read_bytes()
+            content = open_url(archive, timeout=60).read() if remote else Path(archive).read_bytes()
         except OSError as error:
             raise SourceError(f"archive {shown(archive)} can't be read: {error}") from error
         except (InvalidURL, ValueError):  # their words hold parts of the address
@@ -163,6 +163,14 @@ def locked(cache: Path) -> Iterator[None]:
         yield
 
 
+def absolute(app: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Return an app whose source, where it is a relative path, goes by a folder; without one by the working folder."""
+    kind = next(key for key in ("directory", "repo", "archive") if key in app)
+    is_path = kind == "directory" or str(app[kind]).startswith(("./", "../", "~"))
+    is_path |= kind == "archive" and not str(app[kind]).startswith(("http://", "https://"))
+    return {**app, kind: str((folder or Path()) / Path(app[kind]).expanduser())} if is_path else app
+
+
 def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
     """Return the archive's `path`, its `revision`, the `files` at its root and `strip_components`.
 
@@ -182,7 +190,7 @@ def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
                 found: dict[str, Any] = json.loads(pin.read_text())
                 return found
             if kind == "directory":
-                revision, path = from_directory(Path(app["directory"]).expanduser(), cache)
+                revision, path = from_directory(Path(app["directory"]), cache)
             elif kind == "repo":
                 revision, path = from_repository(str(app["repo"]), str(app.get("version", "HEAD")), cache)
             else:

@@ -8,6 +8,7 @@ import yaml
 from jinja2 import Environment
 
 ROOT = Path(__file__).parents[2]
+PLAYBOOKS = ROOT / "playbooks"
 ROLES = ["app_deploy", "dns_records", "gunicorn", "mysql", "nginx"]
 
 

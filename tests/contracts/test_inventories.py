@@ -14,32 +14,37 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from . import ROOT, load
+from . import PLAYBOOKS, ROOT, load
 
 GROUPS = ["app", "db", "dns", "local", "production", "web"]
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider", "host": "ns1.example"}
 # What the groups' files tell the roles.
-WIRING = {group: sorted(set[str]().union(*map(load, (ROOT / "group_vars" / group).glob("*.yml")))) for group in GROUPS}
+WIRING = {
+    group: sorted(set[str]().union(*map(load, folder.glob(f"group_vars/{group}/*.yml"))))
+    for group in GROUPS
+    for folder in [ROOT if group in ("local", "production") else PLAYBOOKS]
+}
 
 
 def rendered(source: str, *groups: str, **more: Any) -> dict[str, Any]:
     """Return what the wiring of these groups tells the inventory's first host, and the sites."""
     loader = DataLoader()
-    loader.set_basedir(str(ROOT))
+    loader.set_basedir(str(PLAYBOOKS))
     inventory = InventoryManager(loader=loader, sources=[source])
     manager = VariableManager(loader=loader, inventory=inventory)
     host = inventory.get_hosts()[0]
     variables = {**manager.get_vars(host=host), "hostvars": HostVars(inventory, manager, loader), **more}
     templar = Templar(loader=loader, variables=variables)
     names = [name for group in groups for name in WIRING[group] if not name.startswith("vault_")]
-    return {name: templar.template(variables[name]) for name in [*names, "sites", "web_addresses"]}
+    return {name: templar.template(variables[name]) for name in [*names, "sites", "default_addresses"]}
 
 
 def inventory_of(folder: Path, groups: dict[str, list[str]], **variables: str) -> str:
-    """Write an inventory of one server in these groups, which are empty or hold it."""
+    """Write an inventory of one server in these groups, which are empty or hold it, beside the site's group_vars."""
     children: dict[str, Any] = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items()}
     everything = {"all": {"hosts": {"server": variables}, "children": children}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(everything))
+    (folder / "group_vars").symlink_to(ROOT / "group_vars")
     return str(folder / "hosts.yml")
 
 
@@ -52,7 +57,7 @@ def test_the_wiring_serves_an_inventory_without_one_of_the_groups(
     groups = {group: ["server"] for group in others} | ({left_out: []} if is_empty else {})
     source = inventory_of(tmp_path, groups, ansible_host="192.0.2.1")
     told = rendered(source, *others, secrets=str(tmp_path), vault_dns_key="a2V5")
-    assert told["web_addresses"] == (["192.0.2.1"] if left_out != "web" else [])
+    assert told["default_addresses"] == (["192.0.2.1"] if left_out != "web" else [])
     assert told["sites"][0]["domain"] == "foobar.com"
     if left_out != "app":
         assert [app.get("dump_host") for app in told["app_deploy_apps"]] == [None if left_out == "db" else "server"]
@@ -67,17 +72,11 @@ def test_the_wiring_serves_an_inventory_without_an_environment(tmp_path: Path) -
 
 
 def test_a_web_server_without_an_address_of_its_own_is_reached_by_its_name(tmp_path: Path) -> None:
-    assert rendered(inventory_of(tmp_path, {"web": ["server"]}), secrets=str(tmp_path))["web_addresses"] == ["server"]
+    told = rendered(inventory_of(tmp_path, {"web": ["server"]}), secrets=str(tmp_path))
+    assert told["default_addresses"] == ["server"]
 
 
 def test_dns_without_a_provider_is_refused_by_the_variable_s_name(tmp_path: Path) -> None:
     groups = {"web": ["server"], "dns": ["server"]}
-    with pytest.raises(AnsibleError, match=r"put server into the group production or set\s+dns_provider"):
+    with pytest.raises(AnsibleError, match=r"nothing says where the zones are kept: set dns_provider"):
         rendered(inventory_of(tmp_path, groups, ansible_host="192.0.2.1"), "dns", secrets=str(tmp_path))
-
-
-def test_hosts_that_no_file_names_get_no_made_up_secret(tmp_path: Path) -> None:
-    with pytest.raises(AnsibleError, match=r"vault_guestbook_\w+: there is no folder to keep it in"):
-        rendered("192.0.2.1,")
-    told = rendered("192.0.2.1,", secrets=str(tmp_path / "secrets"))
-    assert len(told["sites"][0]["database"]["password"]) == 32

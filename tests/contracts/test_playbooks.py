@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from . import ROOT, load
+from . import PLAYBOOKS, load
 
 FINGERPRINTS = "foobar.webstack.secret_fingerprints"
 
@@ -15,7 +15,7 @@ def plays(name: str) -> list[dict[str, Any]]:
     """Return the plays of a playbook, those that it imports included."""
     return [
         play
-        for item in load(ROOT / f"{name}.yml")
+        for item in load(PLAYBOOKS / f"{name}.yml")
         for play in [item, *(plays(item["ansible.builtin.import_playbook"][:-4]) if is_import(item) else [])]
     ]
 
@@ -26,7 +26,7 @@ def is_import(play: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", ["deploy", "maintenance", "releases", "rollback"])
 def test_a_playbook_with_arguments_begins_with_their_check_and_says_which_one_it_is(name: str) -> None:
-    first = load(ROOT / f"{name}.yml")[0]
+    first = load(PLAYBOOKS / f"{name}.yml")[0]
     assert first["ansible.builtin.import_playbook"] == "check_sites.yml"
     assert first["vars"] == {"playbook": name}
 

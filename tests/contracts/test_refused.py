@@ -5,25 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.foobar.webstack.plugins.filter.sites import FOLLOWS
 
 from tests.refused import GROUPS, changed, keys
 
-from . import ROOT, load, spec
+from . import PLAYBOOKS, ROOT, load, spec
 
 LISTS = {"gunicorn": "gunicorn_apps", "app_deploy": "app_deploy_apps", "nginx": "nginx_sites"}
 
 
 def sites() -> dict[str, Any]:
     """Return the options of a site's entry."""
-    return dict(load(ROOT / "meta/sites.yml")["sites"]["options"])
+    return dict(load(PLAYBOOKS / "meta/sites.yml")["sites"]["options"])
 
 
 def entry() -> dict[str, Any]:
     """Return the entry that the scenario begins with."""
-    scenario = yaml.safe_load((ROOT / "molecule/nightly_refused/molecule.yml").read_text())
-    return dict(scenario["provisioner"]["inventory"]["host_vars"]["webstack-refused"]["sites"][0])
+    return dict(load(ROOT / "molecule/nightly_refused/host_vars/webstack-refused.yml")["sites"][0])
 
 
 def test_each_key_of_a_site_has_a_case() -> None:

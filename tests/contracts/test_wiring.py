@@ -1,4 +1,4 @@
-"""group_vars, where the roles meet: nothing misspelt, nothing said twice, and all of it to the roles' liking."""
+"""Where the roles meet, and what a user says: nothing misspelt, nothing twice, and all of it to the roles' liking."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from jinja2 import meta
 
 from tests.calls import server
 
-from . import ROLES, ROOT, jinja, load, spec
+from . import PLAYBOOKS, ROLES, ROOT, jinja, load, spec
 
 ENVIRONMENTS = {"local", "production"}
-SPEC = load(ROOT / "meta/sites.yml")
+SPEC = load(PLAYBOOKS / "meta/sites.yml")
 ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "inventory_hostname", "item", "lookup", "playbook_dir"}
-GROUP_VARS = {path: load(path) or {} for path in sorted((ROOT / "group_vars").glob("*/*.yml"))}
+WIRING, USERS = (
+    {path: load(path) or {} for path in sorted((folder / "group_vars").glob("*/*.yml"))} for folder in (PLAYBOOKS, ROOT)
+)
+GROUP_VARS = WIRING | USERS
 DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
 ASKED = {"database", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
@@ -34,18 +37,20 @@ ASKED = {"database", "lose_writes", "mode", "new_secrets", "release", "restart",
 FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "served_sites"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
-READ_BY_PLUGINS = {"foreign_variables"}
+READ_BY_PLUGINS = {"foreign_variables", "strict_variables"}
+# What only a user sets, and may leave out.
+OPTIONAL = {"dns_nameservers", "preview_names", "web_addresses", "web_server_user"}
 
 
 def handed() -> set[str]:
     """Name the variables that plays and tasks of the playbooks set for themselves."""
-    plays = [play for path in ROOT.glob("*.yml") if isinstance(load(path), list) for play in load(path)]
+    plays = [play for path in PLAYBOOKS.glob("*.yml") for play in load(path)]
     return set[str]().union(*(part.get("vars", {}) for play in plays for part in [play, *play.get("tasks", [])]))
 
 
 def used() -> set[str]:
     """Name the variables that group_vars, the inventories and the playbooks read."""
-    texts = [path.read_text() for path in [*GROUP_VARS, *ROOT.glob("inventory/*/hosts.yml"), *ROOT.glob("*.yml")]]
+    texts = [path.read_text() for path in [*GROUP_VARS, *ROOT.glob("inventory/*/hosts.yml"), *PLAYBOOKS.glob("*.yml")]]
     return set[str]().union(*(meta.find_undeclared_variables(jinja.parse(text)) for text in texts))
 
 
@@ -54,13 +59,21 @@ def test_a_variable_is_a_role_s_or_is_used() -> None:
 
 
 def test_every_variable_that_is_used_is_defined() -> None:
-    assert {name for name in used() - DEFINED - KNOWN - ANSIBLE - ASKED - FACTS - handed()} == set()
+    assert {name for name in used() - DEFINED - KNOWN - ANSIBLE - ASKED - FACTS - OPTIONAL - handed()} == set()
 
 
 def test_a_variable_stands_in_one_group_or_in_every_environment() -> None:
     for name in DEFINED:
         groups = {path.parent.name for path, variables in GROUP_VARS.items() if name in variables}
         assert len(groups) == 1 or groups <= ENVIRONMENTS, f"{name} in {groups}"
+
+
+def test_what_a_user_sets_is_not_overruled_by_what_stands_beside_the_playbooks() -> None:
+    wired, users = (set[str]().union(*files.values()) for files in (WIRING, USERS))
+    assert wired & (users | OPTIONAL) == set()
+    # What is no template is a setting, and those are for the user.
+    settings = {name for file in WIRING.values() for name, value in file.items() if "{{" not in str(value)}
+    assert settings == {"strict_variables", "without_dns_provider"}
 
 
 def test_only_names_and_addresses_stand_in_the_inventory() -> None:
@@ -104,8 +117,8 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
     values = {name: examples[option["type"]] for name, option in SPEC["sites"]["options"].items()}
     site = Site({**values, "addresses": ["8.8.8.8"], "database": database})
     further: dict[str, tuple[Any, ...]] = {
-        "app_deploy_apps": ("27", ["db01"]),
-        "dns_records_zones": ({}, []),
+        "app_deploy_apps": (["db01"],),
+        "dns_records_zones": ({}, [], []),
         "nginx_sites": (["localhost"],),
     }
     for name, function in filters.FilterModule().filters().items():
@@ -136,7 +149,7 @@ def rendered(inventory: str, folder: Path) -> dict[str, Any]:
     }
     variables = server(inventory, secrets=str(folder), vault_dns_key="a2V5")
     templar = Templar(loader=DataLoader(), variables=variables)
-    return {name: templar.template(trust_as_template(f"{{{{ {name} }}}}")) for name in told & KNOWN | {"sites"}}
+    return {name: templar.template(trust_as_template(f"{{{{ {name} }}}}")) for name in told & KNOWN | {"sites", "default_addresses"}}
 
 
 @pytest.fixture(params=sorted(ENVIRONMENTS))
@@ -179,7 +192,7 @@ def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, A
 
 def test_the_site_s_names_lead_to_the_web_server_s_address(wiring: dict[str, Any]) -> None:
     (zone,) = wiring["dns_records_zones"]
-    address = wiring["sites"][0]["addresses"]
+    address = wiring["default_addresses"]
     assert zone["records"] == [
         {"record": "foobar.com", "type": "A", "value": address},
         {"record": "www.foobar.com", "type": "CNAME", "value": ["foobar.com."]},
@@ -187,7 +200,7 @@ def test_the_site_s_names_lead_to_the_web_server_s_address(wiring: dict[str, Any
 
 
 def test_the_production_server_is_the_one_at_8_8_8_8(tmp_path: Path) -> None:
-    assert rendered("production", tmp_path)["sites"][0]["addresses"] == ["8.8.8.8"]
+    assert rendered("production", tmp_path)["default_addresses"] == ["8.8.8.8"]
 
 
 def test_the_version_is_the_same_wherever_it_stands() -> None:

@@ -1,4 +1,4 @@
-"""The collection as Galaxy ships it: what is in it, and each role used by its full name from somewhere else."""
+"""The collection as Galaxy ships it: what is in it, and its roles and playbooks used by their full names elsewhere."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.contracts import ROLES
 from tests.playbook import ROOT
 
 HERE = Path(__file__).parent
+PLAYBOOKS = ("check", "deploy", "maintenance", "releases", "rollback", "site")
 MACHINE = {"name": "webstack-galaxy", "image": "webstack-machine:trixie"}
 
 
@@ -77,6 +78,7 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
         "MANIFEST.json",
         "README.md",
         "meta",
+        "playbooks",
         "plugins",
         "roles",
     }
@@ -84,6 +86,12 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
     for role in ROLES:
         assert {f"roles/{role}/README.md", f"roles/{role}/meta/argument_specs.yml"} <= names
     assert [name for name in names if name.endswith((".pyc", ".retry")) or "/." in name] == []
+
+
+    assert {name for name in names if name.startswith("playbooks/") and name.count("/") == 1} == {
+        f"playbooks/{name}"
+        for name in ("group_vars", "meta", *(f"{playbook}.yml" for playbook in (*PLAYBOOKS, "check_sites")))
+    }
 
 
 def test_modules_and_roles_are_documented_where_they_are_installed(elsewhere: Path) -> None:
@@ -103,3 +111,60 @@ def test_each_role_works_by_its_full_name_from_a_play_elsewhere(elsewhere: Path,
     query = dns.message.make_query("www.shop.example", "A")
     answer = dns.query.udp(query, server, timeout=5)
     assert [str(item) for rrset in answer.answer for item in rrset] == ["shop.example.", server]
+
+
+@pytest.fixture(scope="module")
+def mine(elsewhere: Path, server: str) -> Path:
+    """Return a folder with nothing in it but a user's own files: an inventory beside group_vars, and an application."""
+    folder = elsewhere / "mine"
+    shutil.copytree(HERE / "mine", folder)
+    shutil.copytree(ROOT / "tests/apps/shop", folder / "application")
+    host = {"ansible_connection": "community.docker.docker", "ansible_host": MACHINE["name"]}
+    groups = {name: {"hosts": {"web01": {}}} for name in ("web", "app", "db")}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"web01": host}, "children": groups}}))
+    return folder
+
+
+def page(server: str) -> dict[str, str]:
+    """Return what the site says of itself to a visitor."""
+    connection = HTTPConnection(server, timeout=10)
+    connection.request("GET", "/", headers={"Host": "mine.example"})
+    return dict(json.loads(connection.getresponse().read()))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what is in a folder, without what Python keeps beside its modules."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
+def test_a_folder_of_one_s_own_is_all_that_the_playbooks_need(elsewhere: Path, mine: Path, server: str) -> None:
+    collection = elsewhere / "ansible_collections/foobar/webstack"
+    installed = files(collection)
+
+    def play(name: str, *options: str, folder: Path = mine) -> str:
+        inventory = f"--inventory={mine / 'hosts.yml'}"
+        return run(folder, "ansible-playbook", inventory, f"foobar.webstack.{name}", *options, **there(elsewhere))
+
+    play("check")
+    play("site")
+    first = page(server)
+    assert (first["version"], first["host"]) == ("1", "mine.example")
+    assert first["secret"] == (mine / ".secrets/mine_secret").read_text().strip()
+    # Where a command is typed is nobody's business.
+    assert "changed=0 " in play("site", folder=Path("/"))
+
+    (mine / "application/VERSION").write_text("2\n")
+    play("deploy", folder=Path("/"))
+    assert page(server)["version"] == "2"
+    assert first["release"] in play("releases", folder=Path("/"))
+    play("maintenance", "--extra-vars=mode=on")
+    connection = HTTPConnection(server, timeout=10)
+    connection.request("GET", "/", headers={"Host": "mine.example"})
+    assert connection.getresponse().status == 503
+    play("maintenance", "--extra-vars=mode=off")
+    play("rollback", folder=Path("/"))
+    assert page(server)["release"] == first["release"]
+
+    assert files(collection) == installed
+    beside = {path.name for path in mine.iterdir()}
+    assert beside == {"application", "group_vars", "hosts.yml", ".cache", ".secrets"}

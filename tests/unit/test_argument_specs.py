@@ -18,7 +18,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.argument_specs imp
 )
 
 ROOT = Path(__file__).parents[2]
-SITES = yaml.safe_load((ROOT / "meta/sites.yml").read_text())["sites"]
+SITES = yaml.safe_load((ROOT / "playbooks/meta/sites.yml").read_text())["sites"]
 SITE = {
     "domain": "foobar.com",
     "addresses": ["8.8.8.8"],

@@ -30,7 +30,7 @@ FACTS = {
 
 def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(tmp_path: Path) -> None:
     sites = [{**SITE, "aliases": "www.foobar.com", "nginx": None}]
-    spec = {"spec": str(ROOT / "meta/sites.yml")}
+    spec = {"spec": str(ROOT / "playbooks/meta/sites.yml")}
     with pytest.raises(AnsibleActionFail) as refused:
         action("check_sites", spec, server("production", sites=sites, secrets=str(tmp_path)))
     assert str(refused.value) == (

@@ -12,7 +12,7 @@ from ansible_collections.foobar.webstack.plugins.action.check_sites import reaso
 from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites, host_addresses
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
 
-SPEC = yaml.safe_load((Path(__file__).parents[2] / "meta/sites.yml").read_text())
+SPEC = yaml.safe_load((Path(__file__).parents[2] / "playbooks/meta/sites.yml").read_text())
 SITE: dict[str, Any] = {
     "domain": "foobar.com",
     "addresses": ["8.8.8.8"],
@@ -74,7 +74,7 @@ def test_an_argument_that_a_playbook_cannot_follow_is_named(
     ],
 )
 def test_a_mistake_in_an_entry_is_named_with_its_site(keys: dict[str, Any], words: str) -> None:
-    mistakes = input_mistakes([{**SITE, **keys}], SPEC, {}, has_dns=True)
+    mistakes = input_mistakes([{**SITE, **keys}], SPEC, {}, web_addresses=[])
     assert any(mistake.startswith(words) for mistake in mistakes), mistakes
     assert all("\n" not in mistake and mistake.endswith((".", "?")) for mistake in mistakes)
 
@@ -90,6 +90,14 @@ def test_a_missing_key_is_named_and_no_secret_is_shown() -> None:
 
 def test_addresses_are_nobody_s_business_without_dns() -> None:
     assert input_mistakes([{**SITE, "addresses": ["web01"]}], SPEC, {}) == []
+
+
+def test_a_site_without_addresses_needs_a_web_server_that_has_one() -> None:
+    site = {key: value for key, value in SITE.items() if key != "addresses"}
+    assert input_mistakes([site], SPEC, {}, web_addresses=["192.0.2.1"]) == []
+    for addresses, words in ((["web01"], "foobar.com has web01, which is no IP"), ([], "foobar.com has no addresses")):
+        (mistake,) = input_mistakes([site], SPEC, {}, web_addresses=addresses)
+        assert words in mistake
 
 
 def test_a_domain_chooses_its_site_and_none_chooses_all() -> None:

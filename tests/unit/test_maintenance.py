@@ -16,7 +16,7 @@ def refused(playbook: str, folder: Path, **given: Any) -> str:
     """Return what is said of a command line that must be refused."""
     variables = server("production", secrets=str(folder), **given)
     with pytest.raises(AnsibleActionFail) as failure:
-        action("check_sites", {"spec": str(ROOT / "meta/sites.yml"), "playbook": playbook}, variables)
+        action("check_sites", {"spec": str(ROOT / "playbooks/meta/sites.yml"), "playbook": playbook}, variables)
     return str(failure.value)
 
 
@@ -43,7 +43,7 @@ def test_whatever_else_is_wrong_with_a_site_maintenance_can_begin(tmp_path: Path
 
 def test_sites_that_the_role_nginx_alone_is_told_of_are_known(tmp_path: Path) -> None:
     variables = {"nginx_sites": [{"server_name": "shop.example www.shop.example"}], "mode": "on"}
-    spec = {"spec": str(ROOT / "meta/sites.yml"), "playbook": "maintenance"}
+    spec = {"spec": str(ROOT / "playbooks/meta/sites.yml"), "playbook": "maintenance"}
     assert "failed" not in action("check_sites", spec, {**variables, "site": "shop.example"})
     with pytest.raises(AnsibleActionFail, match=r"site: typo is none of shop\.example\."):
         action("check_sites", spec, {**variables, "site": "typo"})

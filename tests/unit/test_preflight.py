@@ -123,18 +123,19 @@ def test_what_a_filter_in_a_template_says_is_passed_on_without_the_words_around_
 
 def test_an_entry_point_s_own_variables_are_demanded_by_it_and_known_to_all(spec: Path) -> None:
     assert refused(spec, {"entry_point": "restore"}) == "shop_dump is not set: File with the dump."
-    assert not preflight(spec, shop_dump="/x", foreign_variables=[]).get("failed")
+    assert not preflight(spec, shop_dump="/x", strict_variables=True).get("failed")
 
 
 @pytest.mark.parametrize(
     ("options", "variables", "is_refused"),
     [
         ({}, {}, False),
-        ({}, {"foreign_variables": []}, True),
-        ({}, {"foreign_variables": ["shop_exporter_*"]}, False),
+        ({}, {"strict_variables": True}, True),
+        ({}, {"foreign_variables": []}, False),
+        ({}, {"strict_variables": True, "foreign_variables": ["shop_exporter_*"]}, False),
         ({"strict": True}, {}, True),
-        ({"strict": False}, {"foreign_variables": []}, False),
-        ({"facts": ["shop_exporter_port"]}, {"foreign_variables": []}, False),
+        ({"strict": False}, {"strict_variables": True}, False),
+        ({"facts": ["shop_exporter_port"]}, {"strict_variables": True}, False),
     ],
 )
 def test_an_unknown_variable_is_refused_where_all_foreign_ones_are_known(
@@ -240,7 +241,7 @@ def test_the_collection_s_version_is_known_from_its_source_and_where_it_is_insta
 
 def test_a_file_of_options_alone_has_no_prefix(tmp_path: Path) -> None:
     (tmp_path / "sites.yml").write_text("sites: {type: list, elements: dict, required: true, description: Sites.}\n")
-    assert not preflight(tmp_path / "sites.yml", sites=[], site="x", foreign_variables=[]).get("failed")
+    assert not preflight(tmp_path / "sites.yml", sites=[], site="x", strict_variables=True).get("failed")
     assert refused(tmp_path / "sites.yml") == "sites is not set: Sites."
 
 

@@ -11,10 +11,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 
 
-def secret(folder: Path | str, is_check: bool = False, **options: Any) -> str:
+def secret(folder: Path | str, is_check: bool = False, inventory: Path | None = None, **options: Any) -> str:
     """Return what the lookup returns for the secret of a shop."""
     lookup = lookup_loader.get("foobar.webstack.secret", loader=DataLoader())
-    variables = {"ansible_check_mode": is_check}
+    variables = {"ansible_check_mode": is_check, "inventory_dir": inventory and str(inventory)}
     (value,) = lookup.run(["vault_shop_key"], variables=variables, folder=str(folder), **options)
     return str(value)
 
@@ -32,6 +32,14 @@ def test_a_secret_is_made_once_and_is_for_its_owner_s_eyes(tmp_path: Path) -> No
 def test_a_secret_that_is_kept_under_another_name_is_found(tmp_path: Path) -> None:
     (tmp_path / "shop").write_text("kept\n")
     assert secret(tmp_path, file="shop") == "kept"
+
+
+def test_a_relative_folder_goes_by_the_one_that_holds_group_vars(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "production").mkdir()
+    (tmp_path / "production/group_vars").symlink_to("../group_vars")
+    made = secret(".secrets/production", inventory=tmp_path / "production")
+    assert (tmp_path / ".secrets/production/shop_key").read_text().strip() == made
 
 
 def test_check_mode_makes_no_file_and_takes_what_is_there(tmp_path: Path) -> None:

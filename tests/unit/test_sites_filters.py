@@ -24,7 +24,6 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     sites_mistakes,
 )
 
-VERSION = "27.0.1"
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider"}
 SITE: dict[str, Any] = {
     "domain": "foobar.com",
@@ -69,7 +68,7 @@ def test_a_small_entry_is_enough() -> None:
         "locations": [{"path": "/", "proxy_pass": "http://shop"}],
     }
     assert mysql_databases([SITE]) == mysql_users([SITE]) == []
-    (zone,) = dns_records_zones([SITE], PROVIDER, [])
+    (zone,) = dns_records_zones([SITE], PROVIDER, [], [])
     assert zone["zone"] == "foobar.com"
     assert zone["records"] == [{"record": "foobar.com", "type": "A", "value": ["8.8.8.8"]}]
 
@@ -82,12 +81,12 @@ def test_two_sites_stay_apart() -> None:
         "shop.example",
     ]
     assert [upstream["name"] for upstream in nginx_upstreams([SITE, other])] == ["shop", "other"]
-    services = [app["service"] for app in app_deploy_apps([SITE, other], VERSION, ["db01"])]
+    services = [app["service"] for app in app_deploy_apps([SITE, other], ["db01"])]
     assert services == ["gunicorn-shop", "gunicorn-other"]
 
 
 def test_a_release_knows_its_source_and_its_commands() -> None:
-    (app,) = app_deploy_apps([FULL], VERSION, ["db01"])
+    (app,) = app_deploy_apps([FULL], ["db01"])
     for key in ("repo", "version", "packages", "build_commands", "migrate_command", "shared_paths", "health_path"):
         assert app[key] == FULL[key]
     assert "directory" not in app
@@ -100,17 +99,17 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
     assert gunicorn_apps([FULL])[0]["environment"] == {"SECRET_KEY": "canary"}
     assert mysql_users([FULL])[0]["password"] == "canary"
     others = [
-        app_deploy_apps([FULL], VERSION, ["db01"]),
+        app_deploy_apps([FULL], ["db01"]),
         nginx_sites([FULL], []),
         nginx_upstreams([FULL]),
         mysql_databases([FULL]),
-        dns_records_zones([FULL], PROVIDER, []),
+        dns_records_zones([FULL], PROVIDER, [], []),
     ]
     assert "canary" not in str(others)
 
 
 def test_a_release_runs_with_its_own_settings_and_knows_those_that_older_ones_share() -> None:
-    (app,) = app_deploy_apps([SITE], VERSION, ["db01"])
+    (app,) = app_deploy_apps([SITE], ["db01"])
     own = [file["dest"] for file in gunicorn_release_files(gunicorn_apps([SITE]))]
     assert app["environment_file"] in own
     assert f"/etc/systemd/system/{app['service']}@%i.service" in own
@@ -148,7 +147,7 @@ def test_uploads_can_be_written_to_in_the_sandbox() -> None:
 
 def test_a_site_can_set_any_key_of_its_roles() -> None:
     site = {**FULL, "app_deploy": {"python": "/usr/bin/python3.13"}}
-    assert app_deploy_apps([site], VERSION, ["db01"])[0]["python"] == "/usr/bin/python3.13"
+    assert app_deploy_apps([site], ["db01"])[0]["python"] == "/usr/bin/python3.13"
 
 
 def test_nginx_serves_static_files_before_it_passes_on() -> None:
@@ -220,7 +219,7 @@ def test_further_keys_are_added_to_what_follows_from_the_entry() -> None:
     assert app["after"] == ["mysql.service", "redis.service"]
     assert app["writable_paths"] == ["-/srv/shop/shared/uploads", "/var/lib/shop"]
     assert app["workers"] == 3
-    (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], VERSION, [])
+    (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], [])
     assert deployed["settings_files"] == ["/etc/shop"]
     # An empty list makes no target.
     files = gunicorn_release_files(gunicorn_apps([site]))
@@ -238,7 +237,7 @@ def test_further_keys_that_follow_from_the_entry_are_refused() -> None:
 
 def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:
     site = {"domain": "www.foobar.com", "aliases": ["foobar.com", "shop.foobar.com"], "zone": "foobar.com"}
-    assert records({**site, "addresses": ["192.0.2.1"]}) == [
+    assert records({**site, "addresses": ["192.0.2.1"]}, []) == [
         {"record": "www.foobar.com", "type": "A", "value": ["192.0.2.1"]},
         {"record": "foobar.com", "type": "A", "value": ["192.0.2.1"]},
         {"record": "shop.foobar.com", "type": "CNAME", "value": ["www.foobar.com."]},
@@ -246,7 +245,7 @@ def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:
 
 
 def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain() -> None:
-    (zone,) = dns_records_zones([FULL], PROVIDER, ["192.0.2.53"])
+    (zone,) = dns_records_zones([FULL], PROVIDER, ["192.0.2.53"], [])
     assert zone == {
         "zone": "foobar.com",
         "provider": PROVIDER,
@@ -260,12 +259,18 @@ def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain()
     }
 
 
+def test_a_site_without_addresses_leads_to_the_web_servers() -> None:
+    site = {key: value for key, value in SITE.items() if key != "addresses"}
+    (zone,) = dns_records_zones([site], PROVIDER, [], ["192.0.2.1"])
+    assert zone["records"][0] == {"record": "foobar.com", "type": "A", "value": ["192.0.2.1"]}
+
+
 def test_a_site_below_its_zone_keeps_its_full_name() -> None:
-    (zone,) = dns_records_zones([{**SITE, "domain": "shop.foobar.com", "zone": "foobar.com"}], PROVIDER, [])
+    (zone,) = dns_records_zones([{**SITE, "domain": "shop.foobar.com", "zone": "foobar.com"}], PROVIDER, [], [])
     assert (zone["zone"], zone["records"][0]["record"]) == ("foobar.com", "shop.foobar.com")
 
 
 @pytest.mark.parametrize("address", ["8.8.8", "web01", ""])
 def test_an_address_that_is_none_is_named(address: str) -> None:
     with pytest.raises(ValueError, match=f"'{address}' does not appear to be an IPv4 or IPv6 address"):
-        dns_records_zones([{**SITE, "addresses": [address]}], PROVIDER, [])
+        dns_records_zones([{**SITE, "addresses": [address]}], PROVIDER, [], [])

@@ -397,3 +397,10 @@ def test_the_sources_of_a_run_have_an_error_each_and_one_keeps_no_other_from_its
     assert found["lost"] == {"error": "lost: directory /nowhere is not a folder on this machine."}
     assert found["blog"]["revision"] == git(repository, "rev-parse", "v1^{commit}")
     assert "manage" in found["shop"]["files"]
+
+
+def test_a_relative_source_and_a_relative_cache_go_by_the_inventory_s_folder(source: Path, tmp_path: Path) -> None:
+    folder = source.parent
+    apps = [{"name": "shop", "directory": source.name}]
+    found = calls.action("release_sources", {"apps": apps, "cache": "kept"}, {"inventory_dir": str(folder)})["sources"]
+    assert Path(found["shop"]["path"]).parent == folder / "kept"

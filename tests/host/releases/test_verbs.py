@@ -82,7 +82,7 @@ def test_scheduled_commands_are_those_of_the_live_release(host, board):
 def test_a_hook_that_fails_after_the_switch_brings_the_release_before_back_and_its_schedule(board):
     before = board.live()
     site = "sites | foobar.webstack.chosen_sites('board.example')"
-    mine = f"{site} | foobar.webstack.app_deploy_apps(gunicorn_version, groups['db'])"
+    mine = f"{site} | foobar.webstack.app_deploy_apps(groups['db'])"
     result = board.deploy(
         app_deploy_apps=f"{{{{ {mine} | map('combine', {{'hooks': {{'after_switch': ['false']}}}}) }}}}"
     )

@@ -121,7 +121,7 @@ def up(port: int) -> None:
     check(port)
     playbooks = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
     print("Two bare servers in containers: web01 for the site, ns01 for its names", end="", flush=True)
-    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"port={port}", *playbooks)
+    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"demo_port={port}", *playbooks)
     print("\nNow what you would type for a server of your own", end="", flush=True)
     setup = time.monotonic()
     playbook("-i", "inventory/local", "site.yml")

@@ -1,0 +1,146 @@
+"""The entry of a site, written down from what an application's files tell: each value with the reason for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
+    Application,
+    Database,
+    Finding,
+    Variable,
+)
+
+# The keys of an entry in the order in which they are written.
+ORDER = (
+    *("domain", "aliases", "app", "directory", "repo", "version", "packages", "wsgi_app", "build_commands"),
+    *("build_environment", "migrate_command", "migrate_check_command", "migrate_environment", "static", "shared_paths"),
+    *("health_path", "environment", "database", "background", "scheduled", "gunicorn", "app_deploy", "nginx"),
+)
+# A line that begins like this asks what only the user knows; check finds it.
+QUESTION = "# ?"
+# What a build gets in the place of what only a running site has.
+NONE = "none"
+PARTS = {"host": "localhost", "port": "3306", "socket": names.DATABASE_SOCKET, "engine": "mysql"}
+
+
+@dataclass
+class Entry:
+    """An entry of `sites` with the reasons of its values, the secrets that it wants, and what has to be asked."""
+
+    app: str
+    values: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    # Names of variables of the vault, with the number of characters.
+    secrets: dict[str, int] = field(default_factory=dict)
+    questions: list[str] = field(default_factory=list)
+
+    def set(self, key: str, value: Any, reason: str = "") -> None:
+        """Set a dotted key, unless it is set."""
+        place = self.values
+        *parents, last = key.split(".", 1)
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if last not in place:
+            place[last] = value
+            self.reasons[key] = reason
+
+    def secret(self, name: str, length: int = 48) -> str:
+        """Return the template of a secret that the vault is to hold."""
+        variable = f"vault_{self.app}_{name.lower()}"
+        self.secrets[variable] = length
+        return f"{{{{ {variable} }}}}"
+
+    def text(self) -> str:
+        """Return the entry as an item of the list `sites`."""
+        lines = [line for key in ORDER if key in self.values for line in self._lines(key, self.values[key])]
+        lines += [f"{QUESTION} {question}" for question in self.questions]
+        return "".join(f"  {'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines))
+
+    def _lines(self, key: str, value: Any) -> Iterator[str]:
+        """Yield the lines of one key, which has a line for each of its own keys where they have reasons."""
+        nested = isinstance(value, dict) and any(self.reasons.get(f"{key}.{name}") for name in value)
+        if not nested:
+            yield _with(f"{key}: {inline(value)}", self.reasons.get(key, ""))
+            return
+        yield f"{key}:"
+        for name, item in value.items():
+            yield _with(f"  {name}: {inline(item)}", self.reasons.get(f"{key}.{name}", ""))
+
+
+def _with(line: str, reason: str) -> str:
+    """Return a line with a reason behind it."""
+    return f"{line}  # {reason}" if reason else line
+
+
+def inline(value: Any) -> str:
+    """Return a value as YAML in one line, with quotes only where it needs them."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{inline(name)}: {inline(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    if isinstance(value, bool) or value is None or not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        plain = yaml.safe_load(f"[{{a: {value}}}, {value}]") == [{"a": value}, value]
+    except yaml.YAMLError:
+        plain = False
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def new_entry(application: Application, app: str, source: Sequence[Finding]) -> Entry:
+    """Return the entry of an application under a name of its own, from a source: `directory`, or `repo` and `version`.
+
+    The domain is a variable, so that each environment has its own.
+    """
+    entry = Entry(app)
+    domain = f"{{{{ {app}_domain }}}}"
+    entry.set("domain", domain)
+    entry.set("aliases", [f"www.{domain}"])
+    entry.set("app", app)
+    for finding in [*source, *application.findings]:
+        entry.set(finding.key, finding.value, finding.reason)
+    for variable in application.variables:
+        _variable(entry, variable, domain)
+    if application.database:
+        _database(entry, application.database, {variable.name for variable in application.variables if variable.at_start})
+    entry.questions += [f"{question.key}: {question.text}".removeprefix(": ") for question in application.questions]
+    return entry
+
+
+def _variable(entry: Entry, variable: Variable, domain: str) -> None:
+    """Set a variable of the environment whose value follows from what it is for."""
+    key = f"environment.{variable.name}"
+    values = {"domain": domain, "origin": f"http://{domain}"}
+    if variable.kind == "secret":
+        entry.set(key, entry.secret(variable.name), variable.reason)
+    elif variable.kind in values:
+        value = values[variable.kind]
+        entry.set(key, json.dumps([value]) if variable.type == "json" else value, variable.reason)
+        if variable.at_start and variable.required:
+            entry.set(f"build_environment.{variable.name}", NONE)
+
+
+def _database(entry: Entry, database: Database, at_start: set[str]) -> None:
+    """Set the site's database, and the variables by which the application finds it."""
+    if database.engine not in ("mysql", ""):
+        return
+    if not database.url and not database.variables:
+        return
+    password = entry.secret("database_password", 32)
+    entry.set("database", {"name": entry.app, "user": entry.app, "password": password}, database.reason)
+    if database.url:
+        query = f"?{database.query}" if database.query else ""
+        address = f"{database.scheme}://{entry.app}:{password}@localhost/{entry.app}{query}"
+        entry.set(f"environment.{database.url}", address, database.reason)
+    parts = {**PARTS, "name": entry.app, "user": entry.app, "password": password}
+    for part, name in database.variables.items():
+        entry.set(f"environment.{name}", parts[part], database.reason)
+    for name in [database.url, *database.variables.values()]:
+        if name in at_start:
+            entry.set(f"build_environment.{name}", NONE)

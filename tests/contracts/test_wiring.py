@@ -32,9 +32,9 @@ WIRING, USERS = (
 GROUP_VARS = WIRING | USERS
 DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
-ASKED = {"database", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
+ASKED = {"database", "env", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "served_sites"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables", "strict_variables"}
@@ -43,9 +43,12 @@ OPTIONAL = {"dns_nameservers", "preview_names", "web_addresses", "web_server_use
 
 
 def handed() -> set[str]:
-    """Name the variables that plays and tasks of the playbooks set for themselves."""
+    """Name the variables that plays and tasks of the playbooks set or ask for themselves."""
     plays = [play for path in PLAYBOOKS.glob("*.yml") for play in load(path)]
-    return set[str]().union(*(part.get("vars", {}) for play in plays for part in [play, *play.get("tasks", [])]))
+    parts = [part for play in plays for part in [play, *play.get("tasks", [])]]
+    asked = {question["name"] for part in parts for question in part.get("vars_prompt", [])}
+    registered = {part["register"] for part in parts if "register" in part}
+    return asked.union(registered, *(part.get("vars", {}) for part in parts))
 
 
 def used() -> set[str]:

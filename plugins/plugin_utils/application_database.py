@@ -1,0 +1,273 @@
+"""The database of an application: which one it is made for, by which driver, and how it takes the address."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+    Code,
+    argument,
+    assigned,
+    constants,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
+    DATABASE_PART,
+    DATABASE_URL,
+    reads,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
+
+# Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
+DRIVERS = {
+    "mysqlclient": "mysqldb",
+    "pymysql": "pymysql",
+    "aiomysql": "aiomysql",
+    "asyncmy": "asyncmy",
+    "mysql-connector-python": "mysqlconnector",
+}
+SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
+POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
+# With these a database by address is meant at all; without them a variable of such a name is somebody else's.
+TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "databases", "tortoise-orm", "pony")
+# Modules that are for PostgreSQL alone.
+POSTGRESQL = ("django.contrib.postgres", "sqlalchemy.dialects.postgresql", "playhouse.postgres_ext")
+ENGINES = {"mysql": "mysql", "mariadb": "mysql", "postg": "postgresql", "psycopg": "postgresql", "sqlite": "sqlite"}
+# Parts of an address by Django's keys, and by the ends of variables' names.
+KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
+ENDS = {
+    **KEYS,
+    **{"DATABASE": "name", "DB": "name", "USERNAME": "user", "PASSWD": "password", "PASS": "password"},
+    **{"PWD": "password", "HOSTNAME": "host", "SERVER": "host", "ADDRESS": "host"},
+    **{"SOCKET": "socket", "UNIX_SOCKET": "socket"},
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known of an application when its database is looked for."""
+
+    code: Code
+    files: tuple[str, ...]
+    packages: Packages
+    variables: tuple[Variable, ...]
+    framework: str
+    settings: str = ""
+
+
+def find_database(context: Context, report: Report) -> Database | None:
+    """Return the database, or None where there is none; what is in the way of MySQL becomes a question."""
+    parts = _parts(context)
+    url = _url(context, parts)
+    driver = _driver(context)
+    engine, reason = _engine(context, driver)
+    if not engine and not url and not parts:
+        return None
+    is_flask_or_other = context.framework != "Django"
+    scheme = f"mysql+{DRIVERS[driver]}" if driver and is_flask_or_other and _has_sqlalchemy(context) else "mysql"
+    database = Database(
+        engine=engine,
+        driver=driver,
+        reason=reason or _reason(context, url, parts),
+        url=url,
+        scheme=scheme if url else "",
+        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if url else "",
+        variables=parts,
+    )
+    _ask(context, database, report)
+    _find_fixed(context, database, report)
+    return database
+
+
+def _has_sqlalchemy(context: Context) -> bool:
+    """Tell whether the address is SQLAlchemy's."""
+    return bool(context.packages.has("sqlalchemy", "flask-sqlalchemy", "sqlmodel"))
+
+
+def _driver(context: Context) -> str:
+    """Return the package of MySQL's driver, or an empty string; an asynchronous engine needs one of its own."""
+    is_asynchronous = any(
+        "create_async_engine" in name or "async_engine_from_config" in name
+        for path in context.files
+        for name in context.code.imports(path)
+    )
+    preferred = [name for name in DRIVERS if (name in SYNCHRONOUS) != is_asynchronous]
+    return context.packages.has(*preferred) or context.packages.has(*DRIVERS)
+
+
+def _url(context: Context, parts: dict[str, str]) -> str:
+    """Return the variable that takes the whole address, or an empty string."""
+    if not context.packages.has(*TOOLKITS, *DRIVERS, *POSTGRESQL_DRIVERS):
+        return ""
+    named = [variable for variable in context.variables if DATABASE_URL.search(variable.name)]
+    if len(parts) > 2 and not any(variable.required for variable in named):
+        return ""  # it would only be an alternative
+    ranked = sorted(named, key=lambda variable: (variable.name != "DATABASE_URL", not variable.required, variable.name))
+    return ranked[0].name if ranked else ""
+
+
+def _parts(context: Context) -> dict[str, str]:
+    """Return the variables that take parts of the address, by part: Django's by its settings, others by their names."""
+    found: dict[str, str] = {}
+    where, node = _default_database(context)
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            part = KEYS.get(str(key.value)) if isinstance(key, ast.Constant) else None
+            variable = reads(context.code, where, value) if part else None
+            if part and variable:
+                found[part] = variable.name
+    for variable in context.variables:
+        named = DATABASE_PART.search(variable.name)
+        if named and not where:
+            found.setdefault(ENDS[named[3]], variable.name)
+    return found
+
+
+def _default_database(context: Context) -> tuple[str, ast.expr | None]:
+    """Return the file and the expression of Django's default database."""
+    if not context.settings:
+        return "", None
+    where, node = context.code.setting_node(context.settings, "DATABASES")
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "default":
+                if isinstance(value, ast.Name):
+                    return context.code.origin(where, value)
+                return where, value
+    return where, None
+
+
+def _engine(context: Context, driver: str) -> tuple[str, str]:
+    """Return the engine that the code or else the packages are made for, and where that is told."""
+    where, node = _default_database(context)
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "ENGINE" and not reads(context.code, where, value):
+                named = str(context.code.value(where, value))
+                return _named(named), context.code.at(where, value)
+    if driver:
+        return "mysql", f"{context.packages.places[driver]} has {driver}"
+    written = _written(context)
+    if written[0]:
+        return written
+    other = context.packages.has(*POSTGRESQL_DRIVERS)
+    return ("postgresql", f"{context.packages.places[other]} has {other}") if other else ("", "")
+
+
+def _named(text: str) -> str:
+    """Return the engine that a name or an address names, or an empty string."""
+    return next((ENGINES[word] for word in ENGINES if word in text), "")
+
+
+def _written(context: Context) -> tuple[str, str]:
+    """Return the engine of an address that stands in the code, and where; a default does not count, it is one."""
+    for path in context.files:
+        for node in context.code.nodes(path):
+            address: ast.expr | None = None
+            if isinstance(node, ast.Call):
+                name = context.code.qualified(path, node.func).rpartition(".")[2]
+                address = argument(node, 0, "url") if name in ("create_engine", "create_async_engine") else None
+            else:
+                named = dict(assigned(node))
+                address = named.get("SQLALCHEMY_DATABASE_URI") or named.get("SQLALCHEMY_DATABASE_URL")
+                if isinstance(node, ast.Assign) and any(
+                    isinstance(target, ast.Subscript) and "SQLALCHEMY_DATABASE_URI" in constants(target.slice)
+                    for target in node.targets
+                ):
+                    address = node.value
+            if address is not None and not reads(context.code, path, address):
+                value = context.code.value(path, address)
+                text = value if isinstance(value, str) else " ".join(sorted(constants(address)))
+                if re.match(r"\w+(\+\w+)?://", text) and _named(text):
+                    return _named(text), context.code.at(path, node)
+    return "", ""
+
+
+def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
+    """Return where the address is read."""
+    wanted = {url, *parts.values()}
+    return next((variable.reason for variable in context.variables if variable.name in wanted), "")
+
+
+def _ask(context: Context, database: Database, report: Report) -> None:
+    """Ask about what is in the way of MySQL."""
+    place = database.reason
+    foreign = _postgresql_code(context)
+    if foreign or database.engine == "postgresql":
+        report.ask(
+            "database",
+            f"{foreign or place}, and this is for PostgreSQL, not for MySQL: leave `database` out and bring a "
+            "PostgreSQL, or change the application.",
+        )
+    elif database.engine == "sqlite":
+        report.ask(
+            "database",
+            f"{place} keeps the data in SQLite, whose file would go with its release: let the application read a "
+            "DATABASE_URL, and add PyMySQL to its packages.",
+        )
+    elif not database.driver:
+        report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add PyMySQL.")
+    elif not database.url and "password" not in database.variables:
+        report.ask("database", f"{place} has the database's address in the code: let it be read from the environment.")
+    elif context.framework == "Django" and database.driver == "pymysql" and not _has_shim(context):
+        report.ask(
+            "database",
+            f"{context.packages.places['pymysql']} has PyMySQL, which Django takes only after "
+            "`pymysql.install_as_MySQLdb()` in the package of its settings: add that, or take mysqlclient.",
+        )
+
+
+def _postgresql_code(context: Context) -> str:
+    """Return where code is that runs on PostgreSQL alone, or an empty string."""
+    for path in context.files:
+        for name in context.code.imports(path).values():
+            if name.startswith(POSTGRESQL):
+                return f"{context.code.at(path)} imports {name}"
+    return ""
+
+
+def _has_shim(context: Context) -> bool:
+    """Tell whether PyMySQL is put in the place of mysqlclient."""
+    return any("install_as_MySQLdb" in context.code.tree.text(path) for path in context.code.tree.python())
+
+
+def _find_fixed(context: Context, database: Database, report: Report) -> None:
+    """Note host, port, socket and engine, where the variables' defaults would not lead to MySQL's socket."""
+    if database.url or database.engine not in ("mysql", ""):
+        return
+    by_name = {variable.name: variable for variable in context.variables}
+    is_django = context.framework == "Django"
+    for part, name in database.variables.items():
+        variable = by_name.get(name)
+        given = variable.default if variable and not variable.required else None
+        value = {
+            "host": DATABASE_SOCKET if is_django else "localhost",
+            "socket": DATABASE_SOCKET,
+            "port": "3306",
+            "engine": "django.db.backends.mysql" if is_django else f"mysql+{DRIVERS.get(database.driver, 'pymysql')}",
+        }.get(part)
+        if value and variable and given != value and not (part == "port" and given is not None and is_django):
+            report.find(f"environment.{name}", value, variable.reason)
+    by_tcp = not is_django and "socket" not in database.variables and database.driver != "mysqlclient"
+    if by_tcp and "host" in database.variables and not _names_socket(context):
+        host = by_name[database.variables["host"]]
+        report.ask(
+            "database",
+            f"{host.reason} puts the database's address together from a host, and {database.driver or 'the driver'} "
+            f"would not take MySQL's socket: let it read a DATABASE_URL, or add `unix_socket={DATABASE_SOCKET}`.",
+        )
+
+
+def _names_socket(context: Context) -> bool:
+    """Tell whether the code says which socket is MySQL's."""
+    return any("unix_socket" in context.code.tree.text(path) for path in context.files)
+
+
+def used(variables: Iterable[Variable], database: Database | None) -> list[Variable]:
+    """Return the variables that have a part in the address."""
+    names = {database.url, *database.variables.values()} if database else set()
+    return [variable for variable in variables if variable.name in names]

@@ -1,0 +1,201 @@
+"""The entry point of an application: the object or the factory that a server loads, found in its code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from posixpath import basename, dirname
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import FUNCTIONS, Code, words
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Server
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
+
+# What makes an application, and the framework; those of ASGI are listed below.
+MAKERS = {
+    "flask.Flask": "Flask",
+    "apiflask.APIFlask": "Flask",
+    "connexion.FlaskApp": "Flask",
+    "fastapi.FastAPI": "FastAPI",
+    "fastapi.applications.FastAPI": "FastAPI",
+    "starlette.applications.Starlette": "Starlette",
+    "quart.Quart": "Quart",
+    "litestar.Litestar": "Litestar",
+    "falcon.App": "Falcon",
+    "falcon.asgi.App": "Falcon",
+    "bottle.Bottle": "Bottle",
+    "django.core.wsgi.get_wsgi_application": "Django",
+    "django.core.asgi.get_asgi_application": "Django",
+}
+ASGI = {
+    *("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart"),
+    *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application"),
+}
+FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
+HINT = re.compile(r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|_application|_app\b|_factory|start_response")
+# Files that hold an entry point, the likeliest first, and names of it.
+FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
+NAMES = ("app", "application", "api", "server")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry point: the module's file, what follows the colon, and where it was seen.
+
+    `needs` names the arguments that a factory can't do without.
+    """
+
+    path: str
+    attribute: str
+    framework: str
+    is_asgi: bool
+    reason: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Return how likely it is the one, the lowest first: by the file's name and how near it is to the root."""
+        stem = basename(self.path).removesuffix(".py")
+        by_name = FILES.index(stem) if stem in FILES else len(FILES)
+        # wsgi.py is made for this, wherever it lies; a factory is what is left where nothing calls it.
+        return self.attribute.endswith(")"), 0 if by_name < 2 else 1, self.path.count("/") * 20 + by_name
+
+
+def import_roots(tree: Tree, found: Iterable[Server]) -> list[str]:
+    """Return the folders from which modules are imported: the tree itself, and those that it is told to begin from."""
+    roots = {"", *(server.folder for server in found)}
+    roots |= {dirname(path) for path in tree.named("manage.py")}
+    if not tree.has("src/__init__.py"):
+        roots.add("src")
+    for path in tree.python():
+        place = dirname(path)
+        is_near = place and place.count("/") < 2 and not tree.has(f"{place}/__init__.py")
+        if is_near and place not in roots and _imports_neighbours(tree, path, place):
+            roots.add(place)
+    return sorted(roots)
+
+
+def _imports_neighbours(tree: Tree, path: str, place: str) -> bool:
+    """Tell whether a file imports one beside it by its bare name, as it can where their folder is a root."""
+    if not HINT.search(tree.text(path)):
+        return False
+    for node in ast.walk(tree.module(path)):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in (name.partition(".")[0] for name in names):
+            is_beside = tree.has(f"{place}/{name}.py") or tree.has(f"{place}/{name}/__init__.py")
+            if name and is_beside and not tree.has(f"{name}.py") and not tree.has(f"{name}/__init__.py"):
+                return True
+    return False
+
+
+def entries(code: Code) -> list[Entry]:
+    """Return the entry points in the code, the likeliest first."""
+    found: list[Entry] = []
+    for path in code.tree.python():
+        if HINT.search(code.tree.text(path)):
+            found.extend(_objects(code, path))
+            found.extend(_factories(code, path))
+    return sorted(found, key=lambda entry: (entry.rank, entry.path))
+
+
+def named(code: Code, server: Server, known: Iterable[Entry]) -> Entry | None:
+    """Return the entry point that a server's command names, or None where its module is not in the tree."""
+    module, _, attribute = server.entry.partition(":")
+    path = code.path(module)
+    if not path:
+        return None
+    name = attribute.partition("(")[0]
+    for entry in known:
+        if entry.path == path and entry.attribute.partition("(")[0] == name:
+            return Entry(path, attribute, entry.framework, entry.is_asgi or server.is_asgi, server.reason)
+    made = next((MAKERS[maker] for maker in _makers(code, path) if maker in MAKERS), "")
+    return Entry(path, attribute, made, server.is_asgi, server.reason)
+
+
+def _makers(code: Code, path: str) -> Iterator[str]:
+    """Return what makes the objects in a file and in those that it imports."""
+    for other in code.closure([path]):
+        yield from (code.qualified(other, call.func) for call in code.calls(other))
+
+
+def _objects(code: Code, path: str) -> Iterator[Entry]:
+    """Return the applications that a module holds."""
+    found = []
+    for name, values in code.bindings(path).items():
+        value = values[-1][0]
+        if isinstance(value, ast.Call):
+            maker = _maker(code, path, value)
+            if maker in MAKERS:
+                found.append(Entry(path, name, MAKERS[maker], maker in ASGI, code.at(path, value)))
+    for name, definition in code.definitions(path).items():
+        if isinstance(definition, FUNCTIONS) and name in NAMES:
+            parameters = [parameter.arg for parameter in definition.args.args]
+            if parameters == ["environ", "start_response"]:
+                found.append(Entry(path, name, "", False, code.at(path, definition)))
+            elif parameters == ["scope", "receive", "send"]:
+                found.append(Entry(path, name, "", True, code.at(path, definition)))
+    if not found and basename(path) in ("wsgi.py", "asgi.py"):
+        found = list(_imported(code, path))
+    by_name = sorted(found, key=lambda entry: NAMES.index(entry.attribute) if entry.attribute in NAMES else len(NAMES))
+    yield from by_name[:1]
+
+
+def _imported(code: Code, path: str) -> Iterator[Entry]:
+    """Return the applications that a wsgi.py has from another module."""
+    for name, dotted in code.imports(path).items():
+        where, inner = code.resolve(dotted)
+        value = code.bindings(where)[inner][-1][0] if where and inner in code.bindings(where) else None
+        maker = _maker(code, where, value) if isinstance(value, ast.Call) else ""
+        if maker in MAKERS:
+            yield Entry(path, name, MAKERS[maker], maker in ASGI, code.at(path))
+
+
+def _maker(code: Code, path: str, call: ast.Call) -> str:
+    """Return the full name of what a call makes an application with, by itself or in a factory."""
+    name = code.qualified(path, call.func)
+    if name in MAKERS:
+        return name
+    where, definition = code.definition(path, call.func)
+    if isinstance(definition, FUNCTIONS):
+        return _made_in(code, where, definition)
+    # An application around another, such as middleware: `app = Middleware(app)`.
+    inner = [value for value in call.args if isinstance(value, ast.Call)]
+    return _maker(code, path, inner[0]) if inner and FACTORY.search(name) is None else ""
+
+
+def _made_in(code: Code, path: str, definition: ast.AST) -> str:
+    """Return the full name of what a function makes an application with, or an empty string."""
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Call) and code.qualified(path, node.func) in MAKERS:
+            return code.qualified(path, node.func)
+    return ""
+
+
+def _factories(code: Code, path: str) -> Iterator[Entry]:
+    """Return the factories of a module, called without arguments."""
+    for name, definition in code.definitions(path).items():
+        if not isinstance(definition, FUNCTIONS) or not FACTORY.search(name):
+            continue
+        maker = _made_in(code, path, definition)
+        returns = any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(definition))
+        if maker and returns:
+            arguments = definition.args
+            plain = [*arguments.posonlyargs, *arguments.args]
+            needed = [item.arg for item in plain[: len(plain) - len(arguments.defaults)]]
+            needed += [
+                item.arg
+                for item, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+                if default is None
+            ]
+            reason = code.at(path, definition)
+            yield Entry(path, f"{name}()", MAKERS[maker], maker in ASGI, reason, tuple(needed))
+
+
+def reads_working_folder(code: Code, path: str) -> bool:
+    """Tell whether a file opens others by a path that goes by the folder that the application runs in."""
+    return any(
+        code.qualified(path, call.func) in ("open", "os.getcwd", "pathlib.Path.cwd") and "__file__" not in words(call)
+        for call in code.calls(path)
+    )

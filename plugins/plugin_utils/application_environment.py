@@ -1,0 +1,333 @@
+"""The environment variables that an application reads, by the usual libraries or by functions of its own."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+    FUNCTIONS,
+    UNKNOWN,
+    Code,
+    argument,
+    assigned,
+    constants,
+    keyword,
+    words,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Variable
+
+READERS = {"decouple.Config", "decouple.AutoConfig", "starlette.config.Config"}
+ENVIRONMENTS = {"environ.Env", "environ.FileAwareEnv", "environs.Env", "environs.FileAwareEnv"}
+SETTINGS = {"pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings"}
+# Methods of environ and environs that read a variable, and what it is taken for.
+METHODS = {
+    **{"str": "text", "unicode": "text", "path": "text", "url": "text", "search_url": "text", "email_url": "text"},
+    **{"db": "text", "db_url": "text", "dj_db_url": "text", "cache": "text", "cache_url": "text", "enum": "text"},
+    **{"int": "integer", "float": "integer", "timedelta": "integer", "bool": "boolean", "json": "json"},
+    **{"list": "list", "tuple": "list", "dj_email_url": "text", "dj_cache_url": "text", "get_value": "text"},
+}
+DEFAULT_NAMES = {
+    **{"db": "DATABASE_URL", "db_url": "DATABASE_URL", "cache": "CACHE_URL", "cache_url": "CACHE_URL"},
+    **{"email_url": "EMAIL_URL", "search_url": "SEARCH_URL"},
+}
+TYPES = {"int": "integer", "float": "integer", "bool": "boolean", "list": "list", "Csv": "list", "json": "json"}
+
+# A secret is made up where any long random text will do: not one that somebody else hands out.
+SECRET = re.compile(r"(^|_)(SECRET|SECRET_KEY|SIGNING_KEY|SALT|PASSWORD_SALT|(JWT|SESSION|COOKIE|CSRF)_KEY)$")
+FOREIGN = re.compile(
+    r"(^|_)(AWS|S3|AZURE|GCP|GOOGLE|GITHUB|GITLAB|FACEBOOK|TWITTER|LINKEDIN|DISCORD|SLACK|SPOTIFY|SOCIAL|OAUTH2?|OIDC|"
+    r"CLIENT|CONSUMER|API|APP_ID|STRIPE|PAYPAL|RECAPTCHA|CAPTCHA|HCAPTCHA|TURNSTILE|MAIL\w*|EMAIL|TWILIO|SENDGRID|"
+    r"CLOUDINARY|AUTH0|OKTA|KEYCLOAK|MINIO|WEBHOOK|SENTRY|REDDIT|ACCESS|BUCKET)(_|$)"
+)
+DOMAIN = re.compile(r"(^|_)(ALLOWED_HOSTS?|SERVER_NAME|DOMAIN|DOMAIN_NAME|SITE_DOMAIN|SITE_NAME_DOMAIN)$")
+ORIGIN = re.compile(r"(^|_)(TRUSTED_ORIGINS?|SITE_URL|BASE_URL|PUBLIC_URL|ROOT_URL|APP_URL)$")
+DATABASE_URL = re.compile(r"(^|_)(DATABASE|DB|MYSQL|MARIADB|SQLALCHEMY|SQLALCHEMY_DATABASE)_(URL|URI|DSN)$")
+DATABASE_PART = re.compile(
+    r"(^|_)(DATABASE|DB|MYSQL|MARIADB|SQL)_(NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASSWD|PASS|PWD|HOST|HOSTNAME|SERVER|"
+    r"ADDRESS|PORT|SOCKET|UNIX_SOCKET|ENGINE)$"
+)
+# What stands before a name of a variable for development or tests alone.
+ELSEWHERE = re.compile(r"^(TEST|TESTING|DEV|DEVELOPMENT|LOCAL|CI|PYTEST)_|_(TEST|TESTING|DEV|DEVELOPMENT)(_|$)")
+ELSEWHERE_CLASS = re.compile(r"(?i)^(test|dev|local)|(test|testing|development|local)(config|settings)?$")
+# What every process has, or what a platform or the shell sets.
+GIVEN = {"HOME", "PATH", "USER", "PWD", "PORT", "LANG", "TZ", "PYTHONPATH", "HOSTNAME", "DJANGO_SETTINGS_MODULE"}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A function of the application that reads the variable that it is told."""
+
+    name_index: int
+    name: str
+    default_index: int
+    default: str
+    is_strict: bool
+
+
+def variables(code: Code, files: Iterable[str]) -> list[Variable]:
+    """Return the variables that some files read, each once, by name; those of development and tests are left out."""
+    files = list(files)
+    readers = _readers(code, files)
+    found: dict[str, Variable] = {}
+    for path in files:
+        for variable, node in [*_reads(code, path, readers), *_settings(code, path, files)]:
+            name = variable.name
+            if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in GIVEN and not _is_elsewhere(code, path, node, name):
+                found[name] = _merged(found[name], variable) if name in found else variable
+    return [replace(found[name], kind=kind(name)) for name in sorted(found)]
+
+
+def kind(name: str) -> str:
+    """Return what a variable of this name is for, as far as it is known."""
+    if DATABASE_URL.search(name) or DATABASE_PART.search(name):
+        return "database"
+    if SECRET.search(name) and not FOREIGN.search(name):
+        return "secret"
+    if DOMAIN.search(name):
+        return "domain"
+    if ORIGIN.search(name):
+        return "origin"
+    return "debug" if re.search(r"(^|_)DEBUG$", name) else ""
+
+
+def reads(code: Code, path: str, node: ast.AST) -> Variable | None:
+    """Return the variable that an expression reads, the first one, or None."""
+    for part in ast.walk(node):
+        if found := _read(code, path, part, {}):
+            return found
+        value = code.origin(path, part) if isinstance(part, ast.Name) else ("", None)
+        if value[1] is not None and (found := _read(code, value[0], value[1], {})):
+            return found
+    return None
+
+
+def _merged(one: Variable, other: Variable) -> Variable:
+    """Return what two places that read the same variable say together; the stricter one is the reason."""
+    first, second = (other, one) if other.required and not one.required else (one, other)
+    return replace(
+        first,
+        at_start=(one.required and one.at_start) or (other.required and other.at_start),
+        default=first.default if first.default is not None else second.default,
+        type=first.type if first.type != "text" else second.type,
+    )
+
+
+def _is_elsewhere(code: Code, path: str, node: ast.AST, name: str) -> bool:
+    """Tell whether a variable is read for development or tests alone."""
+    above = [part.name for part in code.parents(path, node) if isinstance(part, ast.ClassDef)]
+    return bool(ELSEWHERE.search(name)) or any(ELSEWHERE_CLASS.search(part) for part in above)
+
+
+def _reads(code: Code, path: str, readers: Mapping[str, Reader]) -> Iterator[tuple[Variable, ast.AST]]:
+    """Return the variables that a file reads, and where."""
+    for node in code.nodes(path):
+        if found := _read(code, path, node, readers):
+            yield found, node
+
+
+def _read(code: Code, path: str, node: ast.AST, readers: Mapping[str, Reader]) -> Variable | None:
+    """Return the variable that an expression itself reads, or None."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        # os.environ["NAME"]; those of environ and environs are used like a function.
+        is_environment = code.qualified(path, node.value) == "os.environ"
+        return _variable(code, path, node, node.slice, None, True) if is_environment else None
+    if not isinstance(node, ast.Call):
+        return None
+    name = code.qualified(path, node.func)
+    if name in ("os.environ.get", "os.getenv", "os.environ.pop"):
+        return _variable(code, path, node, argument(node, 0, "key"), argument(node, 1, "default"), False)
+    if name == "dj_database_url.config":
+        address = argument(node, 0, "env") or ast.Constant("DATABASE_URL")
+        found = _variable(code, path, node, address, argument(node, 1, "default"), True)
+        return replace(found, at_start=False) if found else None  # without it there is no database, and no error
+    maker = "decouple.AutoConfig" if name == "decouple.config" else code.maker(path, node.func)
+    if maker in READERS:
+        default = argument(node, 2 if maker.startswith("starlette") else 1, "default")
+        return _variable(code, path, node, argument(node, 0), default, True)
+    if name in readers:
+        reader = readers[name]
+        given = argument(node, reader.name_index, reader.name)
+        default = argument(node, reader.default_index, reader.default) if reader.default else None
+        return _variable(code, path, node, given, default, reader.is_strict)
+    return _environ(code, path, node)
+
+
+def _environ(code: Code, path: str, node: ast.Call) -> Variable | None:
+    """Return the variable that a call of an Env of environ or environs reads, or None."""
+    method = "str"
+    env: ast.expr = node.func
+    if isinstance(node.func, ast.Attribute):
+        env, method = node.func.value, node.func.attr
+    if method not in METHODS or code.maker(path, env) not in ENVIRONMENTS:
+        return None
+    where, made = code.origin(path, env)
+    given = argument(node, 0, "var", "name")
+    if given is None and method in DEFAULT_NAMES:
+        given = ast.Constant(DEFAULT_NAMES[method])
+    default = argument(node, 1, "default") if code.maker(path, env).startswith("environs") else keyword(node, "default")
+    scheme = made.keywords if isinstance(made, ast.Call) else []
+    kind_of = METHODS[method]
+    for declared in scheme:
+        # environ.Env(DEBUG=(bool, False)) has type and default.
+        is_this = isinstance(given, ast.Constant) and declared.arg == given.value
+        if is_this and isinstance(declared.value, ast.Tuple) and len(declared.value.elts) == 2:
+            kind_of = TYPES.get(code.qualified(where, declared.value.elts[0]), kind_of)
+            default = default or declared.value.elts[1]
+    found = _variable(code, path, node, given, default, True)
+    return replace(found, type=kind_of if kind_of != "text" else found.type) if found else None
+
+
+def _variable(
+    code: Code, path: str, node: ast.expr, given: ast.expr | None, default: ast.expr | None, is_strict: bool
+) -> Variable | None:
+    """Return a variable by the expressions of its name and default; it is required where a strict read has none."""
+    name = code.value(path, given)
+    if not isinstance(name, str):
+        return None
+    above = list(code.parents(path, node))
+    return Variable(
+        name=name,
+        reason=code.at(path, node),
+        type=_type(code, path, node, above),
+        required=is_strict and default is None and not _is_guarded(node, above, name),
+        at_start=not any(isinstance(part, (*FUNCTIONS, ast.Lambda)) for part in above),
+        default=_text(code.value(path, default)) if default is not None else None,
+    )
+
+
+def _text(value: object) -> str | None:
+    """Return a default as text, or None where it is none or can't be told."""
+    return None if value is None or value is UNKNOWN else str(value)
+
+
+def _type(code: Code, path: str, node: ast.expr, above: list[ast.AST]) -> str:
+    """Return what the text of a variable is made into, by a cast or by what is done with it."""
+    cast = keyword(node, "cast") if isinstance(node, ast.Call) else None
+    if cast is not None:
+        named = cast.func if isinstance(cast, ast.Call) else cast
+        return TYPES.get(code.qualified(path, named).rpartition(".")[2], "text")
+    parent = above[0] if above else None
+    if isinstance(parent, ast.Attribute) and parent.attr == "split":
+        return "list"
+    if isinstance(parent, ast.Call) and node in parent.args:
+        name = code.qualified(path, parent.func)
+        return "json" if name == "json.loads" else "integer" if name in ("int", "float") else "text"
+    return "text"
+
+
+def _is_guarded(node: ast.expr, above: list[ast.AST], name: str) -> bool:
+    """Tell whether the application does without the variable: a condition asks for it, or the error is caught."""
+    inner: ast.AST = node
+    for part in above:
+        if isinstance(part, ast.If | ast.IfExp) and inner is not part.test and name in constants(part.test):
+            return True
+        if isinstance(part, ast.Try) and inner in part.body:
+            caught = {word for handler in part.handlers for word in words(handler.type or ast.Name("Exception"))}
+            raises = any(isinstance(stop, ast.Raise) for handler in part.handlers for stop in ast.walk(handler))
+            if not raises and caught & {"KeyError", "Exception", "LookupError", "UndefinedValueError"}:
+                return True
+        inner = part
+    return False
+
+
+def _readers(code: Code, files: Iterable[str]) -> dict[str, Reader]:
+    """Return the application's own functions that read a variable whose name they are given, by their full names."""
+    found = {}
+    for path in files:
+        for name, definition in code.definitions(path).items():
+            if isinstance(definition, FUNCTIONS) and (reader := _reader(code, path, definition)):
+                found[f"{code.name(path)}.{name}"] = reader
+    return found
+
+
+def _reader(code: Code, path: str, definition: ast.FunctionDef | ast.AsyncFunctionDef) -> Reader | None:
+    """Return how a function reads a variable whose name it is given, or None where it does not."""
+    parameters = [parameter.arg for parameter in (*definition.args.posonlyargs, *definition.args.args)]
+    stops = any(isinstance(node, ast.Raise) for node in ast.walk(definition))
+    for node in ast.walk(definition):
+        given, default, is_strict = None, None, False
+        if isinstance(node, ast.Subscript) and code.qualified(path, node.value) == "os.environ":
+            given, is_strict = node.slice, True
+        elif isinstance(node, ast.Call) and code.qualified(path, node.func) in ("os.environ.get", "os.getenv"):
+            given, default = argument(node, 0), argument(node, 1)
+        if isinstance(given, ast.Name) and given.id in parameters:
+            names = {default.id} if isinstance(default, ast.Name) else {"default", "fallback"}
+            with_default = next((name for name in parameters if name in names), "")
+            has_own = default is not None and not with_default
+            return Reader(
+                name_index=parameters.index(given.id),
+                name=given.id,
+                default_index=parameters.index(with_default) if with_default else 0,
+                default=with_default,
+                is_strict=(is_strict or stops) and not has_own,
+            )
+    return None
+
+
+def _settings(code: Code, path: str, files: list[str]) -> Iterator[tuple[Variable, ast.AST]]:
+    """Return the variables that fill the classes of pydantic-settings in a file."""
+    for definition in code.definitions(path).values():
+        if isinstance(definition, ast.ClassDef) and _is_settings(code, path, definition):
+            prefix = _prefix(code, path, definition)
+            for node in definition.body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    yield _field(code, path, node, node.target.id, prefix), node
+
+
+def _is_settings(code: Code, path: str, definition: ast.ClassDef, steps: int = 0) -> bool:
+    """Tell whether a class is one of pydantic-settings, by itself or by one that it inherits from."""
+    for base in definition.bases:
+        if code.qualified(path, base) in SETTINGS:
+            return True
+        where, inherited = code.definition(path, base)
+        if isinstance(inherited, ast.ClassDef) and steps < 5 and _is_settings(code, where, inherited, steps + 1):
+            return True
+    return False
+
+
+def _prefix(code: Code, path: str, definition: ast.ClassDef) -> str:
+    """Return what stands before the names of the variables of a class of settings."""
+    for node in definition.body:
+        inner = node.body if isinstance(node, ast.ClassDef) and node.name == "Config" else [node]
+        for name, value in (pair for statement in inner for pair in assigned(statement)):
+            is_call = name == "model_config" and isinstance(value, ast.Call)
+            given = keyword(value, "env_prefix") if is_call and isinstance(value, ast.Call) else None
+            prefix = code.value(path, value if name == "env_prefix" else given)
+            if isinstance(prefix, str):
+                return prefix
+    return ""
+
+
+def _field(code: Code, path: str, node: ast.AnnAssign, name: str, prefix: str) -> Variable:
+    """Return the variable of a field. It may be asked for by other names, and is required where it has no default."""
+    default = node.value
+    variable = (prefix + name).upper()
+    if isinstance(default, ast.Call) and code.qualified(path, default.func).rpartition(".")[2] == "Field":
+        alias = keyword(default, "validation_alias", "alias", "env")
+        aliases = sorted(constants(alias)) if alias is not None else []
+        variable = aliases[0] if aliases else variable
+        made = keyword(default, "default_factory")
+        default = argument(default, 0, "default") or made
+    if isinstance(default, ast.Constant) and default.value is ...:
+        default = None
+    annotation = set(words(node.annotation))
+    is_listed = bool(annotation & {"list", "List", "set", "Set", "tuple", "Tuple", "dict", "Dict"})
+    plain = next((TYPES[word] for word in ("int", "float", "bool") if word in annotation), "text")
+    return Variable(
+        name=variable,
+        reason=code.at(path, node),
+        type="json" if is_listed and "str" not in _outer(node.annotation) else plain,
+        required=default is None and "ClassVar" not in annotation,
+        at_start=True,
+        default=_text(code.value(path, default)) if default is not None else None,
+    )
+
+
+def _outer(annotation: ast.expr) -> set[str]:
+    """Return the kinds of a value that an annotation allows beside each other, such as those of `list[str] | str`."""
+    if isinstance(annotation, ast.BinOp):
+        return _outer(annotation.left) | _outer(annotation.right)
+    return {annotation.id} if isinstance(annotation, ast.Name) else set()

@@ -1,0 +1,340 @@
+"""The pages of an application, to find the one that says whether a release can serve."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+    FUNCTIONS,
+    Code,
+    Definition,
+    argument,
+    constants,
+    keyword,
+    words,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+
+# The last part of the path of a page that tells how an application is, the most usual first.
+HEALTH = (
+    *("health", "healthz", "healthcheck", "health_check", "health-check", "_health", "ht", "readyz", "ready"),
+    *("readiness", "livez", "live", "liveness", "alive", "heartbeat", "__heartbeat__", "__lbheartbeat__", "ping"),
+    *("status", "up"),
+)
+LOGIN = re.compile(
+    r"(?i)login|log_in|signin|permission|authenticat|authoriz|staff|superuser|jwt|token|current_user|role"
+)
+OPEN = re.compile(r"login_not_required|AllowAny|csrf|login_exempt|public")
+REGISTRATIONS = {"register_blueprint", "include_router", "mount"}
+FIRST = {"before_request", "before_app_request"}
+METHODS = {"get", "route", "api_route", "head"}
+ROUTERS = {
+    "flask.Blueprint",
+    "apiflask.APIBlueprint",
+    "quart.Blueprint",
+    "fastapi.APIRouter",
+    "fastapi.routing.APIRouter",
+}
+# What is asked where no page is made for it, the best first: a page that needs neither a login nor a row.
+OTHERS = ("/", "/login", "/login/", "/accounts/login/", "/users/login/", "/auth/login", "/admin/login/", "/docs")
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page that answers GET: its path, where it is told, and whether it asks for a login or leads elsewhere."""
+
+    path: str
+    reason: str
+    is_closed: bool = False
+    redirects: bool = False
+
+
+def find_health(routes: Iterable[Route], report: Report) -> None:
+    """Note the health page, or what can be asked in its place with a question."""
+    usable = [route for route in routes if not re.search(r"[<{(*\\\[]", route.path) and not route.redirects]
+    ranked = sorted(
+        (HEALTH.index(last), len(route.path), route.path, route)
+        for route in usable
+        if (last := route.path.rstrip("/").rpartition("/")[2]) in HEALTH
+    )
+    free = [route for *_, route in ranked if not route.is_closed]
+    if free:
+        report.find("health_path", free[0].path, free[0].reason)
+        return
+    text = "write the path of a page that answers 200 without a login, best of all one that asks the database."
+    if ranked:
+        text = f"{ranked[0][3].reason} has {ranked[0][2]}, which seems to want a login: {text}"
+    else:
+        text = f"No route looks like a health page: {text}"
+    others = sorted(
+        (OTHERS.index(route.path), route.reason) for route in usable if route.path in OTHERS and not route.is_closed
+    )
+    if others:
+        report.find("health_path", OTHERS[others[0][0]], others[0][1])
+    report.ask("health_path", text)
+
+
+def decorated(code: Code, files: Iterable[str]) -> list[Route]:
+    """Return the pages of Flask, FastAPI and their like: functions with decorators, and routes that are added."""
+    files = list(files)
+    prefixes = _Prefixes(code, files)
+    found: list[Route] = []
+    for path in files:
+        for node in code.nodes(path):
+            if isinstance(node, FUNCTIONS):
+                for decorator in node.decorator_list:
+                    found.extend(_decorated(code, path, node, decorator, prefixes))
+            elif isinstance(node, ast.Call):
+                found.extend(_added(code, path, node, prefixes))
+    gate = _gate(code, files)
+    return [replace(route, is_closed=True) if gate and route.path not in gate else route for route in found]
+
+
+def _decorated(
+    code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: _Prefixes
+) -> Iterator[Route]:
+    """Return the pages that a decorator of a function makes."""
+    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
+        return
+    rule = code.value(path, argument(decorator, 0, "path", "rule"))
+    if decorator.func.attr not in METHODS or not isinstance(rule, str):
+        return
+    methods = code.value(path, keyword(decorator, "methods"))
+    if isinstance(methods, list) and not {"GET", "get"} & {str(method) for method in methods}:
+        return
+    others = [other for other in node.decorator_list if other is not decorator]
+    needs = [
+        *others,
+        *node.args.defaults,
+        *node.args.kw_defaults,
+        *_annotations(node),
+        keyword(decorator, "dependencies"),
+    ]
+    is_closed = any(is_login(need) for need in needs if need is not None)
+    for prefix, is_guarded in prefixes.of(path, decorator.func.value):
+        is_behind = is_closed or is_guarded
+        yield Route(_joined(prefix, rule), code.at(path, node), is_behind, redirects(node))
+
+
+def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    """Return the annotations of a function's parameters, where FastAPI looks for what a page depends on."""
+    return [item.annotation for item in (*node.args.args, *node.args.kwonlyargs) if item.annotation is not None]
+
+
+def _added(code: Code, path: str, node: ast.Call, prefixes: _Prefixes) -> Iterator[Route]:
+    """Return the pages of `app.add_url_rule` and of Starlette's `Route`."""
+    name = code.qualified(path, node.func)
+    rule = code.value(path, argument(node, 0, "rule", "path"))
+    if not isinstance(rule, str):
+        return
+    if name in ("starlette.routing.Route", "fastapi.routing.Route"):
+        yield Route(rule, code.at(path, node))
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in ("add_url_rule", "add_api_route", "add_route"):
+        view = argument(node, 2, "view_func") if node.func.attr == "add_url_rule" else argument(node, 1, "endpoint")
+        definition = code.definition(path, view)[1] if view is not None else None
+        is_closed = definition is not None and any(is_login(item) for item in definition.decorator_list)
+        for prefix, is_guarded in prefixes.of(path, node.func.value):
+            yield Route(_joined(prefix, rule), code.at(path, node), is_closed or is_guarded, redirects(definition))
+
+
+class _Prefixes:
+    """What stands before the paths of a blueprint or a router, by where it is made and where it is registered."""
+
+    def __init__(self, code: Code, files: Iterable[str]) -> None:
+        """Find out which is registered with which, with what prefix."""
+        self._code = code
+        self._above: dict[Key, list[tuple[Key, str | None, bool]]] = {}
+        for path in files:
+            for call in code.calls(path):
+                if isinstance(call.func, ast.Attribute) and call.func.attr in REGISTRATIONS:
+                    self._register(path, call, call.func)
+
+    def _register(self, path: str, call: ast.Call, func: ast.Attribute) -> None:
+        """Note what a call registers with what. A prefix that can't be told is one that no usable path has."""
+        is_mount = func.attr == "mount"
+        given = argument(call, int(is_mount), "blueprint", "router", "app")
+        prefix = argument(call, 0, "path") if is_mount else keyword(call, "url_prefix", "prefix")
+        if given is None:
+            return
+        told = self._code.value(path, prefix)
+        is_guarded = any(item.arg == "dependencies" and is_login(item.value) for item in call.keywords)
+        above = (
+            self._key(path, func.value),
+            None if prefix is None else told if isinstance(told, str) else "<>",
+            is_guarded,
+        )
+        self._above.setdefault(self._key(path, given), []).append(above)
+
+    def _key(self, path: str, node: ast.AST) -> Key:
+        """Return where an object is made and its name there."""
+        where, name = self._code.resolve(self._code.qualified(path, node))
+        return (where, name) if where else (path, self._code.qualified(path, node))
+
+    def of(self, path: str, node: ast.AST, steps: int = 0) -> Iterator[tuple[str, bool]]:
+        """Return the prefixes of an object's pages, and whether a login is asked for on the way to them."""
+        yield from self._of(self._key(path, node), path, node, steps)
+
+    def _of(self, key: Key, path: str, node: ast.AST | None, steps: int) -> Iterator[tuple[str, bool]]:
+        """Return the prefixes that lead to an object: its own, and those of what it is registered with."""
+        own, is_guarded = self._own(key, path, node)
+        above = self._above.get(key, [])
+        if not above or steps > 5:
+            yield own, is_guarded
+        for outer, told, is_closed in above[:10] if steps <= 5 else []:
+            # Flask's register_blueprint replaces the blueprint's own prefix, include_router of FastAPI adds to it.
+            mine = own if told is None else told + ("" if self._is_flask(key, path, node) else own)
+            for prefix, is_behind in self._of(outer, outer[0], None, steps + 1):
+                yield _joined(prefix, mine), is_guarded or is_closed or is_behind
+
+    def _made(self, key: Key, path: str, node: ast.AST | None) -> tuple[str, ast.expr | None]:
+        """Return the expression that makes an object, and its file."""
+        if key[0] and key[1] in self._code.bindings(key[0]):
+            return key[0], self._code.bindings(key[0])[key[1]][-1][0]
+        return self._code.origin(path, node if node is not None else ast.Name(key[1], ast.Load()))
+
+    def _is_flask(self, key: Key, path: str, node: ast.AST | None) -> bool:
+        """Tell whether an object is a blueprint."""
+        where, made = self._made(key, path, node)
+        return isinstance(made, ast.Call) and self._code.qualified(where, made.func).endswith("Blueprint")
+
+    def _own(self, key: Key, path: str, node: ast.AST | None) -> tuple[str, bool]:
+        """Return the prefix that an object has of itself, and whether it asks for a login."""
+        where, made = self._made(key, path, node)
+        if not isinstance(made, ast.Call) or self._code.qualified(where, made.func) not in ROUTERS:
+            return "", False
+        given = keyword(made, "url_prefix", "prefix")
+        prefix = self._code.value(where, given)
+        is_guarded = any(item.arg == "dependencies" and is_login(item.value) for item in made.keywords)
+        return prefix if isinstance(prefix, str) else "<>" if given is not None else "", is_guarded
+
+
+def _gate(code: Code, files: Iterable[str]) -> set[str]:
+    """Return the texts in functions that ask each visitor for a login before any page; it is empty without such."""
+    found: set[str] = set()
+    for path in files:
+        for node in code.nodes(path):
+            decorators = node.decorator_list if isinstance(node, FUNCTIONS) else []
+            is_first = any(isinstance(item, ast.Attribute) and item.attr in FIRST for item in decorators)
+            if is_first and {"is_authenticated", "login_required"} & set(words(node)):
+                found |= {""} | {f"/{text.rpartition('.')[2].lstrip('/')}" for text in constants(node)}
+    return found
+
+
+def is_login(node: ast.AST) -> bool:
+    """Tell whether a decorator or a dependency seems to ask for a login, by the names in it."""
+    names = [*words(node), *constants(node)]
+    return any(LOGIN.search(name) for name in names) and not any(OPEN.search(name) for name in names)
+
+
+def redirects(definition: Definition | None) -> bool:
+    """Tell whether all that a view returns is a redirect."""
+    if definition is None or isinstance(definition, ast.ClassDef):
+        return definition is not None and any("Redirect" in word for base in definition.bases for word in words(base))
+    returned = [node.value for node in ast.walk(definition) if isinstance(node, ast.Return) and node.value is not None]
+    return bool(returned) and all(any("edirect" in word for word in words(value)) for value in returned)
+
+
+def django(code: Code, urls: str, settings: Any, steps: int = 0, prefix: str = "/") -> Iterator[Route]:
+    """Return the pages of a module of URLs and of those that it includes; `settings` tells what all views ask for."""
+    path = code.path(urls)
+    if not path or steps > 6:
+        return
+    for value, _ in code.bindings(path).get("urlpatterns", []):
+        yield from _patterns(code, path, value, settings, steps, prefix)
+
+
+def _patterns(code: Code, path: str, value: ast.expr, settings: Any, steps: int, prefix: str) -> Iterator[Route]:
+    """Return the pages of an expression that lists patterns."""
+    if isinstance(value, ast.BinOp):
+        yield from _patterns(code, path, value.left, settings, steps, prefix)
+        yield from _patterns(code, path, value.right, settings, steps, prefix)
+    elif isinstance(value, ast.List | ast.Tuple):
+        for item in value.elts:
+            if isinstance(item, ast.Call) and code.qualified(path, item.func).rpartition(".")[2] in (
+                "path",
+                "re_path",
+                "url",
+            ):
+                yield from _pattern(code, path, item, settings, steps, prefix)
+    elif isinstance(value, ast.Name):
+        where, listed = code.origin(path, value)
+        if listed is not None and steps < 6:
+            yield from _patterns(code, where, listed, settings, steps + 1, prefix)
+
+
+def _pattern(code: Code, path: str, item: ast.Call, settings: Any, steps: int, prefix: str) -> Iterator[Route]:
+    """Return the pages of one pattern."""
+    rule, view = code.value(path, argument(item, 0, "route", "regex")), argument(item, 1, "view")
+    if not isinstance(rule, str) or view is None:
+        return
+    if not code.qualified(path, item.func).endswith(".path"):
+        rule = re.sub(r"\\([./_-])", r"\1", rule.removeprefix("^").removesuffix("$"))
+    full = prefix + rule
+    included = code.qualified(path, view.func) if isinstance(view, ast.Call) else ""
+    if included.endswith(".include") and isinstance(view, ast.Call) and view.args:
+        first = view.args[0].elts[0] if isinstance(view.args[0], ast.Tuple) and view.args[0].elts else view.args[0]
+        module = code.value(path, first)
+        if module == "health_check.urls":
+            yield Route(full, code.at(path, item))
+        elif module == "django.contrib.auth.urls":
+            yield Route(f"{full}login/", code.at(path, item))
+        elif isinstance(module, str):
+            yield from django(code, module, settings, steps + 1, full)
+        elif isinstance(first, ast.List | ast.Name) and steps < 6:
+            yield from _patterns(code, path, first, settings, steps + 1, full)
+    elif code.qualified(path, view) == "django.contrib.admin.site.urls":
+        yield Route(f"{full}login/", code.at(path, item))
+    else:
+        yield _view(code, path, item, view, full, settings)
+
+
+def _view(code: Code, path: str, item: ast.Call, view: ast.expr, full: str, settings: Any) -> Route:
+    """Return a pattern's page by its view, which may be wrapped in what asks for a login."""
+    is_closed = isinstance(view, ast.Call) and is_login(view.func) and not _is_login_page(view)
+    named = view
+    while isinstance(named, ast.Call):
+        has_inner = bool(named.args) and isinstance(named.args[0], ast.Call | ast.Name | ast.Attribute)
+        named = named.args[0] if has_inner else named.func
+    if isinstance(named, ast.Attribute) and named.attr == "as_view":
+        named = named.value
+    name = code.qualified(path, named)
+    where, definition = code.definition(path, named)
+    leads_on = redirects(definition) or "RedirectView" in name
+    if definition is not None:
+        is_closed = is_closed or _is_closed(code, where, definition, settings)
+    return Route(full, code.at(path, item), is_closed, leads_on)
+
+
+def _is_login_page(view: ast.Call) -> bool:
+    """Tell whether a view is the page of the login itself."""
+    return any(word == "LoginView" for word in words(view))
+
+
+def _is_closed(code: Code, path: str, definition: Definition, settings: Any) -> bool:
+    """Tell whether a view asks for a login: by itself, by what it inherits, or as all do."""
+    guards: list[ast.AST] = list(definition.decorator_list)
+    own: list[ast.AST] = []
+    if isinstance(definition, ast.ClassDef):
+        guards.extend(definition.bases)
+        for statement in definition.body:
+            if isinstance(statement, ast.Assign) and {"permission_classes", "authentication_classes"} & set(
+                words(statement)
+            ):
+                own.append(statement.value)
+    if any(OPEN.search(word) for guard in (*guards, *own) for word in words(guard) if "csrf" not in word):
+        return False
+    names = [code.qualified(path, guard.func if isinstance(guard, ast.Call) else guard) for guard in guards]
+    is_rest = any("rest_framework" in name for name in names)
+    by_all = "all" in settings or ("rest" in settings and is_rest and not own)
+    return by_all or any(is_login(guard) for guard in (*guards, *own))
+
+
+def _joined(prefix: str, rule: str) -> str:
+    """Return a path of two parts, which begins with one slash."""
+    return re.sub(r"^/*", "/", f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else prefix)

@@ -1,0 +1,165 @@
+"""Static files, uploads, and the commands that complete a release."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from posixpath import basename, dirname, normpath
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+    UNKNOWN,
+    Code,
+    argument,
+    assigned,
+    constants,
+    folder,
+    has_main,
+    keyword,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import MAKERS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+
+UPLOADS = re.compile(r"^(UPLOAD|UPLOADS|UPLOADED|MEDIA)_(\w+_)?(FOLDER|DIR|DIRECTORY|PATH|DEST|ROOT)$")
+# Commands of an image's build that complete a release, too; packages are installed in another way, and neither
+# migrations nor static files are forgotten elsewhere.
+BUILDS = re.compile(r"(python \S*manage\.py|python -m (?!pip|venv|compileall|ensurepip)|flask |pybabel compile)")
+NOT_BUILDS = re.compile(r"\b(migrate|upgrade|collectstatic|runserver|createsuperuser|loaddata|run|test|check|seed)\b")
+
+
+def find_static(code: Code, files: Iterable[str], report: Report) -> None:
+    """Note the folders that Flask, FastAPI and their like answer with files from."""
+    found: dict[str, str] = {}
+    reasons: list[str] = []
+    for path in files:
+        for address, place, reason in [*_flask_static(code, path), *_mounted_static(code, path)]:
+            if place.startswith(("/", "..")):
+                report.ask(
+                    "static", f"{reason} has static files in {place}, outside the folder: let a build copy them in."
+                )
+            elif address != "/" and address not in found:
+                found[address] = place
+                reasons.append(reason)
+    if found:
+        report.find("static", found, ", ".join(dict.fromkeys(reasons)))
+
+
+def _flask_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
+    """Return the path, the folder and the place in the code of a Flask application's static files."""
+    for call in code.calls(path):
+        if MAKERS.get(code.qualified(path, call.func)) in ("Flask", "Quart"):
+            moved = _moved(code, path)
+            node = keyword(call, "static_folder")
+            given = moved if moved is not None else node
+            if isinstance(node, ast.Constant) and node.value is None and moved is None:
+                continue
+            value = code.value(path, given) if given is not None else "static"
+            if value is UNKNOWN:
+                continue
+            base = dirname(path) if isinstance(value, str) and not value.startswith("/") else "."
+            place = normpath(f"{base or '.'}/{folder(value)}") if not str(value).startswith("/") else str(value)
+            told = code.value(path, keyword(call, "static_url_path"))
+            address = (
+                told if isinstance(told, str) else f"/{basename(folder(code.value(path, node) if node else 'static'))}"
+            )
+            if given is not None or code.tree.has_folder(place):
+                yield f"/{address.strip('/')}/".replace("//", "/"), place, code.at(path, given or call)
+
+
+def _moved(code: Code, path: str) -> ast.expr | None:
+    """Return the folder that `app.static_folder` is set to, or None."""
+    for node in code.nodes(path):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Attribute) and target.attr == "static_folder" for target in node.targets
+        ):
+            return node.value
+    return None
+
+
+def _mounted_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
+    """Return the same of each StaticFiles that an ASGI application mounts."""
+    for call in code.calls(path):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount":
+            inner = argument(call, 1, "app")
+            if isinstance(inner, ast.Name):
+                inner = code.origin(path, inner)[1]
+            address = code.value(path, argument(call, 0, "path"))
+            if isinstance(inner, ast.Call) and code.qualified(path, inner.func).endswith("StaticFiles"):
+                place = folder(code.value(path, argument(inner, 0, "directory")))
+                if isinstance(address, str) and place:
+                    yield f"/{address.strip('/')}/".replace("//", "/"), place, code.at(path, call)
+
+
+def find_builds(code: Code, commands: Iterable[Command], report: Report) -> None:
+    """Note the commands that complete a release, and ask for those that fill a static folder that is not there."""
+    for command in commands:
+        is_build = BUILDS.match(command.text) and not NOT_BUILDS.search(command.text)
+        if command.process == "build" and command.is_plain and is_build:
+            report.add("build_commands", [command.text], command.reason)
+    static = report.value("static") or {}
+    for place in [place for place in static.values() if not code.tree.has_folder(place)]:
+        if told := _filling(code, place):
+            report.add("build_commands", [told[0]], told[1])
+        elif not report.value("build_commands"):
+            report.ask(
+                "build_commands", f"{place}/ is not in the folder: write the command that makes it into build_commands."
+            )
+    package = re.search(r'"build"\s*:\s*"', code.tree.text("package.json"))
+    if package:
+        report.ask(
+            "build_commands",
+            f"{code.tree.at('package.json')} has a build of its own: if git does not hold what it makes, write "
+            "`npm ci` and `npm run build` into build_commands, and nodejs and npm into packages.",
+        )
+
+
+def _filling(code: Code, place: str) -> tuple[str, str] | None:
+    """Return the command of a README or a Makefile that fills a folder, by what it or its module says, and where."""
+    word = re.compile(rf"\b{re.escape(basename(place))}\b")
+    paths = [
+        path for path in code.tree.files if basename(path).lower().startswith(("readme", "makefile", "contributing"))
+    ]
+    for path in paths:
+        for number, line in code.tree.lines(path):
+            if found := re.search(r"python3? -m ([A-Za-z_][\w.]*)", line):
+                module = code.path(found[1]) or code.path(f"{found[1]}.__main__")
+                about = f"{line[found.end() :]} {ast.get_docstring(code.tree.module(module)) or ''}" if module else ""
+                if module and has_main(code.tree.module(module)) and word.search(about):
+                    return f"python -m {found[1]}", f"{code.tree.at(path, number)}, {code.tree.at(module)}"
+    return None
+
+
+def find_uploads(code: Code, files: Iterable[str], report: Report) -> None:
+    """Note the folders that visitors' files are kept in, by settings of the usual names."""
+    places: list[str] = []
+    reasons: list[str] = []
+    for path in files:
+        for node in code.nodes(path):
+            for name, value in _settings(node):
+                place = folder(code.value(path, value)) if UPLOADS.match(name) else ""
+                if place and keep(code.at(path, node), place, report) and place not in places:
+                    places.append(place)
+                    reasons.append(code.at(path, node))
+    if places:
+        report.find("shared_paths", places, ", ".join(reasons))
+
+
+def keep(reason: str, place: str, report: Report) -> bool:
+    """Tell whether a folder for uploads can be kept across releases, and ask where it can't."""
+    if place.startswith(("/", "..")) or place == ".":
+        report.ask(
+            "shared_paths",
+            f"{reason} keeps uploads in {place}, which is no folder of the release: let it be one, and write it here.",
+        )
+        return False
+    return True
+
+
+def _settings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Return names and values of settings: of a module, a class, or `app.config["NAME"]`."""
+    yield from assigned(node)
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                yield from ((name, node.value) for name in constants(target.slice))

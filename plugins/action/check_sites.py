@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
     input_mistakes,
     request_mistakes,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
 
 # Expressions of the names that maintenance knows.
@@ -21,6 +22,19 @@ NAMES = (
     "sites | map(attribute='domain') | list",
     "nginx_sites | map(attribute='server_name') | map('split') | map('first') | list",
 )
+
+
+def open_questions(inventory_dir: str | None) -> list[str]:
+    """Return the comments beside an inventory that ask for what could not be told when the folder was started."""
+    if not inventory_dir:
+        return []
+    files = sorted(Path(inventory_dir).glob("group_vars/*/*.yml"))
+    return [
+        f"{path.relative_to(inventory_dir)}:{number}: {line.strip().removeprefix(QUESTION).strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if line.strip().startswith(QUESTION)
+    ]
 
 
 def reason(error: BaseException) -> str:
@@ -63,7 +77,7 @@ class ActionModule(ActionBase):
             message = reason(error)
         if message:
             raise AnsibleActionFail(message)
-        return {"changed": False}
+        return {"changed": False, "questions": open_questions(variables.get("inventory_dir"))}
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

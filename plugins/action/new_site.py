@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,14 @@ class ActionModule(ActionBase):
                 if branch:
                     source = [*source, Finding("version", branch, "the default branch")]
                 entry = new_entry(inspect_application(place), app, source)
-        except (ApplicationError, SourceError, new_site.NewSiteError) as error:
+            is_new = app not in {str(site.get("app")) for site in known}
+            sites = with_entry(folder / new_site.SITES, entry) if is_new else ""
+        except (ApplicationError, SourceError) as error:
             raise AnsibleActionFail(f"source: {error}") from None
-        is_new = app not in {str(site.get("app")) for site in known}
+        except new_site.NewSiteError as error:
+            raise AnsibleActionFail(str(error)) from None
         if is_new and not self._task.check_mode:
-            write_entry(folder / new_site.SITES, entry)
+            replace(folder / new_site.SITES, sites)
         files = new_site.files(answers, app, folder)
         is_new_here = any(file["src"].endswith("/domain.yml.j2") for file in files)
         return {
@@ -65,7 +68,7 @@ class ActionModule(ActionBase):
             "folder": str(folder),
             "vault": str(new_site.vault(folder, answers.env, app)),
             "vault_password": str(folder / new_site.VAULT_PASSWORD),
-            "secrets": entry.secrets if is_new_here else {},
+            "secrets": entry.secrets if is_new_here else [],
             "next": new_site.next_steps(answers, folder, entry.questions if is_new else []),
         }
 
@@ -84,8 +87,8 @@ def checked_out(source: str) -> Iterator[tuple[Path, str]]:
         yield Path(folder, "clone"), git("-C", f"{folder}/clone", "branch", "--show-current")
 
 
-def write_entry(path: Path, entry: Entry) -> None:
-    """Add an entry to the end of a file of sites, made unless it is there; raise NewSiteError where it can't be added."""
+def with_entry(path: Path, entry: Entry) -> str:
+    """Return the text of a file of sites with an entry more at its end; raise NewSiteError where that is none."""
     before = path.read_text() if path.exists() else HEADER
     after = before if before.endswith("\n") else f"{before}\n"
     after += ("" if before == HEADER else "\n") + entry.text()
@@ -94,7 +97,15 @@ def write_entry(path: Path, entry: Entry) -> None:
     except (yaml.YAMLError, KeyError, TypeError):
         sites = []
     if not sites or not isinstance(sites[-1], dict) or sites[-1].get("app") != entry.app:
-        raise new_site.NewSiteError(f"{path} does not end with the list of sites; add this entry by hand:\n{entry.text()}")
+        raise new_site.NewSiteError(
+            f"{path} does not end with the list of sites; add this entry by hand:\n{entry.text()}"
+        )
+    return after
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file in one rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(after)
+    part.write_text(text)
     part.rename(path)

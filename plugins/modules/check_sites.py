@@ -38,4 +38,12 @@ EXAMPLES = r"""
   run_once: true
 """
 
-RETURN = r""" # """
+RETURN = r"""
+questions:
+  type: list
+  elements: str
+  returned: success
+  description: >-
+    Comments that begin with C(# ?) in the inventory's C(group_vars), by file and line: what
+    C(foobar.webstack.new) could not tell.
+"""

@@ -26,7 +26,7 @@ ORDER = (
 QUESTION = "# ?"
 # What a build gets in the place of what only a running site has.
 NONE = "none"
-PARTS = {"host": "localhost", "port": "3306", "socket": names.DATABASE_SOCKET, "engine": "mysql"}
+PARTS = {"port": "3306", "socket": names.DATABASE_SOCKET, "engine": "mysql"}
 
 
 @dataclass
@@ -36,8 +36,8 @@ class Entry:
     app: str
     values: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
-    # Names of variables of the vault, with the number of characters.
-    secrets: dict[str, int] = field(default_factory=dict)
+    # Names of variables of the vault.
+    secrets: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
 
     def set(self, key: str, value: Any, reason: str = "") -> None:
@@ -50,10 +50,10 @@ class Entry:
             place[last] = value
             self.reasons[key] = reason
 
-    def secret(self, name: str, length: int = 48) -> str:
+    def secret(self, name: str) -> str:
         """Return the template of a secret that the vault is to hold."""
         variable = f"vault_{self.app}_{name.lower()}"
-        self.secrets[variable] = length
+        self.secrets.append(variable)
         return f"{{{{ {variable} }}}}"
 
     def text(self) -> str:
@@ -108,7 +108,7 @@ def new_entry(application: Application, app: str, source: Sequence[Finding]) -> 
     for variable in application.variables:
         _variable(entry, variable, domain)
     if application.database:
-        _database(entry, application.database, {variable.name for variable in application.variables if variable.at_start})
+        _database(entry, application.database, application.variables)
     entry.questions += [f"{question.key}: {question.text}".removeprefix(": ") for question in application.questions]
     return entry
 
@@ -126,21 +126,27 @@ def _variable(entry: Entry, variable: Variable, domain: str) -> None:
             entry.set(f"build_environment.{variable.name}", NONE)
 
 
-def _database(entry: Entry, database: Database, at_start: set[str]) -> None:
+def _database(entry: Entry, database: Database, variables: Sequence[Variable]) -> None:
     """Set the site's database, and the variables by which the application finds it."""
+    at_start = {variable.name for variable in variables if variable.at_start and variable.required}
+    defaults = {variable.name: variable.default for variable in variables}
     if database.engine not in ("mysql", ""):
         return
     if not database.url and not database.variables:
         return
-    password = entry.secret("database_password", 32)
+    password = entry.secret("database_password")
     entry.set("database", {"name": entry.app, "user": entry.app, "password": password}, database.reason)
     if database.url:
         query = f"?{database.query}" if database.query else ""
         address = f"{database.scheme}://{entry.app}:{password}@localhost/{entry.app}{query}"
         entry.set(f"environment.{database.url}", address, database.reason)
-    parts = {**PARTS, "name": entry.app, "user": entry.app, "password": password}
+    # MySQL answers at its socket alone; where there is no variable for that, Django takes it as the host.
+    host = "localhost" if "socket" in database.variables else names.DATABASE_SOCKET
+    parts = {**PARTS, "host": host, "name": entry.app, "user": entry.app, "password": password}
     for part, name in database.variables.items():
-        entry.set(f"environment.{name}", parts[part], database.reason)
-    for name in [database.url, *database.variables.values()]:
-        if name in at_start:
-            entry.set(f"build_environment.{name}", NONE)
+        if defaults.get(name) != parts[part]:
+            entry.set(f"environment.{name}", parts[part], database.reason)
+            if name in at_start:
+                entry.set(f"build_environment.{name}", NONE)
+    if database.url in at_start:
+        entry.set(f"build_environment.{database.url}", NONE)

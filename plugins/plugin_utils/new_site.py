@@ -124,7 +124,8 @@ def folder_mistake(folder: Path) -> str:
     """Return why a folder can't be written to, in a sentence, or an empty text."""
     if folder.exists() and not folder.is_dir():
         return f"folder: {folder} is a file; name a folder."
-    if not folder.exists() or (folder / SITES).exists():
+    # A run that was interrupted has left the password, at least; it is completed.
+    if not folder.exists() or any((folder / name).exists() for name in (SITES, VAULT_PASSWORD)):
         return ""
     others = sorted({path.name for path in folder.iterdir()} - HARMLESS)
     if not others:

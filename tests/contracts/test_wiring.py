@@ -152,7 +152,10 @@ def rendered(inventory: str, folder: Path) -> dict[str, Any]:
     }
     variables = server(inventory, secrets=str(folder), vault_dns_key="a2V5")
     templar = Templar(loader=DataLoader(), variables=variables)
-    return {name: templar.template(trust_as_template(f"{{{{ {name} }}}}")) for name in told & KNOWN | {"sites", "default_addresses"}}
+    return {
+        name: templar.template(trust_as_template(f"{{{{ {name} }}}}"))
+        for name in told & KNOWN | {"sites", "default_addresses"}
+    }
 
 
 @pytest.fixture(params=sorted(ENVIRONMENTS))

@@ -87,7 +87,6 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
         assert {f"roles/{role}/README.md", f"roles/{role}/meta/argument_specs.yml"} <= names
     assert [name for name in names if name.endswith((".pyc", ".retry")) or "/." in name] == []
 
-
     assert {name for name in names if name.startswith("playbooks/") and name.count("/") == 1} == {
         f"playbooks/{name}"
         for name in ("group_vars", "meta", *(f"{playbook}.yml" for playbook in (*PLAYBOOKS, "check_sites")))

@@ -65,13 +65,11 @@ def test_the_entry_is_as_the_spec_of_sites_wants_it() -> None:
 
 def test_secrets_come_from_the_vault_and_the_database_s_address_holds_its_password() -> None:
     entry, site = written(application())
-    assert entry.secrets == {"vault_shop_secret_key": 48, "vault_shop_database_password": 32}
+    assert entry.secrets == ["vault_shop_secret_key", "vault_shop_database_password"]
     assert site["environment"] == {
         "SECRET_KEY": "{{ vault_shop_secret_key }}",
         "ALLOWED_HOSTS": "{{ shop_domain }}",
-        "DATABASE_URL": (
-            "mysql+pymysql://shop:{{ vault_shop_database_password }}@localhost/shop?charset=utf8mb4"
-        ),
+        "DATABASE_URL": ("mysql+pymysql://shop:{{ vault_shop_database_password }}@localhost/shop?charset=utf8mb4"),
     }
     assert site["database"] == {"name": "shop", "user": "shop", "password": "{{ vault_shop_database_password }}"}
 
@@ -96,7 +94,7 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
 def test_without_mysql_there_is_no_database(database: Database | None) -> None:
     entry, site = written(application(variables=(), database=database))
     assert "database" not in site
-    assert entry.secrets == {}
+    assert entry.secrets == []
 
 
 def test_what_could_not_be_told_stands_as_a_question_that_yaml_passes_over() -> None:
@@ -109,7 +107,20 @@ def test_what_could_not_be_told_stands_as_a_question_that_yaml_passes_over() -> 
 
 @pytest.mark.parametrize(
     "value",
-    ["plain", "a: b", "{{ x }}", "yes", "1.10", "", "a, b", "# no comment", ["a", "b: c"], {"/static/": "x y"}, True, 5],
+    [
+        "plain",
+        "a: b",
+        "{{ x }}",
+        "yes",
+        "1.10",
+        "",
+        "a, b",
+        "# no comment",
+        ["a", "b: c"],
+        {"/static/": "x y"},
+        True,
+        5,
+    ],
 )
 def test_a_value_in_one_line_is_what_it_was(value: Any) -> None:
     assert yaml.safe_load(f"a: {inline(value)}") == {"a": value}

@@ -1,0 +1,141 @@
+"""A folder of sites on the way from a few answers to its files, without a server."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible_collections.foobar.webstack.plugins.action.check_sites import open_questions
+
+from tests.calls import action
+from tests.playbook import ROOT
+
+ANSWERS = {
+    "folder": "site",
+    "domain": "shop.example.com",
+    "address": "203.0.113.7",
+    "ssh_user": "root",
+    "source": str(ROOT / "tests/apps/django"),
+    "dns": "none",
+    "mail": "",
+    "env": "production",
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer from another folder than the repository's."""
+    monkeypatch.chdir(tmp_path)
+
+
+def answered(check: bool = False, **answers: str) -> dict[str, Any]:
+    """Return what becomes of answers."""
+    return action("new_site", {**ANSWERS, **answers}, check=check)
+
+
+def sites(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of a folder."""
+    return list(yaml.safe_load((folder / "group_vars/all/sites.yml").read_text())["sites"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with one site and the file of its domain."""
+    assert answered()["changed"]
+    (tmp_path / "site/group_vars/production").mkdir()
+    (tmp_path / "site/group_vars/production/shop.yml").write_text("shop_domain: shop.example.com\n")
+    (tmp_path / "site/group_vars/production/vault.yml").touch()
+    return tmp_path / "site"
+
+
+def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tmp_path: Path) -> None:
+    result = answered(check=True)
+    assert result["changed"]
+    assert {"hosts.yml", "site.yml", "README.md"} <= {Path(file["dest"]).name for file in result["files"]}
+    assert set(result["secrets"]) == {"vault_shop_secret_key", "vault_shop_database_password"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_answers_again_change_nothing(folder: Path) -> None:
+    before = (folder / "group_vars/all/sites.yml").read_text()
+    again = answered()
+    assert (again["changed"], again["secrets"]) == (False, [])
+    assert (folder / "group_vars/all/sites.yml").read_text() == before
+
+
+def test_a_second_start_adds_a_site_after_what_is_there(folder: Path) -> None:
+    before = (folder / "group_vars/all/sites.yml").read_text()
+    added = answered(domain="api.example.com", source=str(ROOT / "tests/apps/fastapi"))
+    assert added["changed"]
+    assert (folder / "group_vars/all/sites.yml").read_text().startswith(before)
+    assert [site["app"] for site in sites(folder)] == ["shop", "api"]
+    assert Path(added["vault"]) == folder / "group_vars/production/vault_api.yml"
+
+
+def test_another_environment_of_a_site_gets_hosts_domain_and_secrets_of_its_own_and_no_second_entry(
+    folder: Path,
+) -> None:
+    before = {path: path.read_text() for path in folder.rglob("*.yml")}
+    staging = answered(domain="staging.example.com", address="203.0.113.8", env="staging")
+    assert not staging["changed"]
+    assert {path: path.read_text() for path in folder.rglob("*.yml")} == before
+    assert staging["app"] == "shop"
+    written = {str(Path(file["dest"]).relative_to(folder)) for file in staging["files"]}
+    assert {"staging.yml", "group_vars/staging/shop.yml"} <= written
+    assert Path(staging["vault"]) == folder / "group_vars/staging/vault.yml"
+    assert set(staging["secrets"]) == {"vault_shop_secret_key", "vault_shop_database_password"}
+
+
+def test_a_repository_is_cloned_and_named_with_its_branch(tmp_path: Path) -> None:
+    repository = tmp_path / "shop.git"
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    subprocess.run(["cp", "--recursive", ROOT / "tests/apps/fastapi", repository], check=True)
+    for command in (["init", "-qb", "trunk"], ["add", "."], [*identity, "commit", "-qm", "All"]):
+        subprocess.run(["git", "-C", repository, *command], check=True)
+    assert answered(source=f"file://{repository}")["changed"]
+    (site,) = sites(tmp_path / "site")
+    assert (site["repo"], site["version"]) == (f"file://{repository}", "trunk")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"domain": "shop"}, "domain: 'shop' is no domain"),
+        ({"address": "web01"}, "address: 'web01' is no IP address"),
+        ({"folder": "full"}, "full holds other files (theirs)"),
+        ({"source": "nowhere"}, "source: nowhere is not a folder on this machine"),
+        ({"source": "file:///nowhere/shop.git"}, "source: git clone failed: "),
+        ({"source": "full"}, "source: "),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing_behind(
+    answers: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/theirs").write_text("text")
+    with pytest.raises(AnsibleActionFail) as refused:
+        answered(**answers)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value).strip()
+    assert {path.name for path in tmp_path.rglob("*")} == {"full", "theirs"}
+
+
+def test_a_file_of_sites_that_an_entry_can_t_be_added_to_stays_as_it_is(folder: Path) -> None:
+    path = folder / "group_vars/all/sites.yml"
+    path.write_text(path.read_text() + "\nlast: of all\n")
+    before = path.read_text()
+    with pytest.raises(AnsibleActionFail, match="add this entry by hand"):
+        answered(domain="api.example.com", source=str(ROOT / "tests/apps/fastapi"))
+    assert path.read_text() == before
+
+
+def test_the_questions_that_are_open_are_named_by_file_and_line(folder: Path) -> None:
+    (question,) = open_questions(str(folder))
+    assert question.startswith("group_vars/all/sites.yml:")
+    assert "background: manage.py has the commands tick, work" in question
+    assert open_questions(None) == []

@@ -1,13 +1,14 @@
 """Run the demo: two containers stand in for a server and a name server; the site is set up, and then visited.
 
-demo.py up [--port 8080]   create the machines, run site.yml over SSH, look at the site as a visitor does
-demo.py down               remove every container, network and key that the demo has made
+demo.py up [--port 8080] [--began <time>]   create the machines, run site.yml over SSH, look at the site as a visitor
+demo.py down                                remove every container, network and key that the demo has made
 """
 
 from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import re
 import shutil
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import dns.resolver
 import requests
+import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -26,6 +28,11 @@ NETWORK = ipaddress.ip_network("198.18.53.0/24")
 NETWORK_NAME = "webstack-demo"
 NAMES = ("web01", "ns01")
 WORDS = "Hello from the demo"
+# A line for each step; the rest is in a log file.
+OUTPUT = {
+    "ANSIBLE_STDOUT_CALLBACK": "foobar.webstack.steps",
+    "ANSIBLE_STEPS_LOG_FOLDER": str(ROOT / ".cache" / "log"),
+}
 
 
 class DemoError(Exception):
@@ -44,10 +51,29 @@ def on_web01(command: str) -> str:
 
 
 def playbook(*arguments: str) -> None:
-    """Run ansible-playbook as a user does, its output and all."""
+    """Run ansible-playbook as a user does, with a line for each step."""
     print("\n$ ansible-playbook", *arguments, flush=True)
-    if subprocess.run([BIN / "ansible-playbook", *arguments], cwd=ROOT, check=False).returncode != 0:
+    command = [str(BIN / "ansible-playbook"), *arguments]
+    if subprocess.run(command, cwd=ROOT, env=OUTPUT | os.environ, check=False).returncode != 0:
         raise DemoError("The playbook has failed; its last lines say why. Mend that and run `make demo` again.")
+
+
+def images() -> None:
+    """Build the images of the machines that are missing or old, which says by itself what it does."""
+    machines = yaml.safe_load((ROOT / "demo" / "machines.yml").read_text())["machines"]
+    for suite in sorted({machine["image"].partition(":")[2] for machine in machines}):
+        if subprocess.run([ROOT / "machines" / "build", suite], check=False).returncode != 0:
+            raise DemoError("The image could not be built; why is said above. Mend that and run `make demo` again.")
+
+
+def preparations(began: float, now: float) -> dict[str, float]:
+    """Return the seconds that make has spent on the tools and on the engine, before it began with the demo itself.
+
+    Both times are in seconds of the epoch. The tools come first, and leave a file behind when they are new.
+    """
+    complete = BIN / ".complete"
+    tools = max(0.0, complete.stat().st_mtime - began) if complete.exists() else 0.0
+    return {"tools": tools, "engine": max(0.0, now - began - tools)}
 
 
 def networks() -> list[ipaddress.IPv4Network]:
@@ -115,10 +141,13 @@ def visit() -> dict[str, str]:
     }
 
 
-def up(port: int) -> None:
+def up(port: int, began: float) -> None:
     """Bring the demo up and print what became of it."""
-    start = time.monotonic()
+    seconds = preparations(began, time.time())
     check(port)
+    start = time.monotonic()
+    images()
+    built = time.monotonic()
     playbooks = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
     print("Two bare servers in containers: web01 for the site, ns01 for its names", end="", flush=True)
     playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"demo_port={port}", *playbooks)
@@ -126,6 +155,7 @@ def up(port: int) -> None:
     setup = time.monotonic()
     playbook("-i", "inventory/local", "site.yml")
     end = time.monotonic()
+    seconds |= {"images": built - start, "machines": setup - built, "site": end - setup}
     seen = visit()
     address = run("docker", "port", "web01", "80/tcp")
     print("\nThe site as a visitor sees it")
@@ -134,7 +164,7 @@ def up(port: int) -> None:
     print(f"\n  Look at it:    http://localhost:{address.rpartition(':')[2]}")
     print("  Look around:   docker exec -it web01 bash")
     print("  Remove it:     make down")
-    print(f"\nThe machines took {setup - start:.0f} s, site.yml {end - setup:.0f} s.")
+    print("\nSeconds: " + ", ".join(f"{part} {spent:.0f}" for part, spent in seconds.items()) + ".")
 
 
 def down() -> None:
@@ -153,9 +183,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Set the site up on containers of this machine.")
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--port", type=int, default=8080, help="port of this machine that shows the site")
+    parser.add_argument("--began", type=float, default=time.time(), help="when make began, in seconds of the epoch")
     arguments = parser.parse_args()
     try:
-        up(arguments.port) if arguments.action == "up" else down()
+        up(arguments.port, arguments.began) if arguments.action == "up" else down()
     except (DemoError, requests.RequestException, dns.exception.DNSException) as error:
         sys.exit(f"\n{error}")
 

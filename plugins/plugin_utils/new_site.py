@@ -168,13 +168,13 @@ def named(answers: Answers, folder: Path, known: list[dict[str, Any]]) -> tuple[
     app = app_name(answers.domain)
     if app in {site.get("app") for site in known}:
         raise NewSiteError(
-            f"{folder / SITES} has another site whose app is {app}; add this one by hand, with another name of its app."
+            f"{folder / SITES} has another site whose app is {app}; add this one by hand under another name."
         )
     return [finding], app
 
 
 def vault(folder: Path, env: str, app: str) -> Path:
-    """Return the file for the secrets of an app in an environment: that of the environment's first site is vault.yml."""
+    """Return the file for the secrets of an app in an environment: vault.yml for the first site there."""
     first = folder / f"group_vars/{env}/vault.yml"
     return first.with_name(f"vault_{app}.yml") if first.exists() else first
 

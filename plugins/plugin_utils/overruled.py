@@ -18,8 +18,8 @@ def overruled(hostvars: HostVars, wiring: Path) -> list[str]:
     wired = set[str]().union(*(yaml.safe_load(path.read_text()) for path in wiring.glob("*/*.yml")))
     inventory, loader = hostvars._inventory, hostvars._loader
     return [
-        f"{name}: it follows from the entries of sites, so group_vars/{group.name} can't set it: use the keys of an entry "
-        "there, or set it for a host."
+        f"{name}: it follows from the entries of sites, so group_vars/{group.name} can't set it: use its keys or "
+        "set it for a host."
         for group in inventory.groups.values()
         for name in sorted(wired & _variables(group, inventory, loader))
     ]

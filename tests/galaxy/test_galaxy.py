@@ -167,3 +167,73 @@ def test_a_folder_of_one_s_own_is_all_that_the_playbooks_need(elsewhere: Path, m
     assert files(collection) == installed
     beside = {path.name for path in mine.iterdir()}
     assert beside == {"application", "group_vars", "hosts.yml", ".cache", ".secrets"}
+
+
+APPLICATIONS = {
+    "board.example": "tests/apps/django",
+    "guestbook.example": "examples/guestbook",
+    "api.example": "tests/apps/fastapi",
+}
+
+
+class Start:
+    """A folder of sites that was started by question and answer, and its user at a shell in it."""
+
+    def __init__(self, elsewhere: Path, server: str) -> None:
+        """Let the user into the server by SSH."""
+        self.elsewhere, self.server, self.keys = elsewhere, server, elsewhere / "keys"
+        self.folder = elsewhere / "start"
+        machines = {"machines": [{**MACHINE, "address": server}], "machines_keys": str(self.keys)}
+        run(ROOT, "ansible-playbook", f"--extra-vars={json.dumps(machines)}", "machines/ssh.yml")
+
+    def new(self, source: Path, **answers: str) -> str:
+        """Answer the questions."""
+        given = {"folder": "start", "address": self.server, "ssh_user": "root", "dns": "none", "mail": "", **answers}
+        extra = f"--extra-vars={json.dumps({**given, 'source': str(source)})}"
+        command = ("ansible-playbook", "--inventory=localhost,", "foobar.webstack.new", extra)
+        return run(self.elsewhere, *command, **there(self.elsewhere))
+
+    def type(self, command: str) -> str:
+        """Type a command as the folder's README shows it; what Debian's MySQL needs here comes by a file beside it."""
+        environment = {
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.elsewhere),
+            "ANSIBLE_PRIVATE_KEY_FILE": str(self.keys / "id_ed25519"),
+            "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.keys / 'known_hosts'}",
+        }
+        assert command in (self.folder / "README.md").read_text(), command
+        return run(self.folder, *command.split(), f"--extra-vars=@{HERE / 'mysql.yml'}", **environment)
+
+    def version(self, domain: str) -> str:
+        """Return which code a site says it runs."""
+        connection = HTTPConnection(self.server, timeout=10)
+        connection.request("GET", "/", headers={"Host": domain})
+        return str(json.loads(connection.getresponse().read())["version"])
+
+
+@pytest.fixture(scope="module")
+def started(elsewhere: Path, server: str) -> Start:
+    """Return a folder with a site for each of three frameworks, whose applications lie beside it."""
+    start = Start(elsewhere, server)
+    for domain, source in APPLICATIONS.items():
+        shutil.copytree(ROOT / source, elsewhere / domain)
+        said = start.new(elsewhere / domain, domain=domain)
+        assert "WARNING" not in said
+    return start
+
+
+def test_what_a_start_writes_goes_live_without_an_edit_and_is_released_and_rolled_back(started: Start) -> None:
+    started.type("ansible-playbook check.yml")
+    started.type("ansible-playbook site.yml")
+    for domain in APPLICATIONS:
+        connection = HTTPConnection(started.server, timeout=10)
+        connection.request("GET", "/health", headers={"Host": domain})
+        assert connection.getresponse().status == 200, domain
+    assert "changed=0 " in started.type("ansible-playbook site.yml")
+
+    (started.elsewhere / "board.example/VERSION").write_text("2\n")
+    started.type("ansible-playbook deploy.yml")
+    assert started.version("board.example") == "2"
+    assert "board" in started.type("ansible-playbook releases.yml")
+    started.type("ansible-playbook rollback.yml -e site=board.example")
+    assert started.version("board.example") == "1"

@@ -1,238 +1,34 @@
-"""What the Python code of an application says, without running it: names, imports, and values that are constant."""
+"""What the Python code of an application says without being run: its names, and values that are constant."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import MAX_STEPS, Names
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import assigned
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
 # What can't be told without running the code.
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "UNKNOWN"})()
-# Names that lead on to another name, and values made of values: no code that people write has more of them.
-MAX_STEPS = 30
 # Parts of one value, and the length of a text; names that stand for two others each would make endless ones.
 MAX_PARTS = 10_000
 MAX_LENGTH = 4096
-# A text that may be the name of a module, or of something in one.
-MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+){1,10}")
-
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-class Code:
-    """The modules of a tree, found from its import roots: folders from which modules are imported by name.
+class Code(Names):
+    """The names of a tree's modules, with their values.
 
     Paths in values are relative to the tree, as PurePosixPath; those that lead out of it begin with `..` or `/`.
     """
 
     def __init__(self, tree: Tree, roots: Sequence[str] = ("",)) -> None:
-        """Give each Python file its dotted names, one for each root that it is below."""
-        self.tree = tree
-        self._paths: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        self._imports: dict[str, dict[str, str]] = {}
-        self._bindings: dict[str, dict[str, list[tuple[ast.expr, bool]]]] = {}
-        self._definitions: dict[str, dict[str, Definition]] = {}
-        self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
-        self._locals: dict[str, dict[str, ast.expr]] = {}
+        """Give each Python file its dotted names."""
+        super().__init__(tree, roots)
         self._parts = 0
-        for root in sorted(roots, key=len, reverse=True):
-            start = f"{root}/" if root else ""
-            for path in tree.python():
-                if path.startswith(start):
-                    dotted = path.removeprefix(start).removesuffix(".py").replace("/", ".")
-                    dotted = dotted.removesuffix("__init__").rstrip(".")
-                    self._paths.setdefault(dotted, path)
-                    self._names.setdefault(path, dotted)
-
-    def path(self, dotted: str) -> str:
-        """Return the file of a module, or an empty string."""
-        return self._paths.get(dotted, "")
-
-    def name(self, path: str) -> str:
-        """Return the dotted name of a file's module."""
-        return self._names.get(path, "")
-
-    def at(self, path: str, node: ast.AST | None = None) -> str:
-        """Return how a place in a file is told."""
-        return self.tree.at(path, getattr(node, "lineno", 0))
-
-    def module_of(self, dotted: str) -> tuple[str, str]:
-        """Return the file of the module that a dotted name begins with, and the rest of the name."""
-        parts = dotted.split(".")
-        for end in range(len(parts), 0, -1):
-            path = self.path(".".join(parts[:end]))
-            if path:
-                return path, ".".join(parts[end:])
-        return "", dotted
-
-    def nodes(self, path: str) -> Iterator[ast.AST]:
-        """Return all nodes of a file."""
-        return ast.walk(self.tree.module(path))
-
-    def calls(self, path: str) -> Iterator[ast.Call]:
-        """Return all calls in a file."""
-        return (node for node in self.nodes(path) if isinstance(node, ast.Call))
-
-    def parents(self, path: str, node: ast.AST) -> Iterator[ast.AST]:
-        """Return what a node stands in, from the inside to the module."""
-        if path not in self._parents:
-            self._parents[path] = {child: above for above in self.nodes(path) for child in ast.iter_child_nodes(above)}
-        found = self._parents[path].get(node)
-        while found is not None:
-            yield found
-            found = self._parents[path].get(found)
-
-    def imports(self, path: str) -> dict[str, str]:
-        """Return the names that a file imports, by the dotted name that each stands for; `*` is not among them."""
-        if path not in self._imports:
-            found: dict[str, str] = {}
-            for node in self.nodes(path):
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        name = alias.name if alias.asname else alias.name.partition(".")[0]
-                        found.setdefault(alias.asname or name, name)
-                elif isinstance(node, ast.ImportFrom):
-                    for alias in node.names:
-                        if alias.name != "*":
-                            found.setdefault(alias.asname or alias.name, f"{self._source(path, node)}.{alias.name}")
-            self._imports[path] = found
-        return self._imports[path]
-
-    def stars(self, path: str) -> list[str]:
-        """Return the modules from which a file imports all names, the last first, for it has the last word."""
-        nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
-        return [self._source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
-
-    def _source(self, path: str, node: ast.ImportFrom) -> str:
-        """Return the dotted name of the module that names are imported from."""
-        if not node.level:
-            return node.module or ""
-        package = self.name(path).split(".")
-        if path.endswith("__init__.py"):
-            package = [*package, ""]
-        return ".".join([*package[: -node.level], *([node.module] if node.module else [])])
-
-    def bindings(self, path: str) -> dict[str, list[tuple[ast.expr, bool]]]:
-        """Return the values that a module gives to its names, in order; the second part is true for `+=`."""
-        if path not in self._bindings:
-            found: dict[str, list[tuple[ast.expr, bool]]] = {}
-            for node in statements(self.tree.module(path).body):
-                for name, value in assigned(node):
-                    found.setdefault(name, []).append((value, isinstance(node, ast.AugAssign)))
-            self._bindings[path] = found
-        return self._bindings[path]
-
-    def definitions(self, path: str) -> dict[str, Definition]:
-        """Return the functions and classes of a module."""
-        if path not in self._definitions:
-            nodes = statements(self.tree.module(path).body)
-            self._definitions[path] = {
-                node.name: node for node in nodes if isinstance(node, (*FUNCTIONS, ast.ClassDef))
-            }
-        return self._definitions[path]
-
-    def has_name(self, path: str, name: str) -> bool:
-        """Tell whether a module gives a value to a name, or defines it."""
-        return name in self.bindings(path) or name in self.definitions(path)
-
-    def qualified(self, path: str, node: ast.AST) -> str:
-        """Return the full name that an expression stands for, such as `flask.Flask`, or an empty string."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        if self.has_name(path, node.id):
-            start = f"{self.name(path)}.{node.id}"
-        else:
-            start = self.imports(path).get(node.id) or self._from_star(path, node.id) or node.id
-        return ".".join([start, *parts])
-
-    def _from_star(self, path: str, name: str) -> str:
-        """Return the full name of what a module has from another by `import *`, or an empty string."""
-        for star in self.stars(path):
-            source = self.path(star)
-            if source and (self.has_name(source, name) or name in self.imports(source)):
-                return f"{star}.{name}"
-        return ""
-
-    def resolve(self, dotted: str) -> tuple[str, str]:
-        """Return the file that defines a dotted name and the name there; both are empty where none of these does."""
-        for _ in range(MAX_STEPS):
-            path, rest = self.module_of(dotted)
-            head, _, tail = rest.partition(".")
-            if not path or not head:
-                return "", ""
-            if self.has_name(path, head):
-                return path, rest
-            target = self.imports(path).get(head) or self._from_star(path, head)
-            if not target:
-                return "", ""
-            dotted = f"{target}.{tail}" if tail else target
-        return "", ""
-
-    def definition(self, path: str, node: ast.AST) -> tuple[str, Definition | None]:
-        """Return the file and the node of the function or class that an expression names."""
-        found, name = self.resolve(self.qualified(path, node))
-        return found, self.definitions(found).get(name) if found else None
-
-    def maker(self, path: str, node: ast.AST) -> str:
-        """Return the full name of what has made the object that an expression names, such as `flask.Flask`."""
-        where, value = self.origin(path, node)
-        return self.qualified(where, value.func) if isinstance(value, ast.Call) else ""
-
-    def origin(self, path: str, node: ast.AST) -> tuple[str, ast.expr | None]:
-        """Return the last value that was given to the name that an expression is, and the file of that."""
-        where, name = self.resolve(self.qualified(path, node))
-        if where and name in self.bindings(where):
-            return where, self.bindings(where)[name][-1][0]
-        if isinstance(node, ast.Name):
-            return path, self._local_values(path).get(node.id)
-        return "", None
-
-    def _local_values(self, path: str) -> dict[str, ast.expr]:
-        """Return the values that functions of a file give to their names."""
-        if path not in self._locals:
-            self._locals[path] = {name: value for node in self.nodes(path) for name, value in assigned(node)}
-        return self._locals[path]
-
-    def closure(self, starts: Iterable[str]) -> list[str]:
-        """Return the files of some modules and of all that they import, in sorted order.
-
-        Names of modules in texts count as imports, as they are for Django and for factories.
-        """
-        seen: set[str] = set()
-        waiting = [path for path in starts if path]
-        while waiting:
-            path = waiting.pop()
-            if path not in seen:
-                seen.add(path)
-                for name in self._mentioned(path):
-                    waiting.extend(self._packages(name))
-        return sorted(seen)
-
-    def _mentioned(self, path: str) -> Iterator[str]:
-        """Return the dotted names that a file imports or has in its texts."""
-        yield from self.imports(path).values()
-        yield from self.stars(path)
-        for node in self.nodes(path):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE.fullmatch(node.value[:200]):
-                yield node.value
-
-    def _packages(self, dotted: str) -> Iterator[str]:
-        """Return the files of the modules that a dotted name leads through."""
-        parts = dotted.split(".")
-        return (path for end in range(len(parts)) if (path := self.path(".".join(parts[: end + 1]))))
 
     def value(self, path: str, node: ast.AST | None, steps: int = 0) -> Any:
         """Return the value of an expression, or UNKNOWN; what is read from the environment has its default."""
@@ -358,65 +154,6 @@ class Code:
         is_get = self.qualified(path, node.func) in ("os.environ.get", "os.getenv")
         found = named or (node.args[1:2] if is_get else [])
         return self.value(path, found[0], steps) if found else UNKNOWN
-
-
-def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Return the statements that run when a module is loaded, in order; the branches of conditions are among them."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.If | ast.For | ast.While):
-            if not _is_main(node):
-                yield from statements(node.body)
-            yield from statements(node.orelse)
-        elif isinstance(node, ast.With):
-            yield from statements(node.body)
-        elif isinstance(node, ast.Try):
-            handlers = [statement for handler in node.handlers for statement in handler.body]
-            yield from statements([*node.body, *handlers, *node.orelse, *node.finalbody])
-
-
-def has_main(module: ast.Module) -> bool:
-    """Tell whether a module can be run, as by `python -m`."""
-    return any(_is_main(node) for node in module.body)
-
-
-def _is_main(node: ast.stmt) -> bool:
-    """Tell whether a statement is `if __name__ == "__main__":`."""
-    return isinstance(node, ast.If) and "__main__" in {
-        part.value for part in ast.walk(node.test) if isinstance(part, ast.Constant)
-    }
-
-
-def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Return the names that a statement gives a value, and the values."""
-    if isinstance(node, ast.Assign):
-        yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
-    elif isinstance(node, ast.AnnAssign | ast.AugAssign) and isinstance(node.target, ast.Name) and node.value:
-        yield node.target.id, node.value
-
-
-def constants(node: ast.AST) -> set[str]:
-    """Return the texts in a piece of code."""
-    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
-
-
-def words(node: ast.AST) -> Iterator[str]:
-    """Return the names in a piece of code, those of attributes among them."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            yield part.id
-        elif isinstance(part, ast.Attribute):
-            yield part.attr
-
-
-def keyword(node: ast.Call, *names: str) -> ast.expr | None:
-    """Return the value of a call's first argument that has one of these names, or None."""
-    return next((argument.value for argument in node.keywords if argument.arg in names), None)
-
-
-def argument(node: ast.Call, index: int, *names: str) -> ast.expr | None:
-    """Return the value of a call's argument by its place or else by its names, or None."""
-    return node.args[index] if len(node.args) > index else keyword(node, *names)
 
 
 def folder(value: Any) -> str:

@@ -8,18 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
-    Code,
-    argument,
-    assigned,
-    constants,
-)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
     DATABASE_PART,
     DATABASE_URL,
     reads,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
 # Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
@@ -64,18 +60,20 @@ def find_database(context: Context, report: Report) -> Database | None:
     parts = _parts(context)
     url = _url(context, parts)
     driver = _driver(context)
-    engine, reason = _engine(context, driver)
-    if not engine and not url and not parts:
+    engine, reason = _engine(context, driver, url)
+    where, configured = _default_database(context)
+    if not engine and not url and not parts and configured is None:
         return None
-    is_flask_or_other = context.framework != "Django"
-    scheme = f"mysql+{DRIVERS[driver]}" if driver and is_flask_or_other and _has_sqlalchemy(context) else "mysql"
+    has_dialect = driver and context.framework != "Django" and _has_sqlalchemy(context)
+    scheme = f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql"
+    is_usable = bool(url) and engine in ("mysql", "")
     database = Database(
         engine=engine,
         driver=driver,
-        reason=reason or _reason(context, url, parts),
+        reason=reason or _reason(context, url, parts) or context.code.at(where, configured),
         url=url,
-        scheme=scheme if url else "",
-        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if url else "",
+        scheme=scheme if is_usable else "",
+        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if is_usable else "",
         variables=parts,
     )
     _ask(context, database, report)
@@ -101,7 +99,7 @@ def _driver(context: Context) -> str:
 
 def _url(context: Context, parts: dict[str, str]) -> str:
     """Return the variable that takes the whole address, or an empty string."""
-    if not context.packages.has(*TOOLKITS, *DRIVERS, *POSTGRESQL_DRIVERS):
+    if context.packages.versions and not context.packages.has(*TOOLKITS, *DRIVERS, *POSTGRESQL_DRIVERS):
         return ""
     named = [variable for variable in context.variables if DATABASE_URL.search(variable.name)]
     if len(parts) > 2 and not any(variable.required for variable in named):
@@ -120,9 +118,10 @@ def _parts(context: Context) -> dict[str, str]:
             variable = reads(context.code, where, value) if part else None
             if part and variable:
                 found[part] = variable.name
+    by_settings = bool(found) or isinstance(node, ast.Call)
     for variable in context.variables:
         named = DATABASE_PART.search(variable.name)
-        if named and not where:
+        if named and not by_settings:
             found.setdefault(ENDS[named[3]], variable.name)
     return found
 
@@ -141,7 +140,7 @@ def _default_database(context: Context) -> tuple[str, ast.expr | None]:
     return where, None
 
 
-def _engine(context: Context, driver: str) -> tuple[str, str]:
+def _engine(context: Context, driver: str, url: str) -> tuple[str, str]:
     """Return the engine that the code or else the packages are made for, and where that is told."""
     where, node = _default_database(context)
     if isinstance(node, ast.Dict):
@@ -151,7 +150,7 @@ def _engine(context: Context, driver: str) -> tuple[str, str]:
                 return _named(named), context.code.at(where, value)
     if driver:
         return "mysql", f"{context.packages.places[driver]} has {driver}"
-    written = _written(context)
+    written = _written(context) if not url else ("", "")
     if written[0]:
         return written
     other = context.packages.has(*POSTGRESQL_DRIVERS)
@@ -181,9 +180,9 @@ def _written(context: Context) -> tuple[str, str]:
                     address = node.value
             if address is not None and not reads(context.code, path, address):
                 value = context.code.value(path, address)
-                text = value if isinstance(value, str) else " ".join(sorted(constants(address)))
-                if re.match(r"\w+(\+\w+)?://", text) and _named(text):
-                    return _named(text), context.code.at(path, node)
+                for text in [value] if isinstance(value, str) else sorted(constants(address)):
+                    if re.match(r"\w+(\+\w+)?://", text) and _named(text):
+                        return _named(text), context.code.at(path, node)
     return "", ""
 
 
@@ -195,7 +194,7 @@ def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
 
 def _ask(context: Context, database: Database, report: Report) -> None:
     """Ask about what is in the way of MySQL."""
-    place = database.reason
+    place, wanted = database.reason, "mysqlclient" if context.framework == "Django" else "PyMySQL"
     foreign = _postgresql_code(context)
     if foreign or database.engine == "postgresql":
         report.ask(
@@ -207,10 +206,10 @@ def _ask(context: Context, database: Database, report: Report) -> None:
         report.ask(
             "database",
             f"{place} keeps the data in SQLite, whose file would go with its release: let the application read a "
-            "DATABASE_URL, and add PyMySQL to its packages.",
+            f"DATABASE_URL, and add {wanted} to its packages.",
         )
     elif not database.driver:
-        report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add PyMySQL.")
+        report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add {wanted}.")
     elif not database.url and "password" not in database.variables:
         report.ask("database", f"{place} has the database's address in the code: let it be read from the environment.")
     elif context.framework == "Django" and database.driver == "pymysql" and not _has_shim(context):
@@ -226,7 +225,7 @@ def _postgresql_code(context: Context) -> str:
     for path in context.files:
         for name in context.code.imports(path).values():
             if name.startswith(POSTGRESQL):
-                return f"{context.code.at(path)} imports {name}"
+                return f"{context.code.at_import(path, name)} imports {name}"
     return ""
 
 

@@ -8,33 +8,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
-    UNKNOWN,
-    Code,
-    argument,
-    constants,
-    folder,
-)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code, folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import reads
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route, django
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import keep
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 SELECTOR = "DJANGO_SETTINGS_MODULE"
 PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "server")
 DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
+# Commands that only change those of Django, and what is no command.
+OWN_COMMANDS = tuple(
+    f"/{name}.py" for name in ("__init__", "makemessages", "makemigrations", "migrate", "runserver", "shell", "test")
+)
+MAX_NAMES = 8
 # Where files are put elsewhere than into a folder, collectstatic would send them there.
 REMOTE = re.compile(r"s3|boto|gcloud|azure|cloudinary|dropbox|sftp", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A Django project: its manage.py, the settings that count, by file and name, and the code that they lead to."""
+    """A Django project: its manage.py, the file of the settings that count, and the code that they lead to."""
 
     manage: str
     settings: str
-    module: str
     files: tuple[str, ...]
 
 
@@ -63,16 +62,13 @@ def project(code: Code, entry: str, report: Report) -> Project:
             f"environment.{SELECTOR}",
             f"The settings {module} are not in the folder, or git ignores them: commit them, or write others that are.",
         )
+    if path and not manage:
+        _select(report, module, "there is no manage.py")
     apps = code.setting(path, "INSTALLED_APPS") if path else []
     starts = [path, entry, *_app_files(code, apps if isinstance(apps, list) else [])]
-    others = {_module_path(code, found.module) for found in (of_entry, of_manage) if found} - {path}
+    others = {code.path(found.module) for found in (of_entry, of_manage) if found} - {path}
     files = [file for file in code.closure(starts) if file not in others or file == path]
-    return Project(manage, path, module, tuple(files))
-
-
-def _module_path(code: Code, module: str) -> str:
-    """Return the file of a module."""
-    return code.path(module)
+    return Project(manage, path, tuple(files))
 
 
 def _selected(code: Code, path: str) -> Selected | None:
@@ -150,7 +146,7 @@ def _app_files(code: Code, apps: list[object]) -> Iterator[str]:
 
 def find_django(code: Code, found: Project, packages: Packages, report: Report) -> None:
     """Note commands, static files and uploads, and ask about what the settings have that an entry can't change."""
-    manage = f"python {found.manage}" if found.manage else "django-admin"
+    manage = f"python {found.manage}" if found.manage else "python -m django"
     _find_static(code, found, manage, report)
     _find_migrations(code, found, manage, report)
     _find_media(code, found, report)
@@ -243,18 +239,28 @@ def _find_commands(code: Code, found: Project, report: Report) -> None:
     names = [
         basename(path).removesuffix(".py")
         for path in found.files
-        if "/management/commands/" in f"/{path}" and not basename(path).startswith("_")
+        if "/management/commands/" in f"/{path}" and not path.endswith(OWN_COMMANDS)
     ]
     if names:
+        listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if names[MAX_NAMES:] else "")
         report.ask(
             "background",
-            f"manage.py has the commands {', '.join(names)}: write those that always run into `background`, and those "
+            f"The project has the commands {listed}: write those that always run into `background`, and those "
             "that run at times into `scheduled`.",
         )
 
 
+def _find_redirect(code: Code, found: Project, report: Report) -> None:
+    """Note what turns off a redirect to https that is on by default: the health page would be redirected, too."""
+    where, node = code.setting_node(found.settings, "SECURE_SSL_REDIRECT") if found.settings else ("", None)
+    variable = reads(code, where, node) if node is not None else None
+    if variable and (variable.required or (variable.default or "").lower() in ("true", "1", "yes", "on")):
+        report.find(f"environment.{variable.name}", "False", variable.reason)
+
+
 def _ask_about_literals(code: Code, found: Project, report: Report) -> None:
     """Ask about settings that stand in the code, where an entry can't reach them."""
+    _find_redirect(code, found, report)
     for name, text in (
         ("DEBUG", "shows each visitor the code of what fails"),
         ("SECRET_KEY", "is no secret in the code"),
@@ -267,7 +273,8 @@ def _ask_about_literals(code: Code, found: Project, report: Report) -> None:
         if value is True or (name == "SECRET_KEY" and isinstance(value, str)):
             report.ask(
                 f"environment.{name}",
-                f"{code.at(where, node)} sets {name}, which {text}: let it be read from os.environ.",
+                f"{code.at(where, node)} sets {name}, which {text}: let it be read from os.environ, or select settings "
+                "of your own that import these.",
             )
     where, node = code.setting_node(found.settings, "ALLOWED_HOSTS") if found.settings else ("", None)
     hosts = code.setting(found.settings, "ALLOWED_HOSTS") if node is not None else None

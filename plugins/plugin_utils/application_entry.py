@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import FUNCTIONS, Code, words
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Server
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
 # What makes an application, and the framework; those of ASGI are listed below.
@@ -154,9 +155,9 @@ def _imported(code: Code, path: str) -> Iterator[Entry]:
 
 def _maker(code: Code, path: str, call: ast.Call) -> str:
     """Return the full name of what a call makes an application with, by itself or in a factory."""
+    if by := _made_by(code, path, call.func):
+        return by
     name = code.qualified(path, call.func)
-    if name in MAKERS:
-        return name
     where, definition = code.definition(path, call.func)
     if isinstance(definition, FUNCTIONS):
         return _made_in(code, where, definition)
@@ -168,9 +169,19 @@ def _maker(code: Code, path: str, call: ast.Call) -> str:
 def _made_in(code: Code, path: str, definition: ast.AST) -> str:
     """Return the full name of what a function makes an application with, or an empty string."""
     for node in ast.walk(definition):
-        if isinstance(node, ast.Call) and code.qualified(path, node.func) in MAKERS:
-            return code.qualified(path, node.func)
+        if isinstance(node, ast.Call) and (by := _made_by(code, path, node.func)):
+            return by
     return ""
+
+
+def _made_by(code: Code, path: str, func: ast.expr) -> str:
+    """Return the full name of what a call makes an application with: a framework's class, or one made of it."""
+    name = code.qualified(path, func)
+    if name in MAKERS:
+        return name
+    where, definition = code.definition(path, func)
+    bases = definition.bases if isinstance(definition, ast.ClassDef) else []
+    return next((base for item in bases if (base := code.qualified(where, item)) in MAKERS), "")
 
 
 def _factories(code: Code, path: str) -> Iterator[Entry]:
@@ -193,9 +204,12 @@ def _factories(code: Code, path: str) -> Iterator[Entry]:
             yield Entry(path, f"{name}()", MAKERS[maker], maker in ASGI, reason, tuple(needed))
 
 
-def reads_working_folder(code: Code, path: str) -> bool:
-    """Tell whether a file opens others by a path that goes by the folder that the application runs in."""
-    return any(
-        code.qualified(path, call.func) in ("open", "os.getcwd", "pathlib.Path.cwd") and "__file__" not in words(call)
-        for call in code.calls(path)
-    )
+def root(code: Code, entry: Entry) -> str:
+    """Return the folder that an entry point's module is imported from, or an empty string for the tree itself."""
+    dotted = code.name(entry.path).replace(".", "/")
+    return entry.path.removesuffix(".py").removesuffix("/__init__").removesuffix(dotted).rstrip("/")
+
+
+def written(code: Code, entry: Entry) -> str:
+    """Return an entry point as gunicorn takes it."""
+    return f"{code.name(entry.path)}:{entry.attribute}"

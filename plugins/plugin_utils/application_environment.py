@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     FUNCTIONS,
-    UNKNOWN,
-    Code,
     argument,
     assigned,
     constants,
@@ -42,7 +41,7 @@ FOREIGN = re.compile(
     r"CLIENT|CONSUMER|API|APP_ID|STRIPE|PAYPAL|RECAPTCHA|CAPTCHA|HCAPTCHA|TURNSTILE|MAIL\w*|EMAIL|TWILIO|SENDGRID|"
     r"CLOUDINARY|AUTH0|OKTA|KEYCLOAK|MINIO|WEBHOOK|SENTRY|REDDIT|ACCESS|BUCKET)(_|$)"
 )
-DOMAIN = re.compile(r"(^|_)(ALLOWED_HOSTS?|SERVER_NAME|DOMAIN|DOMAIN_NAME|SITE_DOMAIN|SITE_NAME_DOMAIN)$")
+DOMAIN = re.compile(r"(^|_)(ALLOWED_HOSTS?|SERVER_NAME|SITE_DOMAIN)$|^((APP|DJANGO|FLASK|BASE|MAIN)_)?DOMAIN(_NAME)?$")
 ORIGIN = re.compile(r"(^|_)(TRUSTED_ORIGINS?|SITE_URL|BASE_URL|PUBLIC_URL|ROOT_URL|APP_URL)$")
 DATABASE_URL = re.compile(r"(^|_)(DATABASE|DB|MYSQL|MARIADB|SQLALCHEMY|SQLALCHEMY_DATABASE)_(URL|URI|DSN)$")
 DATABASE_PART = re.compile(
@@ -167,7 +166,9 @@ def _environ(code: Code, path: str, node: ast.Call) -> Variable | None:
     given = argument(node, 0, "var", "name")
     if given is None and method in DEFAULT_NAMES:
         given = ast.Constant(DEFAULT_NAMES[method])
-    default = argument(node, 1, "default") if code.maker(path, env).startswith("environs") else keyword(node, "default")
+    # environ's env(name, cast, default) has another order than its methods, and than all of environs.
+    is_cast = env is node.func and not code.maker(path, env).startswith("environs")
+    default = argument(node, 2 if is_cast else 1, "default")
     scheme = made.keywords if isinstance(made, ast.Call) else []
     kind_of = METHODS[method]
     for declared in scheme:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     FUNCTIONS,
-    Code,
     Definition,
     argument,
     constants,
@@ -42,6 +42,9 @@ ROUTERS = {
 # What is asked where no page is made for it, the best first: a page that needs neither a login nor a row.
 OTHERS = ("/", "/login", "/login/", "/accounts/login/", "/users/login/", "/auth/login", "/admin/login/", "/docs")
 
+NO_PAGE = "No route looks like a health page"
+WANTED = "write the path of a page that answers 200 without a login, best of all one that asks the database."
+
 Key = tuple[str, str]
 
 
@@ -67,17 +70,14 @@ def find_health(routes: Iterable[Route], report: Report) -> None:
     if free:
         report.find("health_path", free[0].path, free[0].reason)
         return
-    text = "write the path of a page that answers 200 without a login, best of all one that asks the database."
-    if ranked:
-        text = f"{ranked[0][3].reason} has {ranked[0][2]}, which seems to want a login: {text}"
-    else:
-        text = f"No route looks like a health page: {text}"
+    text = f"{ranked[0][3].reason} has {ranked[0][2]}, which seems to want a login" if ranked else NO_PAGE
     others = sorted(
         (OTHERS.index(route.path), route.reason) for route in usable if route.path in OTHERS and not route.is_closed
     )
     if others:
         report.find("health_path", OTHERS[others[0][0]], others[0][1])
-    report.ask("health_path", text)
+        text += f", so {OTHERS[others[0][0]]} is asked"
+    report.ask("health_path", f"{text}: {WANTED}")
 
 
 def decorated(code: Code, files: Iterable[str]) -> list[Route]:

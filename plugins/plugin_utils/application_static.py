@@ -7,18 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from posixpath import basename, dirname, normpath
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import (
-    UNKNOWN,
-    Code,
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code, folder
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import MAKERS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     argument,
     assigned,
     constants,
-    folder,
     has_main,
     keyword,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import MAKERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 UPLOADS = re.compile(r"^(UPLOAD|UPLOADS|UPLOADED|MEDIA)_(\w+_)?(FOLDER|DIR|DIRECTORY|PATH|DEST|ROOT)$")

@@ -594,7 +594,7 @@ def test_postgresql_alone_is_said_to_be_no_mysql(tmp_path: Path) -> None:
 def test_code_for_postgresql_is_said_to_be_no_mysql_whatever_the_driver(tmp_path: Path) -> None:
     code = "import os\nfrom sqlalchemy.dialects.postgresql import JSONB\nX = os.environ['DATABASE_URL']\n"
     found = variables_of(tmp_path, code, "sqlalchemy\npymysql\n")
-    assert "config.py imports sqlalchemy.dialects.postgresql.JSONB" in asked(found, "database")
+    assert "config.py:2 imports sqlalchemy.dialects.postgresql.JSONB" in asked(found, "database")
 
 
 def test_a_database_without_a_driver_is_a_question(tmp_path: Path) -> None:
@@ -969,7 +969,7 @@ def test_a_login_for_all_pages_leaves_none_but_those_that_are_exempt(tmp_path: P
 def test_an_application_that_calls_others_needs_the_network(tmp_path: Path) -> None:
     found = inspect(tmp_path, FLASK, {"app.py": f"import requests\n{FLASK['app.py']}"})
     assert entry(found)["gunicorn"] == {"network": True}
-    assert reason(found, "gunicorn.network") == "app.py imports requests"
+    assert reason(found, "gunicorn.network") == "app.py:1 imports requests"
 
 
 def test_a_committed_env_file_is_named(tmp_path: Path) -> None:

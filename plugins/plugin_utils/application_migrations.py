@@ -1,0 +1,53 @@
+"""The commands by which Flask and its like bring a database to a release's schema."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import Entry, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+
+# Names that `flask --app` finds without being told.
+USUAL = ("app", "application", "create_app()", "make_app()")
+
+
+def find_migrations(code: Code, files: Iterable[str], entry: Entry | None, found: Packages, report: Report) -> None:
+    """Note the commands of Flask-Migrate or Alembic, and ask for revisions that are not in the folder."""
+    migrate = next((path for path in files if "flask_migrate.Migrate" in code.imports(path).values()), "")
+    revisions = [path for path in code.tree.files if re.search(r"(^|/)versions/[^/]+\.py$", path)]
+    ini = next((path for path in code.tree.named("alembic.ini") if not path.startswith("migrations/")), "")
+    if migrate and entry and entry.framework == "Flask":
+        application, place = flask_app(code, entry), code.at_import(migrate, "flask_migrate.Migrate")
+        report.find("migrate_command", f"flask --app {application} db upgrade", place)
+        if not found.is_older("flask-migrate", "4"):
+            report.find("migrate_check_command", f"flask --app {application} db check", place)
+    elif ini:
+        chosen, place = "" if ini == "alembic.ini" else f"-c {ini} ", code.tree.at(ini)
+        # `alembic check` ends with 255 where something is pending, so there is no command to ask with.
+        report.find("migrate_command", f"alembic {chosen}upgrade head", place)
+    else:
+        return
+    if not revisions:
+        report.ask(
+            "migrate_command", f"{place} migrates the database, and no revisions are in the folder: commit them."
+        )
+
+
+def flask_app(code: Code, entry: Entry) -> str:
+    """Return an entry point as `flask --app` takes it: a module, or a file where the module is not in the path."""
+    name = entry.path if root(code, entry) else code.name(entry.path)
+    return name if entry.attribute in USUAL else f"'{name}:{entry.attribute}'"
+
+
+def with_app(code: Code, entry: Entry | None, command: Command) -> Command:
+    """Return a command of Flask's with the application, which it has elsewhere from a FLASK_APP of the image."""
+    is_bare = command.words[0] == "flask" and not {"--app", "-A"} & set(command.words)
+    if entry is None or entry.framework != "Flask" or not is_bare:
+        return command
+    return replace(command, words=("flask", "--app", *shlex.split(flask_app(code, entry)), *command.words[1:]))

@@ -1,0 +1,91 @@
+"""What an application needs around it: values of variables for itself and its builds, a network, other servers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_django import SELECTOR
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
+
+# Modules of others by which an application calls servers elsewhere, which it can't without a network.
+CALLERS = {
+    *("aiohttp", "aiosmtplib", "boto3", "botocore", "celery", "elasticsearch", "fastapi_mail", "flask_mail", "httpx"),
+    *("kombu", "ldap3", "openai", "paramiko", "pika", "pymongo", "redis", "requests", "rq", "sendgrid", "sentry_sdk"),
+    *("smtplib", "stripe", "twilio", "urllib3"),
+}
+# Those of them that need a server beside the application, which is not set up here.
+BROKERS = {"celery", "kombu", "pika", "redis", "rq"}
+# Variables that choose a configuration by name.
+SELECTORS = re.compile(
+    r"^(FLASK_CONFIG|FLASK_ENV|APP_SETTINGS|APP_CONFIG|CONFIG_NAME|((APP|DJANGO|FASTAPI)_)?ENV(IRONMENT)?)$"
+)
+
+
+def find_environment(code: Code, files: Iterable[str], read: Iterable[Variable], report: Report) -> None:
+    """Note the variables whose value is known, and ask for those that the application fails without."""
+    texts = {
+        node.value
+        for path in files
+        for node in code.nodes(path)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    for variable in read:
+        key = f"environment.{variable.name}"
+        if report.value(key) is not None:
+            continue
+        if variable.kind == "debug":
+            off = {"true": "false", "1": "0", "yes": "no", "on": "off"}.get((variable.default or "").lower())
+            if variable.required or off:
+                report.find(key, _off(variable, off), variable.reason)
+        elif SELECTORS.match(variable.name) and "production" not in (variable.default or "").lower():
+            choice = next((text for text in ("production", "prod", "Production") if text in texts), "")
+            if choice:
+                report.find(key, choice, variable.reason)
+            elif variable.required or variable.default:
+                report.ask(
+                    key, f"{variable.reason} chooses a configuration by {variable.name}: write the one for production."
+                )
+        elif variable.required and not variable.kind:
+            report.ask(key, f"{variable.reason} needs {variable.name}: write its value.")
+
+
+def _off(variable: Variable, off: str | None) -> str:
+    """Return what turns a switch off, in the letters of its default."""
+    if off is None:
+        return "0" if variable.type == "integer" else "False"
+    return off.capitalize() if (variable.default or "")[:1].isupper() else off
+
+
+def find_build_environment(framework: str, read: Iterable[Variable], database: Database | None, report: Report) -> None:
+    """Note what build commands that load the settings need: any value will do, and a SECRET_KEY is made up."""
+    if framework != "Django" or not report.value("build_commands"):
+        return
+    address = f"{database.scheme}://none:none@localhost/none" if database and database.url else ""
+    values: dict[str, str] = {}
+    for variable in read:
+        if variable.required and variable.at_start and variable.name != "SECRET_KEY":
+            by_type = {"integer": "0", "boolean": "false", "json": "[]"}.get(variable.type, "none")
+            values[variable.name] = address if database and variable.name == database.url else by_type
+    selected = report.value(f"environment.{SELECTOR}")
+    if selected:
+        values[SELECTOR] = selected
+    if values:
+        places = dict.fromkeys(variable.reason.partition(":")[0] for variable in read if variable.name in values)
+        report.find("build_environment", values, ", ".join(places) or "as in environment")
+
+
+def find_network(code: Code, files: Iterable[str], report: Report) -> None:
+    """Note that the application calls other servers, and ask for those that it needs beside it."""
+    for path in files:
+        for name in code.imports(path).values():
+            module = name.partition(".")[0]
+            is_other = module in CALLERS and not code.path(module)
+            if is_other or name.startswith("urllib.request"):
+                place = code.at_import(path, name)
+                report.find("gunicorn.network", True, f"{place} imports {name}")
+                if module in BROKERS:
+                    report.ask("", f"{place} imports {module}: no Redis or other broker is set up here, so bring one.")
+                    return

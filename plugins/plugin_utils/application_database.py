@@ -12,6 +12,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
     DATABASE_PART,
     DATABASE_URL,
+    is_elsewhere,
     reads,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
@@ -166,6 +167,8 @@ def _written(context: Context) -> tuple[str, str]:
     """Return the engine of an address that stands in the code, and where; a default does not count, it is one."""
     for path in context.files:
         for node in context.code.nodes(path):
+            if is_elsewhere(context.code, path, node):
+                continue
             address: ast.expr | None = None
             if isinstance(node, ast.Call):
                 name = context.code.qualified(path, node.func).rpartition(".")[2]

@@ -163,7 +163,7 @@ def _maker(code: Code, path: str, call: ast.Call) -> str:
         return _made_in(code, where, definition)
     # An application around another, such as middleware: `app = Middleware(app)`.
     inner = [value for value in call.args if isinstance(value, ast.Call)]
-    return _maker(code, path, inner[0]) if inner and FACTORY.search(name) is None else ""
+    return _maker(code, path, inner[0]) if inner and FACTORY.search(name[-99:]) is None else ""
 
 
 def _made_in(code: Code, path: str, definition: ast.AST) -> str:
@@ -187,7 +187,7 @@ def _made_by(code: Code, path: str, func: ast.expr) -> str:
 def _factories(code: Code, path: str) -> Iterator[Entry]:
     """Return the factories of a module, called without arguments."""
     for name, definition in code.definitions(path).items():
-        if not isinstance(definition, FUNCTIONS) or not FACTORY.search(name):
+        if not isinstance(definition, FUNCTIONS) or not FACTORY.search(name[-99:]):
             continue
         maker = _made_in(code, path, definition)
         returns = any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(definition))

@@ -74,20 +74,24 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
     for path in files:
         for variable, node in [*_reads(code, path, readers), *_settings(code, path, files)]:
             name = variable.name
-            if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in GIVEN and not _is_elsewhere(code, path, node, name):
+            is_name = re.fullmatch(r"[A-Za-z_]\w{,99}", name) and name not in GIVEN
+            if is_name and not ELSEWHERE.search(name) and not is_elsewhere(code, path, node):
                 found[name] = _merged(found[name], variable) if name in found else variable
-    return [replace(found[name], kind=kind(name)) for name in sorted(found)]
+    return [replace(found[name], kind=_kind(found[name])) for name in sorted(found)]
 
 
-def kind(name: str) -> str:
-    """Return what a variable of this name is for, as far as it is known."""
+def _kind(variable: Variable) -> str:
+    """Return what a variable is for, as far as its name tells, or an empty string."""
+    name = variable.name
     if DATABASE_URL.search(name) or DATABASE_PART.search(name):
         return "database"
     if SECRET.search(name) and not FOREIGN.search(name):
         return "secret"
-    if DOMAIN.search(name):
+    # Flask answers no other name than a SERVER_NAME, so one that it does without is better left out.
+    if DOMAIN.search(name) and (variable.required or not name.endswith("SERVER_NAME")):
         return "domain"
-    if ORIGIN.search(name):
+    # An address with a default that leads elsewhere is another site's.
+    if ORIGIN.search(name) and not re.match(r"https?://(?!localhost|127\.|0\.0|[\w.]*example)", variable.default or ""):
         return "origin"
     return "debug" if re.search(r"(^|_)DEBUG$", name) else ""
 
@@ -114,10 +118,10 @@ def _merged(one: Variable, other: Variable) -> Variable:
     )
 
 
-def _is_elsewhere(code: Code, path: str, node: ast.AST, name: str) -> bool:
-    """Tell whether a variable is read for development or tests alone."""
+def is_elsewhere(code: Code, path: str, node: ast.AST) -> bool:
+    """Tell whether a piece of code is for development or tests alone, by the class that it is in."""
     above = [part.name for part in code.parents(path, node) if isinstance(part, ast.ClassDef)]
-    return bool(ELSEWHERE.search(name)) or any(ELSEWHERE_CLASS.search(part) for part in above)
+    return any(ELSEWHERE_CLASS.search(part) for part in above)
 
 
 def _reads(code: Code, path: str, readers: Mapping[str, Reader]) -> Iterator[tuple[Variable, ast.AST]]:

@@ -200,7 +200,7 @@ def _claims(tree: Tree) -> Iterator[tuple[str, SpecifierSet]]:
     table = toml(tree, "pyproject.toml")
     written = section(table, "project").get("requires-python")
     written = written or section(table, "tool", "poetry", "dependencies").get("python")
-    told = [("pyproject.toml", _range(str(written)))] if written else []
+    told = [("pyproject.toml", _range(str(written)[:99]))] if written else []
     pipfile = section(toml(tree, "Pipfile"), "requires")
     told.append(("Pipfile", _pin(str(pipfile.get("python_full_version") or pipfile.get("python_version") or ""))))
     for path in ("runtime.txt", ".python-version"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,13 @@ def test_a_factory_that_needs_arguments_is_a_question(tmp_path: Path) -> None:
     factory = "from flask import Flask\ndef create_app(config):\n    app = Flask(__name__)\n    return app\n"
     found = inspect(tmp_path, {"requirements.txt": "flask\n", "shop/__init__.py": factory})
     assert asked(found, "wsgi_app").startswith("shop/__init__.py:2 needs config: write the call with them, such as ")
+
+
+def test_a_class_of_its_own_made_of_flasks_is_an_application(tmp_path: Path) -> None:
+    files = {
+        "shop.py": "from flask import Flask\nclass Shop(Flask):\n    pass\ndef create_app():\n    return Shop('shop')\n"
+    }
+    assert entry(inspect(tmp_path, {"requirements.txt": "flask\n"}, files))["wsgi_app"] == "shop:create_app()"
 
 
 def test_an_object_under_main_is_not_what_a_server_loads(tmp_path: Path) -> None:
@@ -460,6 +468,8 @@ def variables_of(folder: Path, code: str, requirements: str = "") -> Application
         ("from starlette.config import Config\nread = Config('.env')\nX = read('MAILER', cast=str)\n", "MAILER", True),
         ("import environ\nenv = environ.Env()\nX = env('MAILER')\n", "MAILER", True),
         ("import environ\nenv = environ.Env(MAILER=(str, 'x'))\nX = env('MAILER')\n", "MAILER", False),
+        ("import environ\nenv = environ.Env()\nX = env.str('MAILER', 'x')\n", "MAILER", False),
+        ("import environ\nenv = environ.Env()\nX = env('MAILER', str, 'x')\n", "MAILER", False),
         ("from environs import Env\nenv = Env()\nX = env.str('MAILER', 'x')\n", "MAILER", False),
         ("from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    mailer: str\n", "MAILER", True),
         ("from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    mailer: str = ''\n", "MAILER", False),
@@ -520,6 +530,19 @@ def test_a_variable_that_is_required_names_its_line(tmp_path: Path) -> None:
 )
 def test_a_secret_is_made_up_where_nobody_else_gives_it_out(tmp_path: Path, name: str, kind: str) -> None:
     assert kinds(variables_of(tmp_path, f"import os\nX = os.environ['{name}']\n")) == {name: kind}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("SERVER_NAME = os.environ['SERVER_NAME']\n", "domain"),
+        ("SERVER_NAME = os.environ.get('SERVER_NAME')\n", ""),
+        ("SITE_URL = os.environ.get('SITE_URL', 'http://localhost:8000')\n", "origin"),
+        ("BASE_URL = os.environ.get('BASE_URL', 'https://api.elsewhere.com')\n", ""),
+    ],
+)
+def test_the_sites_name_is_given_only_where_it_is_asked_for(tmp_path: Path, code: str, kind: str) -> None:
+    assert [*kinds(variables_of(tmp_path, f"import os\n{code}")).values()] == [kind]
 
 
 def test_variables_of_development_and_tests_are_left_out(tmp_path: Path) -> None:
@@ -602,6 +625,17 @@ def test_a_database_without_a_driver_is_a_question(tmp_path: Path) -> None:
     assert asked(found, "database").startswith(
         "config.py:2 reads a database's address, and no driver of MySQL is listed"
     )
+
+
+def test_an_address_of_postgresql_has_no_scheme_of_mysql(tmp_path: Path) -> None:
+    found = variables_of(tmp_path, "import os\nX = os.environ['DATABASE_URL']\n", "sqlalchemy\npsycopg\n").database
+    assert found is not None
+    assert (found.url, found.scheme, found.query) == ("DATABASE_URL", "", "")
+
+
+def test_the_database_of_development_does_not_count(tmp_path: Path) -> None:
+    code = "class DevConfig:\n    SQLALCHEMY_DATABASE_URI = 'sqlite:///dev.db'\n"
+    assert variables_of(tmp_path, code, "flask-sqlalchemy\n").database is None
 
 
 def test_an_sqlite_file_in_the_code_is_a_question(tmp_path: Path) -> None:
@@ -703,6 +737,12 @@ def test_a_build_of_the_image_is_a_build_of_the_release(tmp_path: Path) -> None:
     assert commands == ["python manage.py collectstatic --noinput", "python manage.py compilemessages"]
 
 
+def test_a_command_of_flask_that_the_image_has_a_variable_for_is_told_the_application(tmp_path: Path) -> None:
+    dockerfile = "ENV FLASK_APP shop.py\nRUN flask translate compile\nCMD gunicorn shop:app\n"
+    found = inspect(tmp_path, FLASK, {"Dockerfile": dockerfile, "shop.py": FLASK["app.py"]})
+    assert entry(found)["build_commands"] == ["flask --app shop translate compile"]
+
+
 def test_a_build_of_node_is_a_question(tmp_path: Path) -> None:
     found = inspect(tmp_path, FLASK, {"package.json": '{"scripts": {"build": "vite build"}}'})
     assert "`npm run build`" in asked(found, "build_commands")
@@ -770,7 +810,7 @@ def test_a_page_that_does_not_answer_everyone_with_200_is_no_health_page(tmp_pat
 def test_the_start_page_is_asked_where_there_is_no_health_page(tmp_path: Path) -> None:
     found = inspect(tmp_path, flask_routes("@app.get('/')\ndef f():\n    return 'ok'\n"))
     assert entry(found)["health_path"] == "/"
-    assert asked(found, "health_path").startswith("No route looks like a health page")
+    assert asked(found, "health_path").startswith("No route looks like a health page, so / is asked: write the path")
 
 
 def test_the_prefixes_of_fastapis_routers_add_up(tmp_path: Path) -> None:
@@ -912,6 +952,24 @@ def test_a_host_of_django_is_mysqls_socket_and_an_engine_that_is_read_is_mysqls(
     }
 
 
+def test_a_redirect_to_https_is_turned_off_where_it_is_read(tmp_path: Path) -> None:
+    text = "import environ\nenv = environ.Env()\nSECURE_SSL_REDIRECT = env.bool('SSL_REDIRECT', True)\n"
+    assert entry(inspect(tmp_path, settings(text)))["environment"] == {"SSL_REDIRECT": "False"}
+
+
+def test_commands_work_without_a_manage_py(tmp_path: Path) -> None:
+    project = {path: text for path, text in DJANGO.items() if path != "manage.py"}
+    found = inspect(tmp_path, project)
+    assert entry(found)["build_commands"] == ["python -m django collectstatic --noinput"]
+    assert entry(found)["build_environment"]["DJANGO_SETTINGS_MODULE"] == "config.settings"
+
+
+def test_a_release_that_a_procfile_migrates_waits_for_no_answer(tmp_path: Path) -> None:
+    text = "DATABASES = {'default': {'ENGINE': 'django.db.backends.mysql', 'PASSWORD': os.environ['DB_PASSWORD']}}\n"
+    found = inspect(tmp_path, settings(text), {"Procfile": "release: python manage.py migrate\n"})
+    assert entry(found)["migrate_command"] == "python manage.py migrate --noinput"
+
+
 def test_builds_get_an_address_that_can_be_read(tmp_path: Path) -> None:
     text = "import environ\nenv = environ.Env()\nDATABASES = {'default': env.db()}\n"
     found = inspect(tmp_path, settings(text))
@@ -970,6 +1028,11 @@ def test_an_application_that_calls_others_needs_the_network(tmp_path: Path) -> N
     found = inspect(tmp_path, FLASK, {"app.py": f"import requests\n{FLASK['app.py']}"})
     assert entry(found)["gunicorn"] == {"network": True}
     assert reason(found, "gunicorn.network") == "app.py:1 imports requests"
+
+
+def test_a_broker_that_is_not_set_up_is_a_question(tmp_path: Path) -> None:
+    found = inspect(tmp_path, FLASK, {"app.py": f"from redis import Redis\n{FLASK['app.py']}"})
+    assert asked(found, "").startswith("app.py:1 imports redis: no Redis or other broker is set up here")
 
 
 def test_a_committed_env_file_is_named(tmp_path: Path) -> None:
@@ -1078,6 +1141,15 @@ def test_names_that_stand_for_each_other_come_to_an_end(tmp_path: Path) -> None:
     doubles = "".join(f"D{number} = D{number + 1} + D{number + 1}\n" for number in range(40)) + "D40 = 'x' * 2\n"
     found = variables_of(tmp_path, f"{circles}{doubles}MEDIA_ROOT = D0\n")
     assert entry(found)["wsgi_app"] == "app:app"
+
+
+def test_names_without_end_do_not_keep_the_reader(tmp_path: Path) -> None:
+    name = "get_mail_" * 20_000
+    code = f"import os\n{name} = os.environ['{name.upper()}']\ndef {name}app():\n    return 1\nclass {name}: pass\n"
+    started = time.process_time()
+    found = variables_of(tmp_path, code)
+    assert found.variables == ()
+    assert time.process_time() - started < 5
 
 
 def test_more_files_than_are_read_are_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

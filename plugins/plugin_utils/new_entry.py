@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,13 @@ def new_entry(application: Application, app: str, source: Sequence[Finding]) -> 
     entry.set("aliases", [f"www.{domain}"])
     entry.set("app", app)
     for finding in [*source, *application.findings]:
-        entry.set(finding.key, finding.value, finding.reason)
+        if finding.key == "directory" and "directory" in entry.values:
+            # The application lies below the folder that was named.
+            entry.values["directory"] += f"/{finding.value}"
+        elif finding.key == "directory" and "repo" in entry.values:
+            entry.questions.append(f"the application lies in {finding.value}, and a repository is released as a whole.")
+        else:
+            entry.set(finding.key, copy.deepcopy(finding.value), finding.reason)
     for variable in application.variables:
         _variable(entry, variable, domain)
     if application.database:

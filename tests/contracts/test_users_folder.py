@@ -27,7 +27,7 @@ Told = Callable[[str], Any]
 
 def hostvars(folder: Path, group: str = "all", **variables: Any) -> HostVars:
     """Return the variables of the one server of a folder in which the file of a group holds some."""
-    hosts = {"hosts": {"server": {}}}
+    hosts: dict[str, Any] = {"hosts": {"server": {}}}
     inventory = {"all": {"hosts": {"server": {"ansible_host": "192.0.2.1"}}, "children": dict.fromkeys(GROUPS, hosts)}}
     settings = {"all": {"sites": [SITE], "dns_provider": PROVIDER}}
     settings[group] = {**settings.get(group, {}), **variables}

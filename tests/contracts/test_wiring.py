@@ -25,7 +25,18 @@ from . import PLAYBOOKS, ROLES, ROOT, jinja, load, spec
 
 ENVIRONMENTS = {"local", "production"}
 SPEC = load(PLAYBOOKS / "meta/sites.yml")
-ANSIBLE = {"group_names", "groups", "hostvars", "inventory_dir", "inventory_hostname", "item", "lookup", "playbook_dir"}
+ANSIBLE = {
+    "ansible_playbook_python",
+    "query",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_hostname",
+    "item",
+    "lookup",
+    "playbook_dir",
+}
 WIRING, USERS = (
     {path: load(path) or {} for path in sorted((folder / "group_vars").glob("*/*.yml"))} for folder in (PLAYBOOKS, ROOT)
 )

@@ -119,7 +119,7 @@ def mine(elsewhere: Path, server: str) -> Path:
     shutil.copytree(HERE / "mine", folder)
     shutil.copytree(ROOT / "tests/apps/shop", folder / "application")
     host = {"ansible_connection": "community.docker.docker", "ansible_host": MACHINE["name"]}
-    groups = {name: {"hosts": {"web01": {}}} for name in ("web", "app", "db")}
+    groups: dict[str, object] = {name: {"hosts": {"web01": {}}} for name in ("web", "app", "db")}
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"web01": host}, "children": groups}}))
     return folder
 

@@ -90,6 +90,12 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
     }
 
 
+def test_an_application_below_the_folder_that_was_named_is_released_alone() -> None:
+    below = (*FOUND, Finding("directory", "backend", "backend/manage.py"))
+    _, site = written(application(findings=below))
+    assert site["directory"] == "../shop/backend"
+
+
 @pytest.mark.parametrize("database", [None, Database("sqlite", "", "s.py:1"), Database("postgresql", "psycopg", "x")])
 def test_without_mysql_there_is_no_database(database: Database | None) -> None:
     entry, site = written(application(variables=(), database=database))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def answered(check: bool = False, **answers: str) -> dict[str, Any]:
+def answered(*, check: bool = False, **answers: Any) -> dict[str, Any]:
     """Return what becomes of answers."""
     return action("new_site", {**ANSWERS, **answers}, check=check)
 
@@ -44,7 +43,7 @@ def sites(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """Return a folder with one site and the file of its domain."""
     assert answered()["changed"]
     (tmp_path / "site/group_vars/production").mkdir()
@@ -114,7 +113,7 @@ def test_a_repository_is_cloned_and_named_with_its_branch(tmp_path: Path) -> Non
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_leaves_nothing_behind(
-    answers: dict[str, str], words: str, tmp_path: Path
+    answers: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/theirs").write_text("text")
@@ -137,5 +136,5 @@ def test_a_file_of_sites_that_an_entry_can_t_be_added_to_stays_as_it_is(folder: 
 def test_the_questions_that_are_open_are_named_by_file_and_line(folder: Path) -> None:
     (question,) = open_questions(str(folder))
     assert question.startswith("group_vars/all/sites.yml:")
-    assert "background: manage.py has the commands tick, work" in question
+    assert "has the commands tick, work" in question
     assert open_questions(None) == []

@@ -1,20 +1,25 @@
 """A server that version 0.1.0 has set up, on its way to this version; its visitors notice nothing.
 
-The tests go on from each other, in their order.
+Its user had a clone of that version, and from here on the archive of this one and a folder of files of their own, as
+docs/upgrading.md tells. The tests go on from each other, in their order.
 """
 
 import copy
+import json
 import os
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests import playbook as ansible
 from tests.load.load import Kind
-from tests.playbook import play, said
+from tests.playbook import ROOT, said
 from tests.visitors import Machine, Observer, Site, visitors
 
-SOURCES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "sources"
+EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+SOURCES, MINE = EPHEMERAL / "sources", EPHEMERAL / "mine"
 MACHINE = Machine("webstack-upgrade", "198.18.55.30")
 GUESTBOOK = Site(MACHINE, "foobar.com", "guestbook")
 BOARD = Site(MACHINE, "board.example", "board")
@@ -57,14 +62,48 @@ BROKEN = {
 def sites():
     """Return the sites as this version takes them: build commands don't get the app's environment any more."""
     found = copy.deepcopy(MACHINE.variables()["sites"])
+    for site in found:
+        # A path that goes by the user's folder.
+        site["directory"] = site["directory"].replace("{{ ephemeral }}", "..")
+        del site["addresses"]
     names = ("ALLOWED_HOSTS", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD")
     found[1]["build_environment"] = dict.fromkeys(names, "none")
     return found
 
 
 def run(playbook, *options, **variables):
-    """Run one of this version's playbooks with the sites as it takes them, and return the finished process."""
-    return play(playbook, *options, sites=sites(), **variables)
+    """Run one of the archive's playbooks from the user's folder, and return the finished process."""
+    extra = [f"--extra-vars={json.dumps(variables)}"] if variables else []
+    name = f"foobar.webstack.{playbook.removesuffix('.yml')}"
+    return ansible.run(["ansible-playbook", name, *options, *extra], MOVED, folder=MINE)
+
+
+MOVED = {"ANSIBLE_CONFIG": str(MINE / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(EPHEMERAL / "installed")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _moved():
+    """Install this version's archive, and move what is the user's into a folder, as docs/upgrading.md tells."""
+    archive, galaxy = EPHEMERAL / "archive", ["ansible-galaxy", "collection"]
+    install = [*galaxy, "install", "--offline", "--no-deps", "--force", f"--collections-path={EPHEMERAL / 'installed'}"]
+    done = ansible.run([*galaxy, "build", "--force", f"--output-path={archive}"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = ansible.run([*install, *map(str, archive.glob("*.tar.gz"))])
+    assert done.returncode == 0, done.stdout + done.stderr
+    variables = MACHINE.variables()
+    connection = {name: value for name, value in variables.items() if name.startswith(("ansible_", "ephemeral"))}
+    hosts = {"hosts": {MACHINE.name: {}}}
+    groups = {**dict.fromkeys(("web", "app", "db"), hosts), "production": hosts}
+    files = {
+        "hosts.yml": {"all": {"hosts": {MACHINE.name: connection}, "children": groups}},
+        "group_vars/all/sites.yml": {"sites": sites()},
+        "group_vars/all/vault.yml": {name: value for name, value in variables.items() if name.startswith("vault_")},
+        "group_vars/production/mysql.yml": yaml.safe_load((ROOT / "group_vars/local/mysql.yml").read_text()),
+    }
+    for name, content in files.items():
+        (MINE / name).parent.mkdir(parents=True, exist_ok=True)
+        (MINE / name).write_text(yaml.safe_dump(content))
+    (MINE / "ansible.cfg").write_text("[defaults]\ninventory = hosts.yml\n[connection]\npipelining = true\n")
 
 
 def renew():

@@ -237,3 +237,36 @@ def test_what_a_start_writes_goes_live_without_an_edit_and_is_released_and_rolle
     assert "board" in started.type("ansible-playbook releases.yml")
     started.type("ansible-playbook rollback.yml -e site=board.example")
     assert started.version("board.example") == "1"
+
+
+def test_a_controller_that_keeps_nothing_runs_the_folder_as_a_project(started: Start, tmp_path: Path) -> None:
+    """ansible-runner is what AWX and ansible-navigator run a playbook with."""
+    project = tmp_path / "project"
+    shutil.copytree(started.folder, project, ignore=shutil.ignore_patterns(".cache", ".vault_password"))
+    for domain in APPLICATIONS:
+        (tmp_path / domain).symlink_to(started.elsewhere / domain)
+    (tmp_path / "password").write_text((started.folder / ".vault_password").read_text())
+    (tmp_path / "env").mkdir()
+    variables = {
+        "ANSIBLE_CONFIG": "",
+        "ANSIBLE_COLLECTIONS_PATH": str(started.elsewhere),
+        "ANSIBLE_PRIVATE_KEY_FILE": str(started.keys / "id_ed25519"),
+        "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={started.keys / 'known_hosts'}",
+        "ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password"),
+        "HOME": str(tmp_path),
+    }
+    (tmp_path / "env/envvars").write_text(json.dumps(variables))
+    (tmp_path / "env/extravars").write_text((HERE / "mysql.yml").read_text())
+
+    def runner(playbook: str, inventory: Path) -> str:
+        return run(tmp_path, "ansible-runner", "run", str(tmp_path), "-p", playbook, "--inventory", str(inventory))
+
+    before = started.version("board.example")
+    assert "changed=0 " in runner("site.yml", project / "hosts.yml")
+    assert started.version("board.example") == before
+    # AWX reads the inventory beforehand, and hands all of it on in one file.
+    command = ("ansible-inventory", "--inventory", str(project / "hosts.yml"), "--list", "--export", "--yaml")
+    exported = tmp_path / "exported/hosts.yml"
+    exported.parent.mkdir()
+    exported.write_text(run(project, *command, **variables))
+    assert "changed=0 " in runner("check.yml", exported)

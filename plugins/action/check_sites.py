@@ -16,6 +16,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
+from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
 
 # Expressions of the names that maintenance knows.
 NAMES = (
@@ -77,7 +78,11 @@ class ActionModule(ActionBase):
             message = reason(error)
         if message:
             raise AnsibleActionFail(message)
-        return {"changed": False, "questions": open_questions(variables.get("inventory_dir"))}
+        return {
+            "changed": False,
+            "version": collection_version(),
+            "questions": open_questions(variables.get("inventory_dir")),
+        }
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

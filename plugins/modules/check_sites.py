@@ -39,6 +39,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+version: {type: str, returned: success, description: Version of the collection.}
 questions:
   type: list
   elements: str

@@ -89,7 +89,7 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
 
     assert {name for name in names if name.startswith("playbooks/") and name.count("/") == 1} == {
         f"playbooks/{name}"
-        for name in ("group_vars", "meta", *(f"{playbook}.yml" for playbook in (*PLAYBOOKS, "check_sites")))
+        for name in ("group_vars", "meta", "templates", *(f"{name}.yml" for name in (*PLAYBOOKS, "check_sites", "new")))
     }
 
 

@@ -231,6 +231,17 @@ def test_bad_input_is_refused_by_name_before_anything_is_changed(variables, word
     assert "changed=0" in result.stdout
 
 
+def test_a_server_that_a_newer_version_has_set_up_is_refused_by_that_version(host):
+    fact = "/etc/ansible/facts.d/webstack.fact"
+    version = json.loads(host.file(fact).content_string)["version"]
+    host.check_output(f"sed -i 's/{version}/99.1.0/' {fact}")
+    try:
+        words = f"{MACHINE} was set up by version 99.1.0 of foobar.webstack, and this is {version}: run ansible-galaxy"
+        assert words in playbook.refusal(play())
+    finally:
+        host.check_output(f"sed -i 's/99.1.0/{version}/' {fact}")
+
+
 def test_everything_comes_back_after_a_restart_of_the_machine(browser):
     subprocess.run(["docker", "restart", "--time", "30", MACHINE], check=True, capture_output=True)
     deadline = time.monotonic() + 600

@@ -46,7 +46,7 @@ description:
   - The recap of the hosts and the path of the log file come last. The log file has the output of the callback
     C(default), without colours, and is for its owner alone to read. The last 20 are kept.
   - With C(-v) the output of the callback C(default) is shown as well.
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 extends_documentation_fragment: [default_callback, result_format_callback]
 options:
   log_folder:

@@ -20,7 +20,11 @@ description:
   - Without a folder nothing is made up, as each run would make up another one.
   - Check mode makes no file, and returns a placeholder for a secret that is not there yet.
 options:
-  _terms: {description: Name of the variable that holds the secret, for the refusal., required: true}
+  _terms:
+    type: list
+    elements: str
+    required: true
+    description: Names of the variables that hold the secrets, for the files' names and the refusal.
   folder:
     type: str
     required: true
@@ -34,7 +38,7 @@ options:
     elements: str
     default: [ascii_letters, digits]
     description: What it is made of, as in P(ansible.builtin.password#lookup).
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""

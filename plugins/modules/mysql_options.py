@@ -44,7 +44,7 @@ options:
 attributes:
   check_mode: {support: partial, description: Which options only a restart takes up is not known before.}
   diff_mode: {support: none, description: Shows no difference.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""

@@ -15,7 +15,10 @@ description:
   - Writes down digests by key, so that a deploy, which runs none of these roles, can say what has changed since.
 options:
   apps: {type: dict, required: true, description: "By application, digests by key."}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: Writes nothing.}
+  diff_mode: {support: none, description: Shows no difference.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""

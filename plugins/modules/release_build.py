@@ -34,9 +34,9 @@ description:
     into environments. Build commands run as C(<name>-build) in a sandbox that holds no more than the release, so they
     reach neither the cache nor another release.
   - A finished release belongs to root; the application's user may read it, and others only the static files.
-  - All that is said goes to a log on the server, which root alone can read, while it is said.
+  - All that is said goes to a log on the server, which root alone can read, while it is said. Of a command that fails,
+    the last 40 lines are shown, too.
 options:
-  app: {type: dict, required: true, description: "The application, as M(foobar.webstack.release) takes it."}
   release: {type: str, required: true, description: Name of the release.}
   archive: {type: path, required: true, description: Tar archive of the source on the controller.}
   strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
@@ -71,7 +71,11 @@ options:
     description: Names of the application's variables that build commands do not get, for the message.
   shared: {type: list, elements: str, default: [], description: "Paths below C(shared), empty in a build."}
   static_paths: {type: list, elements: str, default: [], description: Folders that the web server may read.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: none, description: Is skipped.}
+  diff_mode: {support: none, description: Shows no difference.}
+extends_documentation_fragment: [foobar.webstack.application]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -92,8 +96,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 log: {type: str, returned: always, description: File on the server with all that was said.}
-error: {type: str, returned: on failure, description: The line that says what went wrong.}
-last_lines: {type: list, elements: str, returned: on failure, description: "What was said last, at most 40 lines."}
+rc: {type: int, returned: where a command failed, description: Its status.}
+error: {type: str, returned: where a command failed, description: The line of its output that says what went wrong.}
 """
 
 STEPS = ["source", "build", "finish"]

@@ -41,7 +41,10 @@ options:
   lose_writes: {type: bool, default: false, description: Consent to lose what was written since the dump.}
   records: {type: dict, default: {}, description: "Records of the releases, each with C(at), when it went live."}
   kept: {type: list, elements: str, default: [], description: Releases that are kept.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: none, description: Is skipped.}
+  diff_mode: {support: none, description: Shows no difference.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -54,7 +57,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path: {type: str, returned: success, description: The dump that was made or chosen.}
+path:
+  type: str
+  returned: success
+  description: The dump that was made or chosen; with O(state=restored), that of what was lost.
 """
 
 SPEC: dict[str, Any] = {

@@ -47,8 +47,9 @@ options:
     description: Names of secrets that are meant to replace the server's; a list, or a text with commas.
   root: {type: path, default: /, description: Folder that stands for the server's C(/).}
 attributes:
-  check_mode: {support: full}
-author: [The foobar.webstack authors]
+  check_mode: {support: full, description: Compares in check mode too; says what O(state=recorded) would write.}
+  diff_mode: {support: none, description: Shows no secret and no fingerprint.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -72,7 +73,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-unrecorded: {type: bool, returned: always, description: Whether O(state=recorded) has something to write.}
+unrecorded: {type: bool, returned: success, description: Whether O(state=recorded) has something to write.}
 """
 
 # {name, value, matters: bool, new: bool, places: [{app, variable, migrations: bool}]}

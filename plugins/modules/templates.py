@@ -57,7 +57,10 @@ options:
     elements: str
     default: []
     description: Names of users that one of the files is to make; those that are not there yet are returned.
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: Says what would be written.}
+  diff_mode: {support: full, description: Shows what changes in each file.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -86,8 +89,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
-missing_users: {type: list, elements: str, returned: always, description: Which of O(users) are not there.}
+dests: {type: list, elements: str, returned: success, description: "Paths of the files that changed, now or pending."}
+missing_users: {type: list, elements: str, returned: success, description: Which of O(users) are not there.}
 """
 
 

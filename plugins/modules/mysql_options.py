@@ -42,7 +42,10 @@ options:
   login_unix_socket: {type: path, default: /run/mysqld/mysqld.sock, description: The server's socket.}
   login_password: {type: str, default: "", description: "Root's password, where root has one."}
 attributes:
-  check_mode: {support: partial, description: Which options only a restart takes up is not known before.}
+  check_mode:
+    support: partial
+    description: Says which options would be set.
+    details: Which of them only a restart takes up is not known before.
   diff_mode: {support: none, description: Shows no difference.}
 author: [The foobar.webstack authors (@foobar)]
 """

@@ -97,7 +97,7 @@ options:
   bad: {type: list, elements: str, default: [], description: Releases that are bad from now on.}
   reason: {type: str, default: "", description: Why it failed.}
 attributes:
-  check_mode: {support: full, description: Changes nothing, and returns what the server holds.}
+  check_mode: {support: full, description: "Changes nothing, and returns what the server holds."}
   diff_mode: {support: none, description: Shows no difference.}
 extends_documentation_fragment: [foobar.webstack.application]
 author: [The foobar.webstack authors (@foobar)]

@@ -54,12 +54,10 @@ def shown(kind: str, name: str) -> tuple[dict[str, Any], str, dict[str, Any]]:
     return document, examples, result or {}
 
 
-def undescribed(options: dict[str, Any]) -> Iterator[str]:
-    """Name the options, and those in them, that have no type or no description."""
-    for name, option in options.items():
-        if not {"type", "description"} <= set(option):
-            yield name
-        yield from undescribed(option.get("suboptions", {}))
+def lacking(entries: dict[str, Any], *keys: str) -> list[str]:
+    """Name the options, results or attributes without one of some keys, or whose text was cut at a comma."""
+    own = [name for name, entry in entries.items() if not set(keys) <= set(entry) or None in entry.values()]
+    return own + [name for entry in entries.values() for name in lacking(entry.get("suboptions", {}), *keys)]
 
 
 def without_words(options: dict[str, Any]) -> dict[str, Any]:
@@ -178,8 +176,9 @@ def test_a_deprecated_filter_says_so() -> None:
 def test_a_filter_is_documented_as_it_is(name: str) -> None:
     document, _, result = shown("filter", name)
     assert document["name"] == name
-    assert list(undescribed(document["options"])) == []
+    assert lacking(document["options"], "type", "description") == []
     assert without_words(document["options"]) == parameters(FILTERS[name])
+    assert lacking(result, "type", "description", "sample") == []
     assert without_words(result) == {"_value": type_of(get_type_hints(FILTERS[name])["return"])}
 
 
@@ -194,8 +193,8 @@ def test_the_example_of_a_filter_gives_the_documented_result(name: str) -> None:
 def test_the_example_of_a_lookup_can_be_filled_in(name: str, tmp_path: Path) -> None:
     document, examples, result = shown("lookup", name)
     assert document["name"] == name
-    assert list(undescribed(document["options"])) == []
-    assert set(result["_raw"]) >= {"type", "description"}
+    assert lacking(document["options"], "type", "description") == []
+    assert lacking(result, "type", "description") == []
     assert last_value(examples, secrets=str(tmp_path))
 
 
@@ -212,16 +211,16 @@ def test_a_module_is_documented_as_a_task_has_to_call_it(name: str, monkeypatch:
         if "suboptions" not in spec.get(key, {}):
             option.pop("suboptions", None)
     assert document["module"] == name
-    assert list(undescribed(document["options"])) == []
+    assert lacking(document["options"], "type", "description") == []
     assert options == spec
-    assert [key for key, value in result.items() if not {"type", "description", "returned"} <= set(value)] == []
+    assert lacking(result, "type", "description", "returned") == []
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_says_whether_it_works_in_check_mode(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    support = shown("module", name)[0]["attributes"]["check_mode"]["support"]
-    asked = asked_by_module(name, monkeypatch)
-    assert asked is None or asked.supports_check_mode == (support != "none")
+    attributes, asked = shown("module", name)[0]["attributes"], asked_by_module(name, monkeypatch)
+    assert lacking(attributes, "description", "support") == []
+    assert asked is None or asked.supports_check_mode == (attributes["check_mode"]["support"] != "none")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -2,35 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import copy
-import os
-import sys
-import textwrap
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Mapping
-from datetime import datetime
-from multiprocessing import parent_process
-from pathlib import Path
-from typing import Any
-
-from ansible import context
-from ansible.executor.stats import AggregateStats
-from ansible.executor.task_result import CallbackTaskResult
-from ansible.playbook import Playbook
-from ansible.playbook.block import Block
-from ansible.playbook.handler import Handler
-from ansible.playbook.play import Play
-from ansible.playbook.role_include import IncludeRole
-from ansible.playbook.task import Task
-from ansible.playbook.task_include import TaskInclude
-from ansible.plugins.callback.default import CallbackModule as Default
-from ansible.utils.fqcn import add_internal_fqcns
-from ansible_collections.foobar.webstack.plugins.plugin_utils import run_logs
-from ansible_collections.foobar.webstack.plugins.plugin_utils.screens import Screen, Step
-
 DOCUMENTATION = r"""
 name: steps
 type: stdout
@@ -59,6 +30,35 @@ options:
   display_skipped_hosts: {default: false}
   result_format: {default: yaml}
 """
+
+import atexit
+import copy
+import os
+import sys
+import textwrap
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.executor.stats import AggregateStats
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook import Playbook
+from ansible.playbook.block import Block
+from ansible.playbook.handler import Handler
+from ansible.playbook.play import Play
+from ansible.playbook.role_include import IncludeRole
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.utils.fqcn import add_internal_fqcns
+from ansible_collections.foobar.webstack.plugins.plugin_utils import run_logs
+from ansible_collections.foobar.webstack.plugins.plugin_utils.screens import Screen, Step
 
 REDRAWN = 1.0  # seconds
 DEBUG = add_internal_fqcns(("debug",))

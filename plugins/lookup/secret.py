@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import lookup_loader
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
-
 DOCUMENTATION = r"""
 name: secret
 short_description: Make a secret once and keep it in a folder
@@ -48,6 +39,15 @@ vault_shop_secret_key: "{{ lookup('foobar.webstack.secret', 'vault_shop_secret_k
 RETURN = r"""
 _raw: {type: list, elements: str, description: The secrets.}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 
 
 class LookupModule(LookupBase):

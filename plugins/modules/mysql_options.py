@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
-    LOGIN,
-    Client,
-    MysqlError,
-    pending_options,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: mysql_options
 short_description: Set a running MySQL server's options, and note those that only a restart takes up
@@ -61,6 +49,18 @@ RETURN = r"""
 set: {type: list, elements: str, returned: success, description: Options that the server has taken over.}
 pending: {type: list, elements: str, returned: success, description: Options and files that wait for a restart.}
 """
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
+    LOGIN,
+    Client,
+    MysqlError,
+    pending_options,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 UNKNOWN = 1193
 # Options that nothing and nobody has set.

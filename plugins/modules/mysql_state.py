@@ -3,19 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
-    LOGIN,
-    Client,
-    MysqlError,
-    Row,
-    pending_options,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: mysql_state
 short_description: Ask a MySQL server once for all that a role wants to know
@@ -73,6 +60,19 @@ accounts:
     users also whether the password is the C(same_password), and C(grants), as the server prints them.
 pending: {type: list, elements: str, returned: success, description: Options that wait for a restart.}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
+    LOGIN,
+    Client,
+    MysqlError,
+    Row,
+    pending_options,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 NOTHING_IN = " AND ".join(
     f"NOT EXISTS (SELECT 1 FROM information_schema.{table} WHERE {column} = 'test')"

@@ -3,20 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.nginx_configuration import (
-    OURS,
-    Server,
-    included_files,
-    read_configuration,
-)
-
 DOCUMENTATION = r"""
 module: nginx_configuration
 short_description: Tell which servers nginx is configured to answer for
@@ -67,6 +53,20 @@ serves:
   returned: success
   description: Whether any server is somebody's site, the role's among them.
 """
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.nginx_configuration import (
+    OURS,
+    Server,
+    included_files,
+    read_configuration,
+)
 
 # As dpkg-query prints one: its path and MD5 sum.
 CONFFILE = r"^ (/etc/\S+) ([0-9a-f]{32})"

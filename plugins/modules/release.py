@@ -3,20 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import (
-    release_lock,
-    release_plan,
-    release_settings,
-    release_state,
-    release_units,
-    releases,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
-
 DOCUMENTATION = r"""
 module: release
 short_description: Lock an application's releases, start one, make it live, and prune
@@ -145,6 +131,20 @@ busy_apps: {type: list, elements: str, returned: success, description: "O(busy_a
 removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    release_lock,
+    release_plan,
+    release_settings,
+    release_state,
+    release_units,
+    releases,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
 
 SPEC: dict[str, Any] = {
     "app": {"type": "dict", "required": True, "options": release_state.APP},

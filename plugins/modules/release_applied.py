@@ -3,11 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, release_state, releases
-
 DOCUMENTATION = r"""
 module: release_applied
 short_description: Note what other roles have made of the entries of applications
@@ -28,6 +23,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r""" # """
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, release_state, releases
 
 SPEC: dict[str, Any] = {"apps": {"type": "dict", "required": True}}
 

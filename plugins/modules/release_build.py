@@ -3,26 +3,6 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
-import secrets
-import shlex
-import shutil
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import (
-    names,
-    release_environment,
-    release_lock,
-    release_state,
-    release_tree,
-    releases,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
-
 DOCUMENTATION = r"""
 module: release_build
 short_description: Build a release of an application from an archive, in one call
@@ -99,6 +79,26 @@ log: {type: str, returned: always, description: File on the server with all that
 rc: {type: int, returned: where a command failed, description: Its status.}
 error: {type: str, returned: where a command failed, description: The line of its output that says what went wrong.}
 """
+
+import grp
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    names,
+    release_environment,
+    release_lock,
+    release_state,
+    release_tree,
+    releases,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 STEPS = ["source", "build", "finish"]
 SPEC: dict[str, Any] = {

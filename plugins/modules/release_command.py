@@ -3,15 +3,6 @@
 
 from __future__ import annotations
 
-import grp
-import pwd
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
-from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
-
 DOCUMENTATION = r"""
 module: release_command
 short_description: Run a command of a release, such as a migration, in a sandbox
@@ -56,6 +47,15 @@ log: {type: str, returned: always, description: File on the server with all that
 rc: {type: int, returned: where the command failed, description: Its status.}
 error: {type: str, returned: where the command failed, description: The line of its output that says what went wrong.}
 """
+
+import grp
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 SPEC: dict[str, Any] = {
     "app": {"type": "dict", "required": True, "options": release_state.APP},

@@ -3,22 +3,6 @@
 
 from __future__ import annotations
 
-import calendar
-import gzip
-import os
-import shutil
-import subprocess
-import tempfile
-import time
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names
-
 DOCUMENTATION = r"""
 module: release_dump
 short_description: Dump the database of an application before a migration, and bring it back
@@ -62,6 +46,22 @@ path:
   returned: success
   description: The dump that was made or chosen; with O(state=restored), that of what was lost.
 """
+
+import calendar
+import gzip
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names
 
 SPEC: dict[str, Any] = {
     "app": {"type": "str", "required": True},

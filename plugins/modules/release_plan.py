@@ -3,12 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
-
 DOCUMENTATION = r"""
 module: release_plan
 short_description: Say for all applications of a server what is to be done, and why
@@ -78,6 +72,12 @@ apps:
     C(prepare), what the server is C(lacking), which keys are C(unapplied), the C(sizes) of releases if asked for, and
     what M(foobar.webstack.release) returns.
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
 
 SPEC: dict[str, Any] = {
     "apps": {

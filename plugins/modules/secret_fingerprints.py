@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
-    STORE,
-    Fingerprints,
-    stands_in,
-)
-
 DOCUMENTATION = r"""
 module: secret_fingerprints
 short_description: Refuse secrets that are others than a server's
@@ -75,6 +63,18 @@ EXAMPLES = r"""
 RETURN = r"""
 unrecorded: {type: bool, returned: success, description: Whether O(state=recorded) has something to write.}
 """
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
+    STORE,
+    Fingerprints,
+    stands_in,
+)
 
 # {name, value, matters: bool, new: bool, places: [{app, variable, migrations: bool}]}
 Secret = dict[str, Any]

@@ -3,32 +3,6 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import pwd
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
-    DpkgError,
-    broken_packages,
-    known_packages,
-    lock_holder,
-    wanted_package,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.files import (
-    ATTRIBUTES,
-    File,
-    are_known,
-    files_argument,
-    invocation,
-    read,
-    requested_files,
-    set_attributes,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: server_state
 short_description: Ask a server once for all that a role wants to know
@@ -121,6 +95,32 @@ dpkg:
     C(lock), with C(pid), C(command) and systemd C(unit) of the process that holds dpkg's lock, or null; and C(broken),
     the packages that are half-installed or half-configured, which says something only while nobody holds the lock.
 """
+
+import glob
+import hashlib
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
+    DpkgError,
+    broken_packages,
+    known_packages,
+    lock_holder,
+    wanted_package,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.files import (
+    ATTRIBUTES,
+    File,
+    are_known,
+    files_argument,
+    invocation,
+    read,
+    requested_files,
+    set_attributes,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 
 def differs(module: AnsibleModule, file: File) -> bool:

@@ -3,23 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pwd
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.files import (
-    ATTRIBUTES,
-    File,
-    are_known,
-    files_argument,
-    invocation,
-    read,
-    requested_files,
-    set_attributes,
-)
-
 DOCUMENTATION = r"""
 module: templates
 short_description: Write several files from templates in one call
@@ -92,6 +75,23 @@ RETURN = r"""
 dests: {type: list, elements: str, returned: success, description: "Paths of the files that changed, now or pending."}
 missing_users: {type: list, elements: str, returned: success, description: Which of O(users) are not there.}
 """
+
+import json
+import os
+import pwd
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.files import (
+    ATTRIBUTES,
+    File,
+    are_known,
+    files_argument,
+    invocation,
+    read,
+    requested_files,
+    set_attributes,
+)
 
 
 def waiting(pending: Path | None) -> list[str]:

@@ -12,9 +12,10 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import filter_loader, fragment_loader, lookup_loader, module_loader
+from ansible.plugins.loader import callback_loader, filter_loader, fragment_loader, lookup_loader, module_loader
 from ansible.template import Templar, trust_as_template
 from ansible.utils.plugin_docs import get_plugin_docs
 
@@ -22,7 +23,7 @@ from . import ROLES, ROOT, entry_points, load
 
 COLLECTION = "foobar.webstack"
 PLUGINS = f"ansible_collections.{COLLECTION}.plugins"
-LOADERS = {"filter": filter_loader, "lookup": lookup_loader, "module": module_loader}
+LOADERS = {"callback": callback_loader, "filter": filter_loader, "lookup": lookup_loader, "module": module_loader}
 # What an action gives its module itself, so that no task does.
 GIVEN = {"release": {"owner", "gone"}, "release_build": {"owner"}, "release_command": {"owner"}}
 # Their action takes templates and gives the module contents or checksums.
@@ -44,7 +45,7 @@ def filters() -> dict[str, Callable[..., Any]]:
     return found
 
 
-FILTERS, LOOKUPS, MODULES = filters(), files("lookup"), files("modules")
+CALLBACKS, FILTERS, LOOKUPS, MODULES = files("callback"), filters(), files("lookup"), files("modules")
 
 
 @cache
@@ -151,7 +152,7 @@ def last_value(examples: str, **variables: Any) -> Any:
 
 
 def test_no_two_texts_are_the_same() -> None:
-    plugins = {"filter": list(FILTERS), "lookup": LOOKUPS, "module": MODULES}
+    plugins = {"callback": CALLBACKS, "filter": list(FILTERS), "lookup": LOOKUPS, "module": MODULES}
     documents = [shown(kind, name)[0] for kind, names in plugins.items() for name in names]
     documents += [entry for role in ROLES for entry in entry_points(role).values()]
     for part in ("short_description", "description"):
@@ -187,6 +188,15 @@ def test_the_example_of_a_filter_gives_the_documented_result(name: str) -> None:
     _, examples, result = shown("filter", name)
     assert f"foobar.webstack.{name}" in examples
     assert last_value(examples, role_path=str(ROOT / "roles/nginx")) == result["_value"]["sample"]
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_a_callback_is_described(name: str) -> None:
+    document, _, _ = shown("callback", name)
+    own = yaml.safe_load(import_module(f"{PLUGINS}.callback.{name}").DOCUMENTATION)["options"]
+    assert document["name"] == name
+    # Ansible's own fragments are Ansible's to judge.
+    assert lacking({key: document["options"][key] for key in own}, "type", "description") == []
 
 
 @pytest.mark.parametrize("name", LOOKUPS)

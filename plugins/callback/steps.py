@@ -2,6 +2,35 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = r"""
+name: steps
+type: stdout
+short_description: One line for each step of a run, and a log file with the rest
+description:
+  - A step is a role or, outside of roles, a play. Its line has its name, its time in seconds, and how many tasks have
+    changed something, counted for each host.
+  - On a terminal the line of the step that runs now also names its task, with the seconds since it began. Nowhere else
+    is a line written before its step has ended.
+  - Under a step stands what its tasks say by C(debug), once where several hosts say the same, its warnings, and the
+    differences that C(--diff) asks for. Of a task that fails stands there what the callback C(default) would print; a
+    failure that the playbook rescues or ignores is a sentence.
+  - The recap of the hosts and the path of the log file come last. The log file has the output of the callback
+    C(default), without colours, and is for its owner alone to read. The last 20 are kept.
+  - With C(-v) the output of the callback C(default) is shown as well.
+author: [The foobar.webstack authors (@foobar)]
+extends_documentation_fragment: [default_callback, result_format_callback]
+options:
+  log_folder:
+    description: >-
+      Folder of the log files, which are called C(<playbook>-<date>T<time>.log). It is made where it is missing.
+    type: path
+    default: ~/.ansible/log
+    env: [{name: ANSIBLE_STEPS_LOG_FOLDER}]
+    ini: [{section: callback_steps, key: log_folder}]
+  display_skipped_hosts: {default: false}
+  result_format: {default: yaml}
+"""
+
 import atexit
 import copy
 import os
@@ -30,35 +59,6 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.fqcn import add_internal_fqcns
 from ansible_collections.foobar.webstack.plugins.plugin_utils import run_logs
 from ansible_collections.foobar.webstack.plugins.plugin_utils.screens import Screen, Step
-
-DOCUMENTATION = r"""
-name: steps
-type: stdout
-short_description: One line for each step of a run, and a log file with the rest
-description:
-  - A step is a role or, outside of roles, a play. Its line has its name, its time in seconds, and how many tasks have
-    changed something, counted for each host.
-  - On a terminal the line of the step that runs now also names its task, with the seconds since it began. Nowhere else
-    is a line written before its step has ended.
-  - Under a step stands what its tasks say by C(debug), once where several hosts say the same, its warnings, and the
-    differences that C(--diff) asks for. Of a task that fails stands there what the callback C(default) would print; a
-    failure that the playbook rescues or ignores is a sentence.
-  - The recap of the hosts and the path of the log file come last. The log file has the output of the callback
-    C(default), without colours, and is for its owner alone to read. The last 20 are kept.
-  - With C(-v) the output of the callback C(default) is shown as well.
-author: The foobar.webstack authors
-extends_documentation_fragment: [default_callback, result_format_callback]
-options:
-  log_folder:
-    description: >-
-      Folder of the log files, which are called C(<playbook>-<date>T<time>.log). It is made where it is missing.
-    type: path
-    default: ~/.ansible/log
-    env: [{name: ANSIBLE_STEPS_LOG_FOLDER}]
-    ini: [{section: callback_steps, key: log_folder}]
-  display_skipped_hosts: {default: false}
-  result_format: {default: yaml}
-"""
 
 REDRAWN = 1.0  # seconds
 DEBUG = add_internal_fqcns(("debug",))

@@ -14,18 +14,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     wrong_variables,
 )
 
-DOCUMENTATION = """
-name: app_deploy
-short_description: Filters of the role app_deploy.
-description: >-
-  app_deploy_mistakes returns one sentence for each mistake in app_deploy_apps and app_deploy_serial.
-  app_deploy_todo returns the apps that have something to do on any of the hosts, whose variables it is given,
-  app_deploy_phases the phases that such an app goes through on any of them, in their order, and app_deploy_due those of
-  one host. app_deploy_failed returns the apps that failed on any of the hosts, app_deploy_lost what is known of hosts
-  that were lost. app_deploy_summary says what is to be done, and app_deploy_table shows the releases of a server.
-author: The foobar.webstack authors
-"""
-
 # The variables of a host.
 Host = Mapping[str, Any]
 

@@ -16,18 +16,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     wrong_variables,
 )
 
-DOCUMENTATION = """
-name: gunicorn
-short_description: Filters of the role gunicorn.
-description: >-
-  gunicorn_mistakes returns one sentence for each mistake in gunicorn_apps and gunicorn_version.
-  gunicorn_files returns settings and units of the applications at a fixed path, gunicorn_environments their
-  environments, and gunicorn_release_files all of that for the applications that come in releases, as the module
-  templates takes files; in the latter %i stands for the release, and app names the application. gunicorn_users returns
-  the users that the applications run as.
-author: The foobar.webstack authors
-"""
-
 File = dict[str, Any]
 
 # What gunicorn before it does with threads: it drops requests when it stops.

@@ -9,18 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-DOCUMENTATION = """
-name: mysql
-short_description: Filters of the role mysql.
-description: >-
-  mysql_mistakes returns sentences about wrong variables; mysql_options, mysql_cnf_value and mysql_assignments write
-  options for my.cnf and for a running server; mysql_chosen picks those that somebody has chosen; mysql_in_doubt marks
-  those that are about to change; mysql_priv reads
-  privileges; mysql_users_among picks users; mysql_alter_databases lists the statements that change databases'
-  encodings; mysql_dump_command and mysql_restore_command save a database and bring it back.
-author: The foobar.webstack authors
-"""
-
 _UNITS = "KMGTPE"
 _SYSTEM_SCHEMAS = {"information_schema", "mysql", "performance_schema", "sys"}
 _SYSTEM_USERS = {"debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys", "root"}

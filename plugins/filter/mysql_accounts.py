@@ -10,16 +10,6 @@ from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_alter
 from ansible_collections.foobar.webstack.plugins.plugin_utils.mysql_grants import is_surely_same
 from ansible_collections.foobar.webstack.plugins.plugin_utils.mysql_passwords import caching_sha2
 
-DOCUMENTATION = """
-name: mysql_accounts
-short_description: Filters of the role mysql that compare a server's databases and accounts.
-description: >-
-  mysql_salt and mysql_hashed return how a password is written down; mysql_differing_users and
-  mysql_differing_databases pick what is to be changed, mysql_keeping_users those with two passwords;
-  mysql_corrections lists the statements that need no module.
-author: The foobar.webstack authors
-"""
-
 Entry = Mapping[str, Any]
 
 

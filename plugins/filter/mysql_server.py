@@ -7,17 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-DOCUMENTATION = """
-name: mysql_server
-short_description: Filters of the role mysql about the server that it finds.
-description: >-
-  mysql_is_unknown tells whether a server or data have to be looked at more closely, mysql_refusal why the role leaves
-  them alone; mysql_datadir_refusal guards the data directory; mysql_login_refusal
-  tells what keeps it from logging in; mysql_pending writes the sentence of a pending restart,
-  mysql_failure, mysql_errors and mysql_last_words the server's own words about a failure.
-author: The foobar.webstack authors
-"""
-
 State = Mapping[str, Any]
 
 # What only MariaDB leaves in its data directory.

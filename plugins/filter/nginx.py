@@ -11,19 +11,6 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-DOCUMENTATION = """
-name: nginx
-short_description: Filters of the role nginx.
-description: >-
-  nginx_mistakes returns one sentence for each mistake in the role's variables, and nginx_system_mistakes one where
-  the distribution's own nginx is too old. nginx_conflicts returns one sentence for
-  each conflict between them and the servers that M(foobar.webstack.nginx_configuration) has found, and
-  nginx_free_addresses those of some addresses at which none of these servers listens. nginx_installation tells from
-  the result of M(foobar.webstack.server_state) what to install, nginx_action whether nginx is to be reloaded or
-  restarted, and nginx_pending_restart what waits for a restart.
-author: The foobar.webstack authors
-"""
-
 # A site, one of its locations, or an upstream.
 Entry = Mapping[str, Any]
 

@@ -5,14 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-DOCUMENTATION = """
-name: requests
-short_description: Filters for what a playbook is asked for.
-description: >-
-  chosen_sites returns the site that the command line names, or all of them, and host_addresses where hosts are reached.
-author: The foobar.webstack authors
-"""
-
 
 def chosen_sites(sites: list[dict[str, Any]], domain: str) -> list[dict[str, Any]]:
     """Return the site of that domain in a list, or all of them where it is empty."""

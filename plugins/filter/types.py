@@ -8,15 +8,6 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.argument_specs import entry_points, faults
 
-DOCUMENTATION = """
-name: types
-short_description: Filters that find values of a wrong type.
-description: >-
-  Deprecated; use the action preflight. wrong_types returns one sentence for each value that is not as the option of an
-  argument spec wants it. wrong_role_types goes by the argument spec of a role.
-author: The foobar.webstack authors
-"""
-
 
 def wrong_types(variables: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each wrong value in variables, without values that are secrets; both go by name."""

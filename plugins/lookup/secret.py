@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import lookup_loader
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
-
 DOCUMENTATION = r"""
 name: secret
 short_description: Make a secret once and keep it in a folder
@@ -20,7 +11,11 @@ description:
   - Without a folder nothing is made up, as each run would make up another one.
   - Check mode makes no file, and returns a placeholder for a secret that is not there yet.
 options:
-  _terms: {description: Name of the variable that holds the secret, for the refusal., required: true}
+  _terms:
+    type: list
+    elements: str
+    required: true
+    description: Names of the variables that hold the secrets, for the files' names and the refusal.
   folder:
     type: str
     required: true
@@ -34,7 +29,7 @@ options:
     elements: str
     default: [ascii_letters, digits]
     description: What it is made of, as in P(ansible.builtin.password#lookup).
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -44,6 +39,15 @@ vault_shop_secret_key: "{{ lookup('foobar.webstack.secret', 'vault_shop_secret_k
 RETURN = r"""
 _raw: {type: list, elements: str, description: The secrets.}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 
 
 class LookupModule(LookupBase):

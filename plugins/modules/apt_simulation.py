@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.apt import Apt, Simulation, has_lists
-from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
-    DpkgError,
-    Package,
-    broken_packages,
-    is_interrupted,
-    known_packages,
-    lock_holder,
-    wanted_package,
-)
-
 DOCUMENTATION = r"""
 module: apt_simulation
 short_description: See what apt would do before it is asked to
@@ -35,7 +23,7 @@ options:
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -62,6 +50,18 @@ lock:
     C(pid), C(command) and systemd C(unit) of the process that holds dpkg's lock, or null. While somebody holds it,
     nothing is said of packages that are half done.
 """
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.apt import Apt, Simulation, has_lists
+from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
+    DpkgError,
+    Package,
+    broken_packages,
+    is_interrupted,
+    known_packages,
+    lock_holder,
+    wanted_package,
+)
 
 
 class Refusals:

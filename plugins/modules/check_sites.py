@@ -26,7 +26,7 @@ options:
 attributes:
   check_mode: {support: full, description: Checks in check mode too.}
   diff_mode: {support: none, description: Changes nothing.}
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""

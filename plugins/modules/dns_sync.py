@@ -2,15 +2,15 @@
 
 DOCUMENTATION = r"""
 module: dns_sync
-short_description: Bring DNS zones to what is listed, with octoDNS.
+short_description: Bring DNS zones to what is listed, with octoDNS
 description:
   - Runs octodns-sync on the controller and changes nothing but the listed pairs of name and type.
   - A listed CNAME replaces addresses of the same name, and listed addresses replace a CNAME.
   - Check mode plans only. What changes is printed, as a diff with C(--diff).
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 options:
   zones:
-    description: Zones as the filter C(foobar.webstack.dns_zones) returns them.
+    description: Zones as the filter P(foobar.webstack.dns_zones#filter) returns them.
     type: list
     elements: dict
     required: true
@@ -26,11 +26,13 @@ attributes:
   check_mode: {support: full, description: Shows the plan.}
   diff_mode: {support: full, description: Shows the records that go and come.}
 """
+
 EXAMPLES = r"""
 - name: Bring the zones to what is listed
   foobar.webstack.dns_sync:
     zones: "{{ dns_records_zones | foobar.webstack.dns_zones(3600) }}"
 """
+
 RETURN = r"""
 msg:
   description: The records that went (-) and came (+).

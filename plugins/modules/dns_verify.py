@@ -2,14 +2,14 @@
 
 DOCUMENTATION = r"""
 module: dns_verify
-short_description: Ask every authoritative server of some zones until all agree.
+short_description: Ask every authoritative server of some zones until all agree
 description:
   - Asks each server for each listed record, and fails with the name of each server that still differs at the end.
   - Compares values, not TTLs.
-author: The foobar.webstack authors
+author: [The foobar.webstack authors (@foobar)]
 options:
   zones:
-    description: Zones as the filter C(foobar.webstack.dns_zones) returns them.
+    description: Zones as the filter P(foobar.webstack.dns_zones#filter) returns them.
     type: list
     elements: dict
     required: true
@@ -21,11 +21,13 @@ attributes:
   check_mode: {support: full, description: Asks in check mode too.}
   diff_mode: {support: none, description: Changes nothing.}
 """
+
 EXAMPLES = r"""
 - name: Wait for the name servers
   foobar.webstack.dns_verify:
     zones: "{{ dns_records_zones | foobar.webstack.dns_zones(3600) }}"
 """
+
 RETURN = r"""
 msg:
   description: How many servers agree.

@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
-    LOGIN,
-    Client,
-    MysqlError,
-    pending_options,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: mysql_options
 short_description: Set a running MySQL server's options, and note those that only a restart takes up
@@ -42,9 +30,12 @@ options:
   login_unix_socket: {type: path, default: /run/mysqld/mysqld.sock, description: The server's socket.}
   login_password: {type: str, default: "", description: "Root's password, where root has one."}
 attributes:
-  check_mode: {support: partial, description: Which options only a restart takes up is not known before.}
+  check_mode:
+    support: partial
+    description: Says which options would be set.
+    details: Which of them only a restart takes up is not known before.
   diff_mode: {support: none, description: Shows no difference.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -58,6 +49,18 @@ RETURN = r"""
 set: {type: list, elements: str, returned: success, description: Options that the server has taken over.}
 pending: {type: list, elements: str, returned: success, description: Options and files that wait for a restart.}
 """
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
+    LOGIN,
+    Client,
+    MysqlError,
+    pending_options,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 UNKNOWN = 1193
 # Options that nothing and nobody has set.

@@ -3,19 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
-    LOGIN,
-    Client,
-    MysqlError,
-    Row,
-    pending_options,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: mysql_state
 short_description: Ask a MySQL server once for all that a role wants to know
@@ -43,7 +30,7 @@ options:
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -57,22 +44,35 @@ RETURN = r"""
 version: {type: str, returned: success, description: Version of the server.}
 comment: {type: str, returned: success, description: "What the server says of its build, such as (Debian)."}
 is_mysql: {type: bool, returned: success, description: "Whether it is MySQL, and neither MariaDB nor Percona."}
-serves: {type: bool, returned: success, description: Whether any database but its own has a table.}
-has_auth_socket: {type: bool, returned: success, description: Whether the plugin auth_socket is there.}
+serves: {type: bool, returned: where it is MySQL, description: Whether any database but its own has a table.}
+has_auth_socket: {type: bool, returned: where it is MySQL, description: Whether the plugin auth_socket is there.}
 databases:
   type: list
   elements: dict
-  returned: success
+  returned: where it is MySQL
   description: C(name), C(encoding) and C(collation) of each, and whether it C(is_empty), which is known of test only.
 accounts:
   type: list
   elements: dict
-  returned: success
+  returned: where it is MySQL
   description: >-
     C(name), C(host) and C(plugin) of each, whether it C(has_password) and an C(old_password) beside it; of the wanted
     users also whether the password is the C(same_password), and C(grants), as the server prints them.
 pending: {type: list, elements: str, returned: success, description: Options that wait for a restart.}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client import (
+    LOGIN,
+    Client,
+    MysqlError,
+    Row,
+    pending_options,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 NOTHING_IN = " AND ".join(
     f"NOT EXISTS (SELECT 1 FROM information_schema.{table} WHERE {column} = 'test')"

@@ -21,7 +21,7 @@ options:
 attributes:
   check_mode: {support: full, description: Writes nothing.}
   diff_mode: {support: none, description: Shows no difference.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -45,6 +45,8 @@ files:
   returned: success
   description: The files that the folder lacks, each with its template C(src) and its C(dest).
 secrets: {type: list, elements: str, returned: success, description: Names of the secrets that the vault lacks.}
+folder: {type: str, returned: success, description: "Path of O(folder), without C(~)."}
 vault: {type: str, returned: success, description: File for the secrets.}
+vault_password: {type: str, returned: success, description: File for the password of the vault.}
 next: {type: list, elements: str, returned: success, description: What comes next.}
 """

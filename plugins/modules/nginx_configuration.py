@@ -3,26 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.nginx_configuration import (
-    OURS,
-    Server,
-    included_files,
-    read_configuration,
-)
-
 DOCUMENTATION = r"""
 module: nginx_configuration
 short_description: Tell which servers nginx is configured to answer for
 description:
   - Reads C(nginx.conf) and all that it includes, without nginx, and tells which server blocks stand in which files.
-  - Knows the files that a package has brought and nobody has changed, and what the role M(foobar.webstack.nginx) wrote.
+  - Knows the files that a package has brought and nobody has changed, and what the role P(foobar.webstack.nginx#role)
+    wrote.
   - Only reads, in check mode and without it.
 options:
   path: {type: path, default: /etc/nginx/nginx.conf, description: The configuration.}
@@ -34,7 +21,7 @@ options:
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -49,23 +36,37 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-ours: {type: bool, returned: always, description: Whether the role nginx has written the configuration.}
+ours: {type: bool, returned: success, description: Whether the role nginx has written the configuration.}
 modified:
   type: bool
-  returned: always
+  returned: success
   description: Whether it is somebody else's, who is neither the role nor a package.
 servers:
   type: list
   elements: dict
-  returned: always
+  returned: success
   description: >-
     For each server block its C(file), its C(names), what it listens on (C(listen), as written), whether its file stays
     included (C(kept)), and whether the role or an unchanged file of a package has it (C(ours), C(packaged)).
 serves:
   type: bool
-  returned: always
+  returned: success
   description: Whether any server is somebody's site, the role's among them.
 """
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.nginx_configuration import (
+    OURS,
+    Server,
+    included_files,
+    read_configuration,
+)
 
 # As dpkg-query prints one: its path and MD5 sum.
 CONFFILE = r"^ (/etc/\S+) ([0-9a-f]{32})"

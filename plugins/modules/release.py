@@ -3,20 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import (
-    release_lock,
-    release_plan,
-    release_settings,
-    release_state,
-    release_units,
-    releases,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
-
 DOCUMENTATION = r"""
 module: release
 short_description: Lock an application's releases, start one, make it live, and prune
@@ -24,11 +10,11 @@ description:
   - With O(state=locked) the lock is taken, what an interrupted run has left is removed, and the files that O(release)
     runs with are written, unless it is a finished one. What a finished release runs with is never changed.
   - With O(state=live) the release's instance is started and asked for O(health) over its own socket. One that does not
-    answer is stopped again, and the module fails with its last words. Else the release's record is written, C(previous)
-    points to the release that was live, and C(current) is replaced in one rename, so that code, static files and socket
-    change for the web server in the same instant. Then the timers of the release that was live are stopped, and what
-    runs beside the new one is started and watched for O(watch) seconds; where a command ends, the release before goes
-    live again, and the module fails.
+    answer is stopped again, its last words are shown, and the module fails. Else the release's record is written,
+    C(previous) points to the release that was live, and C(current) is replaced in one rename, so that code, static
+    files and socket change for the web server in the same instant. Then the timers of the release that was live are
+    stopped, and what runs beside the new one is started and watched for O(watch) seconds; where a command ends, the
+    release before goes live again, and the module fails.
   - With O(state=stopped) all that runs of the application is stopped, and has ended when the module has; what starts at
     boot still does.
   - With O(state=repaired) the units of the live release are started and enabled, and files of releases that were
@@ -39,33 +25,11 @@ description:
     when its run is gone - the same user on the same controller asks, where the process no longer runs - when another
     user or controller has held it for longer than O(timeout), and after a restart of the server. What the run before
     has left running of the service C(app_deploy-<name>) is stopped then.
-  - Whoever does not hold the lock changes nothing.
+  - Whoever does not hold the lock changes nothing. Whoever is refused it is told who holds it, by which process and
+    since when.
   - C(/var/log/app_deploy/<name>.log) gets a line for each release that goes live or fails. Who does it, and for how
     long, the lock says.
 options:
-  app:
-    type: dict
-    required: true
-    description: The application.
-    suboptions:
-      name: {type: str, required: true, description: Its name.}
-      path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
-      service: {type: str, required: true, description: "Name before the C(@) of the services that run the releases."}
-      target: {type: str, required: true, description: "Name before the C(@) of the targets that run beside them."}
-      sockets: {type: path, required: true, description: "Folder of the services' sockets."}
-      keep: {type: int, default: 5, description: Releases to keep; the live one and the one before always are.}
-      user: {type: str, default: "", description: User that runs the application.}
-      shared_paths:
-        type: list
-        elements: str
-        default: []
-        description: Folders below C(shared) that outlive a release and that the application may write to.
-      shared_settings:
-        type: list
-        elements: str
-        default: []
-        description: >-
-          Glob patterns of files that releases without files of their own share; removed with the last of these.
   state:
     type: str
     choices: [locked, unlocked, live, reverted, failed, stopped, repaired, pruned]
@@ -118,7 +82,11 @@ options:
   revision: {type: str, default: "", description: What the source's revision is; kept from the record unless set.}
   bad: {type: list, elements: str, default: [], description: Releases that are bad from now on.}
   reason: {type: str, default: "", description: Why it failed.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: "Changes nothing, and returns what the server holds."}
+  diff_mode: {support: none, description: Shows no difference.}
+extends_documentation_fragment: [foobar.webstack.application]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -153,6 +121,8 @@ missing:
 unshared: {type: list, elements: str, returned: success, description: Shared folders that are not as they should be.}
 drifted: {type: list, elements: str, returned: success, description: Files of releases that were changed.}
 unused: {type: list, elements: str, returned: success, description: Files of releases that are gone.}
+orphans: {type: list, elements: str, returned: success, description: Releases that are gone and whose files are not.}
+has_target: {type: bool, returned: success, description: Whether something runs beside the live release.}
 kept: {type: list, elements: str, returned: success, description: "Releases to keep, the live one first."}
 stale_instances: {type: list, elements: str, returned: success, description: Releases whose instance is to be stopped.}
 stale_targets: {type: list, elements: str, returned: success, description: Releases whose target is to be stopped.}
@@ -160,9 +130,21 @@ busy: {type: list, elements: str, returned: success, description: Other releases
 busy_apps: {type: list, elements: str, returned: success, description: "O(busy_apps), and this one if it is busy."}
 removable: {type: list, elements: str, returned: success, description: "Releases to remove."}
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
-holder: {type: dict, returned: when somebody else holds the lock, description: "Who, by which process, since when."}
-last_lines: {type: list, elements: str, returned: on failure, description: What the release said last.}
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    release_lock,
+    release_plan,
+    release_settings,
+    release_state,
+    release_units,
+    releases,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
 
 SPEC: dict[str, Any] = {
     "app": {"type": "dict", "required": True, "options": release_state.APP},

@@ -3,11 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, release_state, releases
-
 DOCUMENTATION = r"""
 module: release_applied
 short_description: Note what other roles have made of the entries of applications
@@ -15,7 +10,10 @@ description:
   - Writes down digests by key, so that a deploy, which runs none of these roles, can say what has changed since.
 options:
   apps: {type: dict, required: true, description: "By application, digests by key."}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: Writes nothing.}
+  diff_mode: {support: none, description: Shows no difference.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -25,6 +23,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r""" # """
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, release_state, releases
 
 SPEC: dict[str, Any] = {"apps": {"type": "dict", "required": True}}
 

@@ -3,26 +3,6 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
-import secrets
-import shlex
-import shutil
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import (
-    names,
-    release_environment,
-    release_lock,
-    release_state,
-    release_tree,
-    releases,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
-
 DOCUMENTATION = r"""
 module: release_build
 short_description: Build a release of an application from an archive, in one call
@@ -34,9 +14,9 @@ description:
     into environments. Build commands run as C(<name>-build) in a sandbox that holds no more than the release, so they
     reach neither the cache nor another release.
   - A finished release belongs to root; the application's user may read it, and others only the static files.
-  - All that is said goes to a log on the server, which root alone can read, while it is said.
+  - All that is said goes to a log on the server, which root alone can read, while it is said. Of a command that fails,
+    the last 40 lines are shown, too.
 options:
-  app: {type: dict, required: true, description: "The application, as M(foobar.webstack.release) takes it."}
   release: {type: str, required: true, description: Name of the release.}
   archive: {type: path, required: true, description: Tar archive of the source on the controller.}
   strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
@@ -71,7 +51,11 @@ options:
     description: Names of the application's variables that build commands do not get, for the message.
   shared: {type: list, elements: str, default: [], description: "Paths below C(shared), empty in a build."}
   static_paths: {type: list, elements: str, default: [], description: Folders that the web server may read.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: none, description: Is skipped.}
+  diff_mode: {support: none, description: Shows no difference.}
+extends_documentation_fragment: [foobar.webstack.application]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -92,9 +76,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 log: {type: str, returned: always, description: File on the server with all that was said.}
-error: {type: str, returned: on failure, description: The line that says what went wrong.}
-last_lines: {type: list, elements: str, returned: on failure, description: "What was said last, at most 40 lines."}
+rc: {type: int, returned: where a command failed, description: Its status.}
+error: {type: str, returned: where a command failed, description: The line of its output that says what went wrong.}
 """
+
+import grp
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    names,
+    release_environment,
+    release_lock,
+    release_state,
+    release_tree,
+    releases,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 STEPS = ["source", "build", "finish"]
 SPEC: dict[str, Any] = {

@@ -3,24 +3,15 @@
 
 from __future__ import annotations
 
-import grp
-import pwd
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
-from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
-
 DOCUMENTATION = r"""
 module: release_command
 short_description: Run a command of a release, such as a migration, in a sandbox
 description:
   - Runs a command in the folder of a release, with its environment first in the path. It sees the release and the
     folders that outlive it, no other release and no other application.
-  - What it says is added to a log on the server, which root alone can read.
+  - What it says is added to a log on the server, which root alone can read. Where it fails, its last 40 lines are
+    shown, too.
 options:
-  app: {type: dict, required: true, description: "The application, as M(foobar.webstack.release) takes it."}
   release: {type: str, required: true, description: Release in whose folder it runs.}
   command: {type: str, required: true, description: "Command, for a shell."}
   user: {type: str, required: true, description: User that it runs as.}
@@ -33,7 +24,11 @@ options:
     description: "Files with its variables, in the format of systemd's C(EnvironmentFile)."
   environment: {type: dict, default: {}, description: Further variables.}
   success: {type: list, elements: int, default: [0], description: Its status when it succeeds.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: none, description: Is skipped.}
+  diff_mode: {support: none, description: Shows no difference.}
+extends_documentation_fragment: [foobar.webstack.application]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -43,15 +38,24 @@ EXAMPLES = r"""
     release: 1a2b3c4d-5e6f7a8b
     command: flask db upgrade
     user: shop
-    environment_files: [/etc/gunicorn/shop/1a2b3c4d-5e6f7a8b/environment]
+    environment_files: [/etc/gunicorn/shop/1a2b3c4d-5e6f7a8b/env]
 """
 
 RETURN = r"""
 status: {type: int, returned: success, description: "The command's status, one of O(success)."}
 log: {type: str, returned: always, description: File on the server with all that it said.}
-error: {type: str, returned: on failure, description: The line that says what went wrong.}
-last_lines: {type: list, elements: str, returned: on failure, description: "What it said last, at most 40 lines."}
+rc: {type: int, returned: where the command failed, description: Its status.}
+error: {type: str, returned: where the command failed, description: The line of its output that says what went wrong.}
 """
+
+import grp
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 SPEC: dict[str, Any] = {
     "app": {"type": "dict", "required": True, "options": release_state.APP},

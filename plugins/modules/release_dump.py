@@ -3,22 +3,6 @@
 
 from __future__ import annotations
 
-import calendar
-import gzip
-import os
-import shutil
-import subprocess
-import tempfile
-import time
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names
-
 DOCUMENTATION = r"""
 module: release_dump
 short_description: Dump the database of an application before a migration, and bring it back
@@ -41,7 +25,10 @@ options:
   lose_writes: {type: bool, default: false, description: Consent to lose what was written since the dump.}
   records: {type: dict, default: {}, description: "Records of the releases, each with C(at), when it went live."}
   kept: {type: list, elements: str, default: [], description: Releases that are kept.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: none, description: Is skipped.}
+  diff_mode: {support: none, description: Shows no difference.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -54,8 +41,27 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path: {type: str, returned: success, description: The dump that was made or chosen.}
+path:
+  type: str
+  returned: success
+  description: The dump that was made or chosen; with O(state=restored), that of what was lost.
 """
+
+import calendar
+import gzip
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import names
 
 SPEC: dict[str, Any] = {
     "app": {"type": "str", "required": True},

@@ -3,77 +3,81 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
-
 DOCUMENTATION = r"""
 module: release_plan
 short_description: Say for all applications of a server what is to be done, and why
 description:
   - Compares the releases that are wanted with what the server holds, in one call for all applications. It only reads.
+  - The release that is wanted follows from an application's source, its entry and the files that it runs with. Without
+    O(sources) nothing is wanted, and the plan only tells what the server holds.
   - The result is changed in check mode where a release would go live or something would be repaired.
 options:
-  apps:
-    type: list
-    elements: dict
+  apps: {type: list, elements: dict, required: true, description: "Entries as in C(app_deploy_apps)."}
+  defaults:
+    type: dict
     required: true
-    description: The applications.
-    suboptions:
-      name: {type: str, required: true, description: Its name.}
-      path: {type: path, required: true, description: "Folder that holds C(releases), C(current) and C(previous)."}
-      service: {type: str, required: true, description: "Name before the C(@) of the services that run the releases."}
-      target: {type: str, required: true, description: "Name before the C(@) of the targets that run beside them."}
-      sockets: {type: path, required: true, description: "Folder of the services' sockets."}
-      keep: {type: int, default: 5, description: Releases to keep; the live one and the one before always are.}
-      user: {type: str, default: "", description: User that runs the application.}
-      shared_paths: {type: list, elements: str, default: [], description: Folders that outlive a release.}
-      shared_settings:
-        type: list
-        elements: str
-        default: []
-        description: Glob patterns of files that releases without files of their own share.
-      revision: {type: str, default: "", description: What is wanted; without one nothing is planned.}
-      settings: {type: str, default: "", description: SHA-256 of what it is built and run with.}
-      applied: {type: dict, default: {}, description: "Digests of what other roles make of its entry, by key."}
-      settings_files: {type: list, elements: path, default: [], description: Files that count as settings.}
+    description: >-
+      What counts for an entry that has no value of its own: C(health_timeout), C(installer), C(keep_releases),
+      C(packages) and C(watch_timeout).
+  sources: {type: dict, default: {}, description: What M(foobar.webstack.release_sources) has returned as C(sources).}
+  settings:
+    type: dict
+    default: {}
+    description: By application, the files that its releases run with, as in C(app_deploy_settings).
+  applied:
+    type: dict
+    default: {}
+    description: By application, digests of what other roles make of its entry, as in C(app_deploy_applied).
   retry_bad: {type: bool, default: false, description: Plan a release that was rolled back from.}
   size: {type: bool, default: false, description: Add up what each release takes on the disk.}
-  packages: {type: list, elements: str, default: [], description: Packages whose state is asked for.}
-  users: {type: list, elements: str, default: [], description: Users that are asked for.}
-  paths: {type: list, elements: path, default: [], description: Paths that are asked for.}
-author: [The foobar.webstack authors]
+  uv: {type: str, default: "", description: "Path of uv, which is asked for if it is not empty."}
+attributes:
+  check_mode: {support: full, description: Changes nothing.}
+  diff_mode: {support: none, description: Changes nothing.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
+- name: Find out which releases are wanted
+  foobar.webstack.release_sources:
+    apps: &apps
+      - name: shop
+        directory: shop
+        service: gunicorn-shop
+        sockets_path: /run/gunicorn-shop
+        health_path: /health
+    cache: .cache/releases
+  register: wanted
+
 - name: See what is to be done
   foobar.webstack.release_plan:
-    apps:
-      - name: shop
-        path: /srv/shop
-        service: gunicorn-shop
-        target: shop
-        sockets: /run/gunicorn-shop
-        revision: 1a2b3c4d
-        settings: 5e6f7a8b
+    apps: *apps
+    defaults: {health_timeout: 30, installer: uv, keep_releases: 5, packages: [], watch_timeout: 5}
+    sources: "{{ wanted.sources }}"
   register: plan
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ plan.apps | foobar.webstack.app_deploy_summary('main') }}"
 """
 
 RETURN = r"""
+id: {type: str, returned: success, description: Name that no other plan has.}
 apps:
   type: dict
   returned: success
   description: >-
-    By name, C(action) (V(none), V(release), V(skip) or V(repair)), its C(reason), the C(release) that is wanted, what
-    C(repairs) are due, which keys are C(unapplied), and what M(foobar.webstack.release) returns.
-missing:
-  type: list
-  elements: str
-  returned: success
-  description: Those of the packages, users and paths that the server does not have.
+    By name, the entry with all that follows from it but secrets; C(action) (V(none), V(release), V(skip), V(repair) or
+    V(error)), its C(reason) or its C(error), the C(release) that is wanted, what C(repairs) are due, what there is to
+    C(prepare), what the server is C(lacking), which keys are C(unapplied), the C(sizes) of releases if asked for, and
+    what M(foobar.webstack.release) returns.
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
 
 SPEC: dict[str, Any] = {
     "apps": {

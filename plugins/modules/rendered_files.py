@@ -18,7 +18,10 @@ options:
       src: {type: str, required: true, description: "Template, looked for as M(ansible.builtin.template) does."}
       dest: {type: path, required: true, description: "Path on the server, in which C(%i) may stand for a release."}
       vars: {type: dict, description: Variables for this template alone.}
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: Fills in templates in check mode too.}
+  diff_mode: {support: none, description: Changes nothing.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""

@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
-    STORE,
-    Fingerprints,
-    stands_in,
-)
-
 DOCUMENTATION = r"""
 module: secret_fingerprints
 short_description: Refuse secrets that are others than a server's
@@ -47,8 +35,9 @@ options:
     description: Names of secrets that are meant to replace the server's; a list, or a text with commas.
   root: {type: path, default: /, description: Folder that stands for the server's C(/).}
 attributes:
-  check_mode: {support: full}
-author: [The foobar.webstack authors]
+  check_mode: {support: full, description: Compares in check mode too; says what O(state=recorded) would write.}
+  diff_mode: {support: none, description: Shows no secret and no fingerprint.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -72,8 +61,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-unrecorded: {type: bool, returned: always, description: Whether O(state=recorded) has something to write.}
+unrecorded: {type: bool, returned: success, description: Whether O(state=recorded) has something to write.}
 """
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
+    STORE,
+    Fingerprints,
+    stands_in,
+)
 
 # {name, value, matters: bool, new: bool, places: [{app, variable, migrations: bool}]}
 Secret = dict[str, Any]

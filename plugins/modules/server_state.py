@@ -3,32 +3,6 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import pwd
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
-    DpkgError,
-    broken_packages,
-    known_packages,
-    lock_holder,
-    wanted_package,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.files import (
-    ATTRIBUTES,
-    File,
-    are_known,
-    files_argument,
-    invocation,
-    read,
-    requested_files,
-    set_attributes,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
-
 DOCUMENTATION = r"""
 module: server_state
 short_description: Ask a server once for all that a role wants to know
@@ -68,7 +42,7 @@ options:
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
-author: [The foobar.webstack authors]
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -92,35 +66,61 @@ EXAMPLES = r"""
 RETURN = r"""
 packages:
   type: dict
-  returned: always
+  returned: success
   description: >-
     For each name its C(status) (installed, missing, or dpkg's word, such as half-configured), C(version) and whether it
     is C(held).
-missing_packages: {type: list, elements: str, returned: always, description: Names whose status is not installed.}
+missing_packages: {type: list, elements: str, returned: success, description: Names whose status is not installed.}
 differing_files:
   type: list
   elements: str
-  returned: always
+  returned: success
   description: Paths of the files that are missing, are links, or have another content, owner, group or mode.
 users:
   type: dict
-  returned: always
+  returned: success
   description: For each name C(uid), C(gid), C(home) and C(shell), or null where there is no such user.
 units:
   type: dict
-  returned: always
+  returned: success
   description: >-
     For each name C(load_state), C(active_state), C(sub_state), C(unit_file_state), C(need_daemon_reload), C(result),
     C(reload_result), C(main_pid), C(fragment_path) and C(started), which is when the main process was started, in
     seconds since the epoch, or 0 where the unit is not up.
-paths: {type: dict, returned: always, description: "For each pattern the paths that are there, sorted."}
+paths: {type: dict, returned: success, description: "For each pattern the paths that are there, sorted."}
 dpkg:
   type: dict
-  returned: always
+  returned: success
   description: >-
     C(lock), with C(pid), C(command) and systemd C(unit) of the process that holds dpkg's lock, or null; and C(broken),
     the packages that are half-installed or half-configured, which says something only while nobody holds the lock.
 """
+
+import glob
+import hashlib
+import pwd
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
+    DpkgError,
+    broken_packages,
+    known_packages,
+    lock_holder,
+    wanted_package,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.files import (
+    ATTRIBUTES,
+    File,
+    are_known,
+    files_argument,
+    invocation,
+    read,
+    requested_files,
+    set_attributes,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 
 def differs(module: AnsibleModule, file: File) -> bool:

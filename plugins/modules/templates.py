@@ -3,23 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pwd
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.files import (
-    ATTRIBUTES,
-    File,
-    are_known,
-    files_argument,
-    invocation,
-    read,
-    requested_files,
-    set_attributes,
-)
-
 DOCUMENTATION = r"""
 module: templates
 short_description: Write several files from templates in one call
@@ -57,7 +40,10 @@ options:
     elements: str
     default: []
     description: Names of users that one of the files is to make; those that are not there yet are returned.
-author: [The foobar.webstack authors]
+attributes:
+  check_mode: {support: full, description: Says what would be written.}
+  diff_mode: {support: full, description: Shows what changes in each file.}
+author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
@@ -86,9 +72,26 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-dests: {type: list, elements: str, returned: always, description: "Paths of the files that changed, now or pending."}
-missing_users: {type: list, elements: str, returned: always, description: Which of O(users) are not there.}
+dests: {type: list, elements: str, returned: success, description: "Paths of the files that changed, now or pending."}
+missing_users: {type: list, elements: str, returned: success, description: Which of O(users) are not there.}
 """
+
+import json
+import os
+import pwd
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.files import (
+    ATTRIBUTES,
+    File,
+    are_known,
+    files_argument,
+    invocation,
+    read,
+    requested_files,
+    set_attributes,
+)
 
 
 def waiting(pending: Path | None) -> list[str]:

@@ -1,0 +1,51 @@
+"""Documentation only: the action plugin of the same name does the work, on the controller."""
+
+DOCUMENTATION = r"""
+module: release_sources
+short_description: Find out on the controller which release each application is to have
+description:
+  - Makes a tar archive of each application's source, unless the cache holds it, from a folder, a git repository or an
+    archive. All sources are asked at the same time.
+  - All hosts of a run get the same answer, also where a branch moves or a folder changes meanwhile.
+  - A source that can't be had does not fail the task, so that the other applications get their releases.
+  - The servers need neither git nor the keys of a repository.
+options:
+  apps:
+    type: list
+    elements: dict
+    required: true
+    description: >-
+      Entries as in C(app_deploy_apps). Each has a C(name) and one of C(directory), C(repo) (with C(version)) and
+      C(archive) (with C(checksum)).
+  cache:
+    type: path
+    required: true
+    description: Folder on the controller; a relative path goes by the folder that holds the inventory's C(group_vars).
+attributes:
+  check_mode: {support: full, description: Fetches sources in check mode too.}
+  diff_mode: {support: none, description: Shows no difference.}
+author: [The foobar.webstack authors (@foobar)]
+"""
+
+EXAMPLES = r"""
+- name: Find out which releases are wanted
+  foobar.webstack.release_sources:
+    apps:
+      - {name: shop, repo: "git@git.example.com:shop.git", version: v1.4.0}
+      - {name: blog, directory: ../blog}
+    cache: .cache/releases
+  register: wanted
+
+- name: Show what can't be had
+  ansible.builtin.debug:
+    msg: "{{ wanted.sources.values() | selectattr('error', 'defined') | map(attribute='error') }}"
+"""
+
+RETURN = r"""
+sources:
+  type: dict
+  returned: success
+  description: >-
+    By name, the C(path) of the archive on the controller, its C(revision), the C(files) at the root of the source, and
+    how many leading folders are to be left out (C(strip_components)); or an C(error), a sentence.
+"""

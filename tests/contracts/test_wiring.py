@@ -26,6 +26,7 @@ from . import PLAYBOOKS, ROLES, ROOT, jinja, load, spec
 ENVIRONMENTS = {"local", "production"}
 SPEC = load(PLAYBOOKS / "meta/sites.yml")
 ANSIBLE = {
+    "ansible_facts",
     "ansible_playbook_python",
     "query",
     "group_names",

@@ -132,6 +132,7 @@ removable: {type: list, elements: str, returned: success, description: "Releases
 records: {type: dict, returned: success, description: "Of each finished release its revision, when, by whom and so on."}
 """
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -283,11 +284,11 @@ def validate(module: AnsibleModule, app: dict[str, Any]) -> None:
     for file in module.params["settings"]:
         if not file["validate"]:
             continue
-        path = Path(module.tmpdir, Path(file["dest"]).name)
-        path.touch(mode=0o600)
-        path.write_text(file["content"])
-        code, output, error = module.run_command(file["validate"].replace("%s", str(path)))
-        path.unlink()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, Path(file["dest"]).name)
+            path.touch(mode=0o600)
+            path.write_text(file["content"])
+            code, output, error = module.run_command(file["validate"].replace("%s", str(path)))
         if code != 0:
             raise Failure(f"{app['name']}: {file['dest']} is refused: {(error or output).strip()}")
 

@@ -79,6 +79,7 @@ missing_users: {type: list, elements: str, returned: success, description: Which
 import json
 import os
 import pwd
+import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -116,9 +117,9 @@ def make_folder(path: Path) -> None:
             folder.chmod(0o755)
 
 
-def validated(module: AnsibleModule, file: File) -> str:
-    """Return the path of a temporary file with the new content that has passed its validation."""
-    path = Path(module.tmpdir, f"{len(os.listdir(module.tmpdir))}-{Path(file['dest']).name}")
+def validated(module: AnsibleModule, file: File, folder: str) -> str:
+    """Return the path of a file in a temporary folder with the new content that has passed its validation."""
+    path = Path(folder, f"{len(os.listdir(folder))}-{Path(file['dest']).name}")
     path.touch(mode=0o600)
     path.write_bytes(file["content"].encode())
     if file["validate"]:
@@ -169,12 +170,14 @@ def main() -> None:
     dests = list(dict.fromkeys([*waiting(pending), *(file["dest"] for file in changing)]))
     diff = [difference(file["dest"], before[file["dest"]], file["content"]) for file in changing]
     if changing and not module.check_mode:
-        ready = [(validated(module, file), file["dest"]) for file in changing]
-        if pending:
-            note(pending, dests)
-        for made, dest in ready:
-            make_folder(Path(dest).parent)
-            module.atomic_move(made, dest)
+        # Ansible's own folder for temporary files is not there on a bare server, and it warns where it makes it.
+        with tempfile.TemporaryDirectory() as folder:
+            ready = [(validated(module, file, folder), file["dest"]) for file in changing]
+            if pending:
+                note(pending, dests)
+            for made, dest in ready:
+                make_folder(Path(dest).parent)
+                module.atomic_move(made, dest)
     for file in files:
         # What is not there yet has no attributes to compare, and its owner may be as new.
         if module.check_mode and (before[file["dest"]] is None or not are_known(file["owner"], file["group"])):

@@ -227,6 +227,18 @@ def test_the_version_is_the_same_wherever_it_stands() -> None:
     assert re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]
 
 
+def test_the_collection_runs_on_the_versions_of_ansible_core_that_are_tested() -> None:
+    locked = re.findall(r"^ansible-core==(\d+\.\d+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    oldest, newest = (edge([numbers(version) for version in locked]) for edge in (min, max))
+    wanted = f">={oldest[0]}.{oldest[1]}.0,<{newest[0]}.{newest[1] + 1}.0"
+    assert load(ROOT / "meta/runtime.yml")["requires_ansible"] == wanted
+
+
+def test_an_execution_environment_gets_the_packages_that_the_tests_have() -> None:
+    wanted = (ROOT / "meta/execution-environment.txt").read_text().split()
+    assert set(wanted) <= set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+
+
 def test_no_old_name_of_a_plugin_outlives_the_version_in_which_it_goes() -> None:
     version = numbers(load(ROOT / "galaxy.yml")["version"])
     routing = load(ROOT / "meta/runtime.yml")["plugin_routing"]

@@ -18,6 +18,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import Q
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
 
+NO_SITES = (
+    "sites: nothing sets it; put the entries into group_vars/all/sites.yml beside the inventory, for group_vars beside "
+    "a playbook of your own are not read."
+)
 # Expressions of the names that maintenance knows.
 NAMES = (
     "sites | map(attribute='domain') | list",
@@ -29,10 +33,12 @@ def open_questions(inventory_dir: str | None) -> list[str]:
     """Return the comments beside an inventory that ask for what could not be told when the folder was started."""
     if not inventory_dir:
         return []
-    files = sorted(Path(inventory_dir).glob("group_vars/*/*.yml"))
+    places = (path for pattern in ("*.yml", "*/*.yml") for path in Path(inventory_dir).glob(f"group_vars/{pattern}"))
     return [
         f"{path.relative_to(inventory_dir)}:{number}: {line.strip().removeprefix(QUESTION).strip()}"
-        for path in files
+        for path in sorted(places)
+        # An editor's lock is a link that leads nowhere.
+        if path.is_file() and not path.name.startswith(".")
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if line.strip().startswith(QUESTION)
     ]
@@ -70,19 +76,18 @@ class ActionModule(ActionBase):
                 mistakes = request_mistakes(given, self._domains(), "maintenance")
             else:
                 spec = yaml.safe_load(Path(arguments["spec"]).read_text())
-                sites = self._templar.template(variables.get("sites"))
+                if "sites" not in variables:
+                    raise AnsibleActionFail(NO_SITES)
+                sites = self._templar.template(variables["sites"])
                 mistakes = overruled(variables["hostvars"], Path(arguments["wiring"])) if arguments["wiring"] else []
                 mistakes += input_mistakes(sites, spec, given, arguments["playbook"], self._web_addresses(variables))
             message = " ".join(mistakes)
         except AnsibleError as error:
             message = reason(error)
+        questions = open_questions(variables.get("inventory_dir"))
         if message:
-            raise AnsibleActionFail(message)
-        return {
-            "changed": False,
-            "version": collection_version(),
-            "questions": open_questions(variables.get("inventory_dir")),
-        }
+            raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
+        return {"changed": False, "version": collection_version(), "questions": questions}
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

@@ -8,6 +8,8 @@ description:
     reads without running any of them.
   - Adds the application's entry to C(group_vars/all/sites.yml) of the folder, unless there is one of the same source.
     What it could not tell stands there as a comment that begins with C(# ?).
+  - Makes up the secrets that the entry wants, encrypts them with the password in C(.vault_password), which it makes
+    where there is none, and has git ignore that.
   - Returns which other files the folder lacks; it writes none of them.
 options:
   folder: {type: str, required: true, description: Folder of sites; it may be missing or empty.}
@@ -38,15 +40,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-app: {type: str, returned: success, description: Name of the app.}
 files:
   type: list
   elements: dict
   returned: success
-  description: The files that the folder lacks, each with its template C(src) and its C(dest).
-secrets: {type: list, elements: str, returned: success, description: Names of the secrets that the vault lacks.}
-folder: {type: str, returned: success, description: "Path of O(folder), without C(~)."}
-vault: {type: str, returned: success, description: File for the secrets.}
-vault_password: {type: str, returned: success, description: File for the password of the vault.}
-next: {type: list, elements: str, returned: success, description: What comes next.}
+  description: The other files that the folder lacks, each with its template C(src) and its C(dest).
+next: {type: list, elements: str, returned: success, description: "What comes next, a sentence each."}
+secrets:
+  type: list
+  elements: str
+  returned: success
+  description: Names of the secrets that were made up, or would be in check mode.
+site: {type: dict, returned: success, description: What the templates read.}
 """

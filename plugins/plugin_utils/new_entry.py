@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,16 @@ class Entry:
             place = place.setdefault(parent, {})
         if last not in place:
             place[last] = value
-            self.reasons[key] = reason
+            self.reasons[key] = one_line(reason)
+
+    def take(self, finding: Finding) -> None:
+        """Set what was found. Ansible would run a template that stands in it, so such a value is asked for."""
+        if is_template(finding.value):
+            self.questions.append(
+                f"{finding.key}: {finding.reason} has braces, which Ansible reads; write it yourself."
+            )
+        else:
+            self.set(finding.key, copy.deepcopy(finding.value), finding.reason)
 
     def secret(self, name: str) -> str:
         """Return the template of a secret that the vault is to hold."""
@@ -60,7 +70,7 @@ class Entry:
     def text(self) -> str:
         """Return the entry as an item of the list `sites`."""
         lines = [line for key in ORDER if key in self.values for line in self._lines(key, self.values[key])]
-        lines += [f"{QUESTION} {question}" for question in self.questions]
+        lines += [f"{QUESTION} {one_line(question)}" for question in self.questions]
         return "".join(f"  {'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines))
 
     def _lines(self, key: str, value: Any) -> Iterator[str]:
@@ -79,6 +89,20 @@ def _with(line: str, reason: str) -> str:
     return f"{line}  # {reason}" if reason else line
 
 
+def one_line(text: str) -> str:
+    """Return a text that can stand in a comment, whatever the application's files have put into it."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def is_template(value: Any) -> bool:
+    """Tell whether a value holds something that Ansible would fill in."""
+    if isinstance(value, Mapping):
+        return any(map(is_template, [*value, *value.values()]))
+    if isinstance(value, (list, tuple)):
+        return any(map(is_template, value))
+    return bool(re.search(r"\{\{|\{%|\{#", str(value)))
+
+
 def inline(value: Any) -> str:
     """Return a value as YAML in one line, with quotes only where it needs them."""
     if isinstance(value, Mapping):
@@ -94,7 +118,7 @@ def inline(value: Any) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def new_entry(application: Application, app: str, source: Sequence[Finding]) -> Entry:
+def new_entry(application: Application, app: str, source: Sequence[Finding], has_www: bool = True) -> Entry:
     """Return the entry of an application under a name of its own, from a source: `directory`, or `repo` and `version`.
 
     The domain is a variable, so that each environment has its own.
@@ -102,19 +126,18 @@ def new_entry(application: Application, app: str, source: Sequence[Finding]) -> 
     entry = Entry(app)
     domain = f"{{{{ {app}_domain }}}}"
     entry.set("domain", domain)
-    entry.set("aliases", [f"www.{domain}"])
+    if has_www:
+        entry.set("aliases", [f"www.{domain}"])
     entry.set("app", app)
     for finding in [*source, *application.findings]:
-        if finding.key == "directory" and "directory" in entry.values:
-            # The application lies below the folder that was named.
-            entry.values["directory"] += f"/{finding.value}"
-        elif finding.key == "directory" and "repo" in entry.values:
-            entry.questions.append(f"the application lies in {finding.value}, and a repository is released as a whole.")
+        if finding.key != "directory" or "repo" not in entry.values:
+            entry.take(finding)
         else:
-            entry.set(finding.key, copy.deepcopy(finding.value), finding.reason)
+            entry.questions.append(f"the application lies in {finding.value}, and a repository is released as a whole.")
     for variable in application.variables:
-        _variable(entry, variable, domain)
-    if application.database:
+        if re.fullmatch(r"[A-Za-z_]\w*", variable.name, re.ASCII):
+            _variable(entry, variable, domain)
+    if application.database and not is_template([application.database.url, *application.database.variables.values()]):
         _database(entry, application.database, application.variables)
     entry.questions += [f"{question.key}: {question.text}".removeprefix(": ") for question in application.questions]
     return entry

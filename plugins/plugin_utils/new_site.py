@@ -5,21 +5,27 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import SYSTEM_USERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Finding
 
-LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE)
-# Files by which a folder of sites is known.
+LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 SITES = "group_vars/all/sites.yml"
 VAULT_PASSWORD = ".vault_password"
-GROUPS = ("all", "app", "db", "dns", "ungrouped", "web")
+PLAYBOOKS = ("check", "deploy", "maintenance", "releases", "rollback", "site")
+# An environment is a group, and the name of a file beside the playbooks.
+RESERVED = {*PLAYBOOKS, "all", "app", "db", "dns", "hosts", "requirements", "ungrouped", "web"}
 # What a folder may hold that is no folder of sites yet.
 HARMLESS = {".git", ".gitignore", ".venv", "LICENSE"}
-PLAYBOOKS = ("check", "deploy", "maintenance", "releases", "rollback", "site")
+# By one of these a folder of sites is known, an interrupted start's too.
+OURS = (SITES, VAULT_PASSWORD)
+IGNORED = ("/.vault_password", "/.cache/", "/.venv/")
 # Pinned as in the tests' lock.
 ANSIBLE = (
     'ansible==12.3.0 ; python_version < "3.12"',
@@ -79,25 +85,38 @@ class Answers:
     mail: str
     env: str
 
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Answers:
+        """Return answers as they are meant: www. is an alias of the domain, and case is nothing in a name."""
+        given = cls(**{name: text.strip() for name, text in texts.items()})
+        return replace(given, domain=given.domain.lower().removeprefix("www."))
+
     def mistakes(self) -> list[str]:
         """Return one sentence for each answer that can't be right, by the name under which -e takes it."""
         wrong = {
-            "folder": "it is empty; name the folder to write, such as ~/site." * (not self.folder.strip()),
+            "folder": "it is empty; name the folder to write, such as ~/site." * (not self.folder),
             "domain": f"{self.domain!r} is no domain; write one like shop.example.com." * (not is_domain(self.domain)),
-            "address": f"{self.address!r} is no IP address; DNS records and SSH lead to one, such as 203.0.113.7."
+            "address": f"{self.address!r} is no IP address of a server; write one like 203.0.113.7."
             * (not is_address(self.address)),
             "ssh_user": f"{self.ssh_user!r} is no user; write the one that logs in at the server, such as root."
             * (not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", self.ssh_user)),
-            "source": "it is empty; name the folder of the application, or its git repository."
-            * (not self.source.strip()),
+            "source": self._source_mistake(),
             "dns": f"{self.dns!r} is not known; it is none, {', '.join(PROVIDERS)}."
             * (self.dns not in ("none", *PROVIDERS)),
             "mail": f"{self.mail!r} is no mail address; leave it empty or write one like you@{self.domain}."
             * (not re.fullmatch(r"([^@\s]+@[^@\s]+)?", self.mail)),
-            "env": f"{self.env!r} is no name of an environment; use lower-case letters, digits and _, as in staging."
-            * (not re.fullmatch(r"[a-z][a-z0-9_]*", self.env) or self.env in GROUPS),
+            "env": f"{self.env!r} is no name of an environment; write one like staging."
+            * (not re.fullmatch(r"[a-z][a-z0-9_]*", self.env) or self.env in RESERVED),
         }
         return [f"{name}: {sentence}" for name, sentence in wrong.items() if sentence]
+
+    def _source_mistake(self) -> str:
+        """Return what is wrong with the source as it is written."""
+        if not self.source:
+            return "it is empty; name the folder of the application, or its git repository."
+        if re.match(r"\w+://[^/@]*:[^/@]*@", self.source):
+            return "the address holds a password, and would stand in a file; use SSH, or a credential helper of git."
+        return ""
 
 
 def is_domain(text: str) -> bool:
@@ -107,12 +126,12 @@ def is_domain(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IPv4 or IPv6 address."""
+    """Tell whether a text is an IPv4 or IPv6 address that a server can have for its visitors."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text and not (address.is_unspecified or address.is_multicast or address.is_link_local)
 
 
 def is_repository(source: str) -> bool:
@@ -120,25 +139,21 @@ def is_repository(source: str) -> bool:
     return bool(re.match(r"(https?|ssh|git|file)://|[\w.-]+@[\w.-]+:", source)) or source.endswith(".git")
 
 
-def folder_mistake(folder: Path) -> str:
+def folder_mistake(folder: Path, source: str) -> str:
     """Return why a folder can't be written to, in a sentence, or an empty text."""
     if folder.exists() and not folder.is_dir():
         return f"folder: {folder} is a file; name a folder."
-    # A run that was interrupted has left the password, at least; it is completed.
-    if not folder.exists() or any((folder / name).exists() for name in (SITES, VAULT_PASSWORD)):
+    if not is_repository(source) and folder.resolve().is_relative_to(Path(source).expanduser().resolve()):
+        return (
+            f"folder: {folder} is in the application's own; name one beside it, for a release holds all that is there."
+        )
+    if not folder.exists() or any((folder / name).exists() for name in OURS):
         return ""
     others = sorted({path.name for path in folder.iterdir()} - HARMLESS)
     if not others:
         return ""
     shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
     return f"folder: {folder} holds other files ({shown}); name an empty folder, or one that is not there yet."
-
-
-def app_name(domain: str) -> str:
-    """Return what the app of a domain is called: its user, its units and its folder; at most 24 characters."""
-    labels = [label for label in domain.lower().split(".") if label != "www"]
-    name = re.sub(r"[^a-z0-9]+", "_", labels[0]).strip("_")
-    return (name if name[:1].isalpha() else f"site_{name}")[:24]
 
 
 def known_sites(folder: Path) -> list[dict[str, Any]]:
@@ -149,44 +164,57 @@ def known_sites(folder: Path) -> list[dict[str, Any]]:
     try:
         sites = yaml.load(path.read_text(), Loader=Loader)["sites"]
         return [site for site in sites if isinstance(site, dict)]
-    except (yaml.YAMLError, KeyError, TypeError):
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
         raise NewSiteError(f"{path} has no list `sites` that can be read; mend it first.") from None
 
 
-def named(answers: Answers, folder: Path, known: list[dict[str, Any]]) -> tuple[list[Finding], str]:
-    """Return where the code comes from, as an entry has it, and the name of the app.
+def app_name(domain: str, taken: Iterable[str] = ()) -> str:
+    """Return what the app of a domain is called: its user, its units and its folder; at most 24 characters.
 
-    It is the known one of the same source, in another environment; else one after the domain that no site has yet.
+    It is the first label of the domain, or as many as it takes to be nobody else's name.
     """
-    if is_repository(answers.source):
-        finding = Finding("repo", answers.source, "")
-    else:
-        finding = Finding("directory", directory(Path(answers.source).expanduser(), folder), "")
-    for site in known:
-        if site.get(finding.key) == finding.value:
-            return [finding], str(site["app"])
-    app = app_name(answers.domain)
-    if app in {site.get("app") for site in known}:
-        raise NewSiteError(
-            f"{folder / SITES} has another site whose app is {app}; add this one by hand under another name."
-        )
-    return [finding], app
+    labels = [re.sub(r"[^a-z0-9]+", "_", label).strip("_") for label in domain.lower().split(".")]
+    names = ["_".join(labels[:count]) for count in range(1, len(labels) + 1)]
+    names = [(name if name[:1].isalpha() else f"site_{name}")[:24] for name in names]
+    free = [name for name in names if name not in SYSTEM_USERS and name not in set(taken)]
+    if not free:
+        raise NewSiteError(f"domain: the name {names[0]} is taken; add the site's entry by hand, under another name.")
+    return free[0]
 
 
-def vault(folder: Path, env: str, app: str) -> Path:
-    """Return the file for the secrets of an app in an environment: vault.yml for the first site there."""
-    first = folder / f"group_vars/{env}/vault.yml"
-    return first.with_name(f"vault_{app}.yml") if first.exists() else first
+def located(answers: Answers, folder: Path, below: str) -> Finding:
+    """Return where the code comes from, as an entry has it: `below` is the application's folder in the source.
+
+    A path goes by the folder of the sites, so that both can move together.
+    """
+    place = Path(answers.source).expanduser()
+    if is_repository(answers.source) and not place.exists():
+        return Finding("repo", answers.source, "")
+    key = "repo" if is_repository(answers.source) else "directory"
+    path = os.path.relpath((place / below).resolve(), folder.resolve())
+    # A repository is told from a path by its first characters.
+    return Finding(key, path if path.startswith(".") or key == "directory" else f"./{path}", "")
 
 
-def next_steps(answers: Answers, folder: Path, questions: list[str]) -> list[str]:
-    """Return what a user does next, a sentence each."""
-    inventory = "" if answers.env == "production" else f" -i {inventory_file(answers.env)}"
-    return [
-        f"{folder} is ready: its README.md says how it is used.",
-        *(f"In {SITES}, answer: {question}" for question in questions),
-        f"Then: cd {folder} && ansible-playbook check.yml{inventory}",
-    ]
+def known_app(source: Finding, known: list[dict[str, Any]]) -> str:
+    """Return the app that comes from a source already, or an empty text."""
+    return next((str(site["app"]) for site in known if site.get(source.key) == source.value and "app" in site), "")
+
+
+def inventory_mistake(path: Path, env: str) -> str:
+    """Return why an inventory that is there has no use for an environment's variables, or an empty text."""
+
+    def groups(value: Any) -> set[str]:
+        children = value.get("children") or {} if isinstance(value, dict) else {}
+        return set(children).union(*map(groups, children.values()))
+
+    if not path.exists():
+        return ""
+    try:
+        found = set[str]().union(*map(groups, (yaml.load(path.read_text(), Loader=Loader) or {}).values()))
+    except (OSError, yaml.YAMLError, AttributeError):
+        return f"{path} can't be read as an inventory in YAML; mend it first."
+    return "" if env in found else f"{path} has no group {env}; put the server into one, for its variables stand there."
 
 
 def provider_settings(provider: Provider, domain: str, env: str) -> dict[str, str]:
@@ -202,20 +230,14 @@ def provider_settings(provider: Provider, domain: str, env: str) -> dict[str, st
     }
 
 
-def directory(source: Path, folder: Path) -> str:
-    """Return how an entry names an application's folder: by a relative path, so that both can move together."""
-    return os.path.relpath(source.resolve(), folder.resolve())
-
-
 def files(answers: Answers, app: str, folder: Path) -> list[dict[str, str]]:
-    """Return the files of a folder as template and destination; those that are there already are left alone."""
+    """Return the files that a folder lacks, as template and destination; those that are there are left alone."""
     env = answers.env
     wanted = {
         inventory_file(env): "hosts.yml",
         "ansible.cfg": "ansible.cfg",
         "requirements.yml": "requirements.yml",
         "requirements.txt": "requirements.txt",
-        ".gitignore": "gitignore",
         "README.md": "README.md",
         ".github/workflows/deploy.yml": "github.yml",
         ".gitlab-ci.yml": "gitlab-ci.yml",
@@ -252,8 +274,37 @@ def variables(answers: Answers, app: str, version: str) -> dict[str, Any]:
         "host": "web01" if answers.env == "production" else f"{answers.env}01",
         "inventory": inventory_file(answers.env),
         "mail": answers.mail,
-        "provider": {"settings": provider_settings(provider, answers.domain, answers.env)} if provider else {},
+        "provider": provider_settings(provider, answers.domain, answers.env) if provider else {},
         "requirements": requirements(answers),
         "ssh_user": answers.ssh_user,
         "version": version,
     }
+
+
+def next_steps(answers: Answers, app: str, folder: Path, written: Iterable[str], questions: list[str]) -> list[str]:
+    """Return what a user does next, a sentence each; `written` are the paths of the files that were not there."""
+    new = {os.path.relpath(path, folder) for path in written}
+    inventory = inventory_file(answers.env)
+    option = "" if answers.env == "production" else f" -i {inventory}"
+    kept = {
+        inventory: f"{inventory} was there and stays: address, ssh_user and the group dns are as it has them.",
+        f"group_vars/{answers.env}/{app}.yml": f"{app} was in {answers.env} already, and keeps its domain.",
+    }
+    others = sorted(path.parent.name for path in folder.glob("group_vars/*/*.yml"))
+    others = [env for env in dict.fromkeys(others) if env not in ("all", answers.env)]
+    return [
+        f"{folder} is ready: its README.md says how it is used.",
+        *(sentence for path, sentence in kept.items() if path not in new),
+        *(
+            f"{env} lacks {app} as yet: start that with -e env={env}, too."
+            for env in others
+            if _lacks(folder, env, app)
+        ),
+        *(f"In {SITES}, answer: {question}" for question in questions),
+        f"Then: cd {shlex.quote(str(folder))} && ansible-playbook check.yml{option}",
+    ]
+
+
+def _lacks(folder: Path, env: str, app: str) -> bool:
+    """Tell whether an environment has no domain for an app."""
+    return not (folder / f"group_vars/{env}/{app}.yml").exists()

@@ -9,6 +9,15 @@ import yaml
 from ansible.vars.hostvars import HostVars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
+OTHERWISE = "use the keys of an entry of sites or set it for a host"
+# What no key of an entry sets.
+WAYS = {
+    "gunicorn_socket_group": "set web_server_user",
+    "mysql_restart": "say -e restart=true",
+    "nginx_restart": "say -e restart=true",
+    "nginx_user": "set web_server_user",
+}
+
 
 def overruled(hostvars: HostVars, wiring: Path) -> list[str]:
     """Return a sentence for each variable of an inventory's groups that a folder of group_vars beside a playbook sets.
@@ -18,8 +27,7 @@ def overruled(hostvars: HostVars, wiring: Path) -> list[str]:
     wired = set[str]().union(*(yaml.safe_load(path.read_text()) for path in wiring.glob("*/*.yml")))
     inventory, loader = hostvars._inventory, hostvars._loader
     return [
-        f"{name}: it follows from the entries of sites, so group_vars/{group.name} can't set it: use its keys or "
-        "set it for a host."
+        f"{name}: the playbooks set it themselves, so group_vars/{group.name} can't; {WAYS.get(name, OTHERWISE)}."
         for group in inventory.groups.values()
         for name in sorted(wired & _variables(group, inventory, loader))
     ]

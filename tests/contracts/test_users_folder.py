@@ -88,8 +88,8 @@ def test_the_versions_of_gunicorn_are_the_same_wherever_a_user_sets_none(tmp_pat
 def test_what_would_be_passed_over_in_silence_is_refused_by_its_name(group: str, tmp_path: Path) -> None:
     found = overruled(hostvars(tmp_path, group, nginx_sites=[], nginx_worker_processes=2), PLAYBOOKS / "group_vars")
     assert found == [
-        f"nginx_sites: it follows from the entries of sites, so group_vars/{group} can't set it: use its keys or "
-        "set it for a host."
+        f"nginx_sites: the playbooks set it themselves, so group_vars/{group} can't; use the keys of an entry of sites "
+        "or set it for a host."
     ]
 
 

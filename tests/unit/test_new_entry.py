@@ -90,10 +90,18 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
     }
 
 
-def test_an_application_below_the_folder_that_was_named_is_released_alone() -> None:
-    below = (*FOUND, Finding("directory", "backend", "backend/manage.py"))
-    _, site = written(application(findings=below))
-    assert site["directory"] == "../shop/backend"
+def test_a_value_with_braces_is_asked_for_and_never_written() -> None:
+    braces = Finding("health_path", "/{{ lookup('pipe', 'id') }}", "urls.py:1")
+    entry, site = written(application(findings=(*FOUND[:3], braces)))
+    assert "health_path" not in site
+    assert entry.questions == ["health_path: urls.py:1 has braces, which Ansible reads; write it yourself."]
+
+
+def test_a_reason_or_a_question_cannot_leave_its_comment() -> None:
+    asked = Question("static", "Is it a\n    gunicorn: {network: true}\n    #?")
+    found = (Finding("health_path", "/", "x\n    nginx: {a: b}"), *FOUND[:1])
+    _, site = written(application(findings=found, questions=(asked,)))
+    assert {"gunicorn", "nginx"} & set(site) == set()
 
 
 @pytest.mark.parametrize("database", [None, Database("sqlite", "", "s.py:1"), Database("postgresql", "psycopg", "x")])

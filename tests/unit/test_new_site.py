@@ -31,19 +31,24 @@ def test_good_answers_are_no_mistake() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("folder", " ", "it is empty"),
+        ("folder", "", "it is empty"),
         ("domain", "shop", "'shop' is no domain"),
         ("domain", "https://shop.example.com", "is no domain"),
         ("domain", "203.0.113.7", "is no domain"),
         ("domain", "-shop.example.com", "is no domain"),
         ("address", "web01.example.com", "is no IP address"),
         ("address", "203.0.113", "is no IP address"),
+        ("address", "fe80::1%eth0", "is no IP address"),
+        ("address", "::", "is no IP address"),
+        ("domain", "\u017fhop.example.com", "is no domain"),
         ("ssh_user", "Root User", "is no user"),
         ("source", "", "it is empty"),
         ("dns", "bind", "'bind' is not known; it is none, rfc2136,"),
         ("mail", "me", "is no mail address"),
         ("env", "Staging!", "is no name of an environment"),
         ("env", "web", "is no name of an environment"),
+        ("env", "site", "is no name of an environment"),
+        ("source", "https://me:secret@git.example.com/x", "holds a password"),
     ],
 )
 def test_a_wrong_answer_is_named_in_one_sentence(name: str, value: str, words: str) -> None:
@@ -57,16 +62,21 @@ def test_a_wrong_answer_is_named_in_one_sentence(name: str, value: str, words: s
     ("domain", "name"),
     [
         ("shop.example.com", "shop"),
-        ("www.example.com", "example"),
         ("foobar.com", "foobar"),
-        ("My-Shop.example", "my_shop"),
+        ("my-shop.example", "my_shop"),
         ("24h.example", "site_24h"),
         (f"{'long' * 10}.example", ("long" * 10)[:24]),
+        ("admin.example.com", "admin_example"),
+        ("taken.example.com", "taken_example"),
     ],
 )
 def test_the_app_is_called_after_the_domain(domain: str, name: str) -> None:
-    assert new_site.app_name(domain) == name
-    assert re.fullmatch(r"[a-z][a-z0-9_]{0,23}", new_site.app_name(domain))
+    assert new_site.app_name(domain, ["taken"]) == name
+    assert re.fullmatch(r"[a-z][a-z0-9_]{0,23}", name)
+
+
+def test_case_and_www_are_nothing_in_a_domain() -> None:
+    assert Answers.of({**vars(ANSWERS), "domain": " WWW.Shop.Example.com "}).domain == "shop.example.com"
 
 
 @pytest.mark.parametrize(
@@ -84,22 +94,27 @@ def test_a_repository_is_told_from_a_folder(source: str, expected: bool) -> None
     assert new_site.is_repository(source) == expected
 
 
+def refused(folder: Path) -> str:
+    """Return why a folder is none for the sites of an application elsewhere."""
+    return new_site.folder_mistake(folder, "/nowhere/shop")
+
+
 def test_a_folder_with_other_files_is_left_alone_by_name(tmp_path: Path) -> None:
-    assert new_site.folder_mistake(tmp_path) == new_site.folder_mistake(tmp_path / "new") == ""
+    assert refused(tmp_path) == refused(tmp_path / "new") == ""
     (tmp_path / ".git").mkdir()
-    assert new_site.folder_mistake(tmp_path) == ""
+    assert refused(tmp_path) == ""
     for name in "dcba":
         (tmp_path / name).touch()
-    assert f"{tmp_path} holds other files (a, b, c, …)" in new_site.folder_mistake(tmp_path)
-    assert "is a file" in new_site.folder_mistake(tmp_path / "a")
+    assert f"{tmp_path} holds other files (a, b, c, …)" in refused(tmp_path)
+    assert "is a file" in refused(tmp_path / "a")
     (tmp_path / "group_vars/all").mkdir(parents=True)
     (tmp_path / "group_vars/all/sites.yml").touch()
-    assert new_site.folder_mistake(tmp_path) == ""
+    assert refused(tmp_path) == ""
 
 
 def test_what_is_there_already_is_not_written_again(tmp_path: Path) -> None:
     first = {Path(file["dest"]).name for file in new_site.files(ANSWERS, "shop", tmp_path)}
-    assert {"hosts.yml", "shop.yml", "site.yml", ".gitignore", "README.md", ".gitlab-ci.yml"} <= first
+    assert {"hosts.yml", "shop.yml", "site.yml", "README.md", ".gitlab-ci.yml"} <= first
     (tmp_path / "hosts.yml").touch()
     assert {Path(file["dest"]).name for file in new_site.files(ANSWERS, "shop", tmp_path)} == first - {"hosts.yml"}
 

@@ -271,7 +271,6 @@ def test_a_changed_file_that_all_releases_share_makes_a_new_release_of_the_same_
         "systemctl disable directory@{live}",
         "systemctl stop directory@{live}.socket directory@{live}.service",
         "chown root: /srv/directory/shared/uploads",
-        "userdel directory-build",
         "rm /srv/directory/current",
     ],
 )

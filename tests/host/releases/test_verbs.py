@@ -276,7 +276,7 @@ def test_hooks_run_around_the_phases(host, api):
     [
         ("deploy.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
         ("deploy.yml", {"sites": [{"domain": "foobar.com", "migrate_comand": "true"}]}, "migrate_comand"),
-        ("rollback.yml", {"sites": [{"domain": "foobar.com"}]}, "addresses"),
+        ("rollback.yml", {"sites": [{"domain": "foobar.com"}]}, "lacks the key app"),
         ("deploy.yml", {"version": "v1"}, "version: only a site whose source is a repo has versions"),
         ("releases.yml", {"site": "foobar.con"}, "site: foobar.con is none of foobar.com, board.example, api.example."),
         ("rollback.yml", {}, "site: there are several"),

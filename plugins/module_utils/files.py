@@ -38,6 +38,15 @@ def read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() and not path.is_symlink() else None
 
 
+def is_user(name: str) -> bool:
+    """Tell whether the system has a user of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def are_known(owner: str, group: str) -> bool:
     """Tell whether the system has this user and this group; numbers always are known."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases
+from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
 
@@ -46,15 +47,6 @@ def installed(run: Run, packages: list[str]) -> set[str]:
         return set()
     _, output, _ = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *packages])
     return {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
-
-
-def is_user(name: str) -> bool:
-    """Tell whether the system has a user of this name."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def applied(app: str, folder: Path = release_settings.MANIFESTS) -> dict[str, str]:

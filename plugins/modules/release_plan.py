@@ -78,6 +78,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
+from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 
 SPEC: dict[str, Any] = {
     "apps": {
@@ -127,7 +128,7 @@ def missing(module: AnsibleModule) -> list[str]:
     installed = release_state.installed(module.run_command, packages)
     return [
         *(name for name in packages if name not in installed),
-        *(name for name in users if not release_state.is_user(name)),
+        *(name for name in users if not is_user(name)),
         *(path for path in paths if not Path(path).exists()),
     ]
 

@@ -78,7 +78,6 @@ missing_users: {type: list, elements: str, returned: success, description: Which
 
 import json
 import os
-import pwd
 import tempfile
 from pathlib import Path
 
@@ -89,6 +88,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.files import (
     are_known,
     files_argument,
     invocation,
+    is_user,
     read,
     requested_files,
     set_attributes,
@@ -128,15 +128,6 @@ def validated(module: AnsibleModule, file: File, folder: str) -> str:
             said = (error or output).strip()
             module.fail_json(msg=f"{file['dest']} stays as it was, failed to validate: {said}", **invocation(module))
     return str(path)
-
-
-def is_user(name: str) -> bool:
-    """Tell whether the server knows a user."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def difference(dest: str, before: bytes | None, after: str) -> dict[str, str]:

@@ -79,11 +79,6 @@ class Application:
     database: Database | None
     variables: tuple[Variable, ...]
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Return the names of the variables that are secrets to be made up."""
-        return tuple(variable.name for variable in self.variables if variable.kind == "secret")
-
 
 class Report:
     """Findings and questions while they are gathered, the most reliable first."""

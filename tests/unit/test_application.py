@@ -135,7 +135,7 @@ def test_the_guestbook_gets_the_entry_that_is_known_to_work() -> None:
     assert entry(found) == {key: known[key] for key in keys}
     assert found.questions == ()
     assert {*required(found)} == {*known["environment"]} == {"DATABASE_URL", "SECRET_KEY"}
-    assert found.secrets == ("SECRET_KEY",)
+    assert [each.name for each in found.variables if each.kind == "secret"] == ["SECRET_KEY"]
 
 
 def test_the_guestbooks_database_takes_an_address_of_pymysql() -> None:
@@ -152,7 +152,7 @@ def test_the_board_gets_the_entry_that_is_known_to_work() -> None:
     assert found.framework == "Django"
     assert entry(found) == {key: known[key] for key in (*keys, "static", "health_path")}
     assert {*required(found)} == {*known["environment"]}
-    assert found.secrets == ("SECRET_KEY",)
+    assert [each.name for each in found.variables if each.kind == "secret"] == ["SECRET_KEY"]
     assert kinds(found)["ALLOWED_HOSTS"] == "domain"
 
 

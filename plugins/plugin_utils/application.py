@@ -27,8 +27,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_databa
     find_database,
     used,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import (
-    Entry,
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import (
+    EntryPoint,
     entries,
     import_roots,
     named,
@@ -159,8 +159,8 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
 
 
 def _entry(
-    code: Code, started: Iterable[Server], known: list[Entry], report: Report
-) -> tuple[Entry | None, Server | None]:
+    code: Code, started: Iterable[Server], known: list[EntryPoint], report: Report
+) -> tuple[EntryPoint | None, Server | None]:
     """Return the entry point, by a server's command or else by the code, and that command."""
     settings = find_settings(code.tree, Report())
     for server in [*started, *([Server("gunicorn", settings, "gunicorn.conf.py", "")] if settings else [])]:
@@ -185,7 +185,7 @@ def _entry(
     return best, None
 
 
-def _find_entry(code: Code, entry: Entry, found: Packages, report: Report) -> None:
+def _find_entry(code: Code, entry: EntryPoint, found: Packages, report: Report) -> None:
     """Note the entry point, and the folder that its module is imported from where that is not the tree itself."""
     if entry.needs:
         report.ask(
@@ -229,7 +229,7 @@ def _find_processes(run: Iterable[Command], report: Report) -> None:
 
 
 def _framework(
-    code: Code, framework: str, entry: Entry | None, found: Packages, run: list[Command], report: Report
+    code: Code, framework: str, entry: EntryPoint | None, found: Packages, run: list[Command], report: Report
 ) -> tuple[tuple[str, ...], str]:
     """Note what the framework tells; return the files that run in production, and the file of Django's settings."""
     if framework == "Django":

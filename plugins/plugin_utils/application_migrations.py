@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import Entry, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint, root
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
@@ -17,7 +17,9 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 USUAL = ("app", "application", "create_app()", "make_app()")
 
 
-def find_migrations(code: Code, files: Iterable[str], entry: Entry | None, found: Packages, report: Report) -> None:
+def find_migrations(
+    code: Code, files: Iterable[str], entry: EntryPoint | None, found: Packages, report: Report
+) -> None:
     """Note the commands of Flask-Migrate or Alembic, and ask for revisions that are not in the folder."""
     migrate = next((path for path in files if "flask_migrate.Migrate" in code.imports(path).values()), "")
     revisions = [path for path in code.tree.files if re.search(r"(^|/)versions/[^/]+\.py$", path)]
@@ -39,13 +41,13 @@ def find_migrations(code: Code, files: Iterable[str], entry: Entry | None, found
         )
 
 
-def flask_app(code: Code, entry: Entry) -> str:
+def flask_app(code: Code, entry: EntryPoint) -> str:
     """Return an entry point as `flask --app` takes it: a module, or a file where the module is not in the path."""
     name = entry.path if root(code, entry) else code.name(entry.path)
     return name if entry.attribute in USUAL else f"'{name}:{entry.attribute}'"
 
 
-def with_app(code: Code, entry: Entry | None, command: Command) -> Command:
+def with_app(code: Code, entry: EntryPoint | None, command: Command) -> Command:
     """Return a command of Flask's with the application, which it has elsewhere from a FLASK_APP of the image."""
     is_bare = command.words[0] == "flask" and not {"--app", "-A"} & set(command.words)
     if entry is None or entry.framework != "Flask" or not is_bare:

@@ -9,7 +9,7 @@ from posixpath import basename, dirname, normpath
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code, folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry import MAKERS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import MAKERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     argument,
     assigned,

@@ -41,7 +41,7 @@ NAMES = ("app", "application", "api", "server")
 
 
 @dataclass(frozen=True)
-class Entry:
+class EntryPoint:
     """An entry point: the module's file, what follows the colon, and where it was seen.
 
     `needs` names the arguments that a factory can't do without.
@@ -91,9 +91,9 @@ def _imports_neighbours(tree: Tree, path: str, place: str) -> bool:
     return False
 
 
-def entries(code: Code) -> list[Entry]:
+def entries(code: Code) -> list[EntryPoint]:
     """Return the entry points in the code, the likeliest first."""
-    found: list[Entry] = []
+    found: list[EntryPoint] = []
     for path in code.tree.python():
         if HINT.search(code.tree.text(path)):
             found.extend(_objects(code, path))
@@ -101,7 +101,7 @@ def entries(code: Code) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.rank, entry.path))
 
 
-def named(code: Code, server: Server, known: Iterable[Entry]) -> Entry | None:
+def named(code: Code, server: Server, known: Iterable[EntryPoint]) -> EntryPoint | None:
     """Return the entry point that a server's command names, or None where its module is not in the tree."""
     module, _, attribute = server.entry.partition(":")
     path = code.path(module)
@@ -110,9 +110,9 @@ def named(code: Code, server: Server, known: Iterable[Entry]) -> Entry | None:
     name = attribute.partition("(")[0]
     for entry in known:
         if entry.path == path and entry.attribute.partition("(")[0] == name:
-            return Entry(path, attribute, entry.framework, entry.is_asgi or server.is_asgi, server.reason)
+            return EntryPoint(path, attribute, entry.framework, entry.is_asgi or server.is_asgi, server.reason)
     made = next((MAKERS[maker] for maker in _makers(code, path) if maker in MAKERS), "")
-    return Entry(path, attribute, made, server.is_asgi, server.reason)
+    return EntryPoint(path, attribute, made, server.is_asgi, server.reason)
 
 
 def _makers(code: Code, path: str) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _makers(code: Code, path: str) -> Iterator[str]:
         yield from (code.qualified(other, call.func) for call in code.calls(other))
 
 
-def _objects(code: Code, path: str) -> Iterator[Entry]:
+def _objects(code: Code, path: str) -> Iterator[EntryPoint]:
     """Return the applications that a module holds."""
     found = []
     for name, values in code.bindings(path).items():
@@ -129,28 +129,28 @@ def _objects(code: Code, path: str) -> Iterator[Entry]:
         if isinstance(value, ast.Call):
             maker = _maker(code, path, value)
             if maker in MAKERS:
-                found.append(Entry(path, name, MAKERS[maker], maker in ASGI, code.at(path, value)))
+                found.append(EntryPoint(path, name, MAKERS[maker], maker in ASGI, code.at(path, value)))
     for name, definition in code.definitions(path).items():
         if isinstance(definition, FUNCTIONS) and name in NAMES:
             parameters = [parameter.arg for parameter in definition.args.args]
             if parameters == ["environ", "start_response"]:
-                found.append(Entry(path, name, "", False, code.at(path, definition)))
+                found.append(EntryPoint(path, name, "", False, code.at(path, definition)))
             elif parameters == ["scope", "receive", "send"]:
-                found.append(Entry(path, name, "", True, code.at(path, definition)))
+                found.append(EntryPoint(path, name, "", True, code.at(path, definition)))
     if not found and basename(path) in ("wsgi.py", "asgi.py"):
         found = list(_imported(code, path))
     by_name = sorted(found, key=lambda entry: NAMES.index(entry.attribute) if entry.attribute in NAMES else len(NAMES))
     yield from by_name[:1]
 
 
-def _imported(code: Code, path: str) -> Iterator[Entry]:
+def _imported(code: Code, path: str) -> Iterator[EntryPoint]:
     """Return the applications that a wsgi.py has from another module."""
     for name, dotted in code.imports(path).items():
         where, inner = code.resolve(dotted)
         value = code.bindings(where)[inner][-1][0] if where and inner in code.bindings(where) else None
         maker = _maker(code, where, value) if isinstance(value, ast.Call) else ""
         if maker in MAKERS:
-            yield Entry(path, name, MAKERS[maker], maker in ASGI, code.at(path))
+            yield EntryPoint(path, name, MAKERS[maker], maker in ASGI, code.at(path))
 
 
 def _maker(code: Code, path: str, call: ast.Call) -> str:
@@ -184,7 +184,7 @@ def _made_by(code: Code, path: str, func: ast.expr) -> str:
     return next((base for item in bases if (base := code.qualified(where, item)) in MAKERS), "")
 
 
-def _factories(code: Code, path: str) -> Iterator[Entry]:
+def _factories(code: Code, path: str) -> Iterator[EntryPoint]:
     """Return the factories of a module, called without arguments."""
     for name, definition in code.definitions(path).items():
         if not isinstance(definition, FUNCTIONS) or not FACTORY.search(name[-99:]):
@@ -201,15 +201,15 @@ def _factories(code: Code, path: str) -> Iterator[Entry]:
                 if default is None
             ]
             reason = code.at(path, definition)
-            yield Entry(path, f"{name}()", MAKERS[maker], maker in ASGI, reason, tuple(needed))
+            yield EntryPoint(path, f"{name}()", MAKERS[maker], maker in ASGI, reason, tuple(needed))
 
 
-def root(code: Code, entry: Entry) -> str:
+def root(code: Code, entry: EntryPoint) -> str:
     """Return the folder that an entry point's module is imported from, or an empty string for the tree itself."""
     dotted = code.name(entry.path).replace(".", "/")
     return entry.path.removesuffix(".py").removesuffix("/__init__").removesuffix(dotted).rstrip("/")
 
 
-def written(code: Code, entry: Entry) -> str:
+def written(code: Code, entry: EntryPoint) -> str:
     """Return an entry point as gunicorn takes it."""
     return f"{code.name(entry.path)}:{entry.attribute}"

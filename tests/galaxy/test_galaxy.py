@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests import playbook
 from tests.contracts import ROLES
+from tests.galaxy.pipelines import Machine, Step, github, gitlab
 from tests.playbook import ROOT
 
 HERE = Path(__file__).parent
@@ -183,15 +185,17 @@ class Start:
         """Let the user into the server by SSH."""
         self.elsewhere, self.server, self.keys = elsewhere, server, elsewhere / "keys"
         self.folder = elsewhere / "start"
+        self.known_hosts = f"-o UserKnownHostsFile={self.keys / 'known_hosts'}"
+        self.git = {"GIT_SSH_COMMAND": f"ssh -i {self.keys / 'id_ed25519'} {self.known_hosts}"}
         machines = {"machines": [{**MACHINE, "address": server}], "machines_keys": str(self.keys)}
         run(ROOT, "ansible-playbook", f"--extra-vars={json.dumps(machines)}", "machines/ssh.yml")
 
-    def new(self, source: Path, **answers: str) -> str:
+    def new(self, source: Path | str, **answers: str) -> str:
         """Answer the questions."""
         given = {"folder": "start", "address": self.server, "ssh_user": "root", "dns": "none", "mail": "", **answers}
         extra = f"--extra-vars={json.dumps({**given, 'source': str(source)})}"
         command = ("ansible-playbook", "--inventory=localhost,", "foobar.webstack.new", extra)
-        return run(self.elsewhere, *command, **there(self.elsewhere))
+        return run(self.elsewhere, *command, **there(self.elsewhere), **self.git)
 
     def type(self, command: str) -> str:
         """Type a command as the folder's README shows it; what Debian's MySQL needs here comes by a file beside it."""
@@ -199,7 +203,7 @@ class Start:
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(self.elsewhere),
             "ANSIBLE_PRIVATE_KEY_FILE": str(self.keys / "id_ed25519"),
-            "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.keys / 'known_hosts'}",
+            "ANSIBLE_SSH_COMMON_ARGS": self.known_hosts,
         }
         assert command in (self.folder / "README.md").read_text(), command
         return run(self.folder, *command.split(), f"--extra-vars=@{HERE / 'mysql.yml'}", **environment)
@@ -251,7 +255,7 @@ def test_a_controller_that_keeps_nothing_runs_the_folder_as_a_project(started: S
         "ANSIBLE_CONFIG": "",
         "ANSIBLE_COLLECTIONS_PATH": str(started.elsewhere),
         "ANSIBLE_PRIVATE_KEY_FILE": str(started.keys / "id_ed25519"),
-        "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={started.keys / 'known_hosts'}",
+        "ANSIBLE_SSH_COMMON_ARGS": started.known_hosts,
         "ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password"),
         "HOME": str(tmp_path),
     }
@@ -270,3 +274,62 @@ def test_a_controller_that_keeps_nothing_runs_the_folder_as_a_project(started: S
     exported.parent.mkdir()
     exported.write_text(run(project, *command, **variables))
     assert "changed=0 " in runner("check.yml", exported)
+
+
+def commit(folder: Path) -> None:
+    """Commit all that is in a folder, which becomes a repository with a branch main if it is none."""
+    run(folder, "git", "init", "--quiet", "--initial-branch=main")
+    run(folder, "git", "add", "--all")
+    author = ("-c", "user.name=A user", "-c", "user.email=user@pushed.example")
+    run(folder, "git", *author, "commit", "--quiet", "--message=As it is now")
+
+
+@pytest.fixture(scope="module")
+def pushed(started: Start) -> Path:
+    """Return an application's clone; its repository is on the server, and a folder beside it, `sites`, has its site."""
+    application, sites = started.elsewhere / "pushed/application", started.elsewhere / "pushed/sites"
+    shutil.copytree(ROOT / "tests/apps/django", application)
+    commit(application)
+    in_container = ("docker", "exec", MACHINE["name"], "sh", "-ec")
+    install = "apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends git"
+    run(ROOT, *in_container, f"{install}; git init --quiet --bare --initial-branch=main /srv/git/board.git")
+    address = f"root@{started.server}:/srv/git/board.git"
+    run(application, "git", "remote", "add", "origin", address)
+    run(application, "git", "push", "--quiet", "origin", "main", **started.git)
+    started.new(address, domain="pushed.example", folder=str(sites))
+    shutil.copy(HERE / "mysql.yml", sites / "group_vars/all")
+    commit(sites)
+    return application
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an environment of Python for CI machines; what the first one installs saves the next one a minute."""
+    folder = tmp_path_factory.mktemp("tools")
+    run(folder, sys.executable, "-m", "venv", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(("steps", "umask", "version"), [(github, 0o022, "2"), (gitlab, 0, "3")])
+def test_the_pipeline_that_a_start_has_written_releases_what_was_pushed(
+    steps: Callable[[Path, Mapping[str, str]], list[Step]],
+    umask: int,
+    version: str,
+    started: Start,
+    pushed: Path,
+    tools: Path,
+    archive: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """It has a clone and three secrets; without the latter it would reach neither the server nor the code there."""
+    (pushed / "VERSION").write_text(f"{version}\n")
+    commit(pushed)
+    run(pushed, "git", "push", "--quiet", "origin", "main", **started.git)
+    secrets = {
+        "VAULT_PASSWORD": (pushed.parent / "sites/.vault_password").read_text().strip(),
+        "SSH_KEY": (started.keys / "id_ed25519").read_text().strip(),
+        "KNOWN_HOSTS": (started.keys / "known_hosts").read_text().strip(),
+    }
+    machine = Machine(tmp_path_factory.mktemp("ci"), pushed.parent / "sites", tools, umask)
+    machine.run(steps(machine.folder, secrets), archive)
+    assert started.version("pushed.example") == version

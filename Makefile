@@ -10,6 +10,7 @@ BEGAN := $(shell date +%s)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+CHANGELOG := uv run --quiet --no-project --isolated --with-requirements changelogs/requirements.txt antsibull-changelog
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # The longest one first, so that the others run beside it; those for the night are not for every day.
 DAILY = $(filter releases,$(SCENARIOS)) $(filter-out releases nightly_%,$(SCENARIOS))
@@ -18,7 +19,7 @@ MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' t
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
   molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +42,8 @@ lint: $(BIN)/.complete ## Check the style of everything
 	ruff check
 	ruff format --check
 	mypy
+	$(CHANGELOG) lint
+	$(CHANGELOG) lint-changelog-yaml changelogs/changelog.yaml
 
 unit: $(BIN)/.complete ## Run the tests that need no machine
 	pytest
@@ -68,6 +71,9 @@ bench-deploy: $(BIN)/.complete engine ## Measure releases beside other ways to m
 
 bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers cost a run
 	$(BIN)/python bench/scale.py --rounds 3
+
+changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a release
+	$(CHANGELOG) release
 
 lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \

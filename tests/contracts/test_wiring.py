@@ -224,7 +224,6 @@ def test_the_production_server_is_the_one_at_8_8_8_8(tmp_path: Path) -> None:
 def test_the_version_is_the_same_wherever_it_stands() -> None:
     version = load(ROOT / "galaxy.yml")["version"]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == version
-    assert re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version  # type: ignore[index]
 
 
 def test_the_collection_runs_on_the_versions_of_ansible_core_that_are_tested() -> None:

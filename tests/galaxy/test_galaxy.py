@@ -74,11 +74,13 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
     with tarfile.open(archive) as tar:
         names = set(tar.getnames())
     tops = {name.split("/")[0] for name in names}
-    assert tops - {"CHANGELOG.md"} == {
+    assert tops == {
+        "CHANGELOG.md",
         "FILES.json",
         "LICENSE",
         "MANIFEST.json",
         "README.md",
+        "changelogs",
         "meta",
         "playbooks",
         "plugins",
@@ -87,6 +89,7 @@ def test_the_archive_holds_roles_plugins_and_what_describes_them(archive: Path) 
     assert {name.split("/")[1] for name in names if name.startswith("roles/")} == set(ROLES)
     for role in ROLES:
         assert {f"roles/{role}/README.md", f"roles/{role}/meta/argument_specs.yml"} <= names
+    assert {name for name in names if name.startswith("changelogs/")} == {"changelogs/changelog.yaml"}
     assert [name for name in names if name.endswith((".pyc", ".retry")) or "/." in name] == []
 
     assert {name for name in names if name.startswith("playbooks/") and name.count("/") == 1} == {

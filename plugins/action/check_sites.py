@@ -22,6 +22,9 @@ NO_SITES = (
     "sites: nothing sets it; put the entries into group_vars/all/sites.yml beside the inventory, for group_vars beside "
     "a playbook of your own are not read."
 )
+# The groups of which a playbook needs one that has a server; others need any.
+GROUPS = {"deploy": ("app",), "rollback": ("app",), "releases": ("app",), "maintenance": ("web",)}
+ANY_GROUP = ("web", "app", "db", "dns")
 # Expressions of the names that maintenance knows.
 NAMES = (
     "sites | map(attribute='domain') | list",
@@ -42,6 +45,16 @@ def open_questions(inventory_dir: str | None) -> list[str]:
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if line.strip().startswith(QUESTION)
     ]
+
+
+def groups_mistake(variables: dict[str, Any], playbook: str) -> str:
+    """Return why a playbook, by its name, would find no server in the inventory, in a sentence, or an empty text."""
+    wanted = GROUPS.get(playbook, ANY_GROUP)
+    if any(variables["groups"].get(name) for name in wanted):
+        return ""
+    sources = ", ".join(map(str, variables.get("ansible_inventory_sources") or ["no inventory"]))
+    names = f"none of the groups {', '.join(wanted[:-1])} and {wanted[-1]}" if wanted[1:] else f"no group {wanted[0]}"
+    return f"inventory: {sources} has {names} with a server in it; put one there, or name another inventory with -i."
 
 
 def reason(error: BaseException) -> str:
@@ -68,6 +81,8 @@ class ActionModule(ActionBase):
                 "playbook": {"type": "str", "default": ""},
             }
         )
+        if mistake := groups_mistake(variables, arguments["playbook"]):
+            raise AnsibleActionFail(mistake)
         # Ansible would add where each step of a failure stands.
         message = ""
         try:

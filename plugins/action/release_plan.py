@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
     App,
@@ -16,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import 
     settings_digest,
     withheld,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import newer_mistake
 
 ENTRIES: dict[str, Any] = {
     "apps": {"type": "list", "elements": "dict", "required": True},
@@ -24,6 +26,7 @@ ENTRIES: dict[str, Any] = {
     "settings": {"type": "dict", "default": {}},
     "applied": {"type": "dict", "default": {}},
     "retry_bad": {"type": "bool", "default": False},
+    "any_version": {"type": "bool", "default": False},
     "size": {"type": "bool", "default": False},
     "uv": {"type": "str", "default": ""},
 }
@@ -50,6 +53,9 @@ class ActionModule(ActionBase):
             arguments["paths"] = [options["uv"]] if options["uv"] else []
         name = "foobar.webstack.release_plan"
         result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        mistake = newer_mistake(result.pop("set_up_by", ""), (task_vars or {}).get("inventory_hostname", ""))
+        if mistake and not options["any_version"]:
+            raise AnsibleActionFail(mistake)
         if "apps" in result:
             found, missing = result["apps"], set(result.pop("missing"))
             result["id"] = str(uuid.uuid4())

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import stands_in
+from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import newer_mistake
 
 Site = Mapping[str, Any]
 
@@ -144,6 +145,9 @@ class ActionModule(ActionBase):
             # The server's log has no business with them.
             task_vars={**variables, "ansible_no_target_syslog": True},
         )
+        mistake = newer_mistake(result.pop("set_up_by", ""), variables["inventory_hostname"])
+        if mistake:
+            raise AnsibleActionFail(mistake)
         foreign = [names[number] for number in result.pop("foreign", [])]
         if foreign:
             raise AnsibleActionFail(refusal(foreign, variables["inventory_hostname"], new))

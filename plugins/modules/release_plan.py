@@ -10,6 +10,7 @@ description:
   - Compares the releases that are wanted with what the server holds, in one call for all applications. It only reads.
   - The release that is wanted follows from an application's source, its entry and the files that it runs with. Without
     O(sources) nothing is wanted, and the plan only tells what the server holds.
+  - A server that a newer version of the collection has set up is refused.
   - The result is changed in check mode where a release would go live or something would be repaired.
 options:
   apps: {type: list, elements: dict, required: true, description: "Entries as in C(app_deploy_apps)."}
@@ -29,6 +30,7 @@ options:
     default: {}
     description: By application, digests of what other roles make of its entry, as in C(app_deploy_applied).
   retry_bad: {type: bool, default: false, description: Plan a release that was rolled back from.}
+  any_version: {type: bool, default: false, description: Look at a server that a newer version has set up, too.}
   size: {type: bool, default: false, description: Add up what each release takes on the disk.}
   uv: {type: str, default: "", description: "Path of uv, which is asked for if it is not empty."}
 attributes:
@@ -79,6 +81,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
+from ansible_collections.foobar.webstack.plugins.module_utils.set_up import set_up_by
 
 SPEC: dict[str, Any] = {
     "apps": {
@@ -139,7 +142,8 @@ def main() -> None:
     states = release_state.unit_states(module.run_command)
     apps = {app["name"]: plan_of(module, app, states) for app in module.params["apps"]}
     due = any(app["action"] in ("release", "repair") for app in apps.values())
-    module.exit_json(changed=module.check_mode and due, apps=apps, missing=missing(module))
+    version = set_up_by(Path("/"))
+    module.exit_json(changed=module.check_mode and due, apps=apps, missing=missing(module), set_up_by=version)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ short_description: Refuse secrets that are others than a server's
 description:
   - Each C(vault_) variable that the entries of O(sites) use, however indirectly, is a secret. The server keeps a
     fingerprint of each, salted and slow to compute, in a file for root alone; no secret is in the output.
+  - A server that a newer version of the collection has set up is refused, unless the sites use no secret.
   - A secret without a fingerprint is compared with the environment of the site's live release. It is another than the
     server's when a variable that it is a part of is there, and it stands in none.
   - A server that has neither takes every secret.
@@ -75,6 +76,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprint
     Fingerprints,
     stands_in,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.set_up import set_up_by
 
 # {name, value, matters: bool, new: bool, places: [{app, variable, migrations: bool}]}
 Secret = dict[str, Any]
@@ -197,13 +199,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     secrets: list[Secret] = json.loads(module.params["secrets"])
+    root = Path(module.params["root"])
+    # A newer version may keep fingerprints in another way, so that this one can't read them.
+    version = set_up_by(root)
     try:
-        server = Server(Path(module.params["root"]))
+        server = Server(root)
         if module.params["state"] == "verified":
-            module.exit_json(changed=False, **verified(server, secrets))
-        module.exit_json(**recorded(server, secrets, module.check_mode))
+            module.exit_json(changed=False, set_up_by=version, **verified(server, secrets))
+        module.exit_json(set_up_by=version, **recorded(server, secrets, module.check_mode))
     except (OSError, ValueError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), set_up_by=version)
 
 
 if __name__ == "__main__":

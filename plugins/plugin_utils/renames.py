@@ -47,6 +47,20 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
 
 
+def newer_mistake(set_up_by: str, host: str) -> str:
+    """Return why a server can't be changed by this version, in a sentence, or an empty text; check.yml says the same.
+
+    `set_up_by` is the version that has set it up, or empty where that is not known.
+    """
+    version = collection_version()
+    if numbers(set_up_by) <= numbers(version):
+        return ""
+    return (
+        f"{host} was set up by version {set_up_by} of foobar.webstack, and this is {version}: run ansible-galaxy "
+        f"collection install foobar.webstack:{set_up_by}."
+    )
+
+
 def renames(table: Mapping[str, Any]) -> list[Rename]:
     """Return a role's table, {old: {name: new, removed_in: version}}; {old: new} is a name that is gone already."""
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
@@ -46,6 +47,27 @@ def test_what_a_site_has_for_a_role_is_for_the_role_to_refuse_in_a_sentence(tmp_
     finished = play("check.yml", inventory="inventory/production", sites=sites, **told)
     assert "gunicorn_apps: after of shop must be a list, such as [redis.serv" in refusal(finished)
     assert "plugin" not in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "groups", "lack"),
+    [
+        ("site", {}, "none of the groups web, app, db and dns"),
+        ("check", {"webs": ["web01"], "app": []}, "none of the groups web, app, db and dns"),
+        ("deploy", {"web": ["web01"]}, "no group app"),
+        ("rollback", {"web": ["web01"]}, "no group app"),
+        ("releases", {}, "no group app"),
+        ("maintenance", {"app": ["web01"]}, "no group web"),
+    ],
+)
+def test_an_inventory_without_a_server_for_a_playbook_is_refused_by_its_name_and_the_groups(
+    playbook: str, groups: dict[str, list[str]], lack: str, tmp_path: Path
+) -> None:
+    children: dict[str, Any] = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items()}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(json.dumps({"all": {"children": children}}))
+    said = refusal(play(f"{playbook}.yml", inventory=inventory))
+    assert f"inventory: {inventory} has {lack} with a server in it; put one there, or name another inventory" in said
 
 
 WRONG = {

@@ -42,7 +42,8 @@ def test_whatever_else_is_wrong_with_a_site_maintenance_can_begin(tmp_path: Path
 
 
 def test_sites_that_the_role_nginx_alone_is_told_of_are_known(tmp_path: Path) -> None:
-    variables = {"nginx_sites": [{"server_name": "shop.example www.shop.example"}], "mode": "on"}
+    sites = [{"server_name": "shop.example www.shop.example"}]
+    variables = {"nginx_sites": sites, "mode": "on", "groups": {"web": ["web01"]}}
     spec = {"spec": str(ROOT / "playbooks/meta/sites.yml"), "playbook": "maintenance"}
     assert "failed" not in action("check_sites", spec, {**variables, "site": "shop.example"})
     with pytest.raises(AnsibleActionFail, match=r"site: typo is none of shop\.example\."):

@@ -238,6 +238,10 @@ def test_a_server_that_a_newer_version_has_set_up_is_refused_by_that_version(hos
     try:
         words = f"{MACHINE} was set up by version 99.1.0 of foobar.webstack, and this is {version}: run ansible-galaxy"
         assert words in playbook.refusal(play())
+        assert words in playbook.refusal(playbook.play("deploy.yml"))
+        assert words in playbook.refusal(playbook.play("rollback.yml", site="foobar.com"))
+        # To look at it does no harm.
+        assert playbook.play("releases.yml").returncode == 0
     finally:
         host.check_output(f"sed -i 's/99.1.0/{version}/' {fact}")
 

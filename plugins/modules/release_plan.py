@@ -30,7 +30,7 @@ options:
     default: {}
     description: By application, digests of what other roles make of its entry, as in C(app_deploy_applied).
   retry_bad: {type: bool, default: false, description: Plan a release that was rolled back from.}
-  any_version: {type: bool, default: false, description: Look at a server that a newer version has set up, too.}
+  any_version: {type: bool, default: false, description: Look at a server that a newer version has set up.}
   size: {type: bool, default: false, description: Add up what each release takes on the disk.}
   uv: {type: str, default: "", description: "Path of uv, which is asked for if it is not empty."}
 attributes:

@@ -31,4 +31,4 @@ class ActionModule(ActionBase):
                 result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
         finally:
             self._remove_tmp_path(folder)
-        return show(result)
+        return show(result, self._task.no_log)

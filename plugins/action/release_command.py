@@ -23,4 +23,4 @@ class ActionModule(ActionBase):
         app = arguments["app"]["name"]
         with progress.shown(self, app, progress.end_of_log(app, arguments["release"]), quiet):
             result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
-        return show(result)
+        return show(result, self._task.no_log)

@@ -18,6 +18,8 @@ description:
     callback C(default) would print; a failure that the playbook rescues or ignores is a sentence.
   - The recap of the hosts and the path of the log file come last. The log file has the output of the callback
     C(default), without colours, and is for its owner alone to read. The last 20 are kept.
+  - Of a task with C(no_log) neither has more than that it ran. The callback C(default) of ansible-core 2.19 and later
+    prints its error and its warnings all the same.
   - With C(-v) the output of the callback C(default) is shown as well.
 author: [The foobar.webstack authors (@foobar)]
 extends_documentation_fragment: [default_callback, result_format_callback]
@@ -280,6 +282,13 @@ class CallbackModule(Default):
         self._tell()
         self._screen.end()
         self._kept.clear()
+
+    def _handle_warnings_and_exception(self, result: CallbackTaskResult) -> None:
+        """Say them, unless the task hides what it does: Ansible takes everything but these out of its result."""
+        if "censored" in result.result:
+            for name in ("warnings", "deprecations", "exception"):
+                result.result.pop(name, None)
+        super()._handle_warnings_and_exception(result)
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Count it, and remember what a `debug` says."""

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.plugin_utils import progress
+from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
 from tests import playbook
 
@@ -151,6 +152,14 @@ def test_a_task_does_not_wait_for_an_answer_that_does_not_come(
     is_answered.set()
     playbook.wait_for(lambda: threading.active_count() == others)
     assert told == []
+
+
+@pytest.mark.parametrize(("no_log", "said"), [(False, ["What it said last:\n    canary"]), (True, [])])
+def test_what_a_failed_command_said_last_is_shown_unless_it_is_to_be_hidden(
+    told: list[str], no_log: bool, said: list[str]
+) -> None:
+    assert show({"failed": True, "last_lines": ["canary"]}, no_log) == {"failed": True}
+    assert told == said
 
 
 PLAY = """

@@ -543,7 +543,6 @@ REAL = """
   gather_facts: false
   tasks:
     - {name: Say, ansible.builtin.debug: {msg: All is well.}}
-    - {name: Hide, ansible.builtin.debug: {msg: canary}, no_log: true}
     - {name: Skip, ansible.builtin.debug: {msg: never}, when: false}
     - {name: Change, ansible.builtin.set_fact: {one: 1}, changed_when: true, notify: Handle}
     - name: Guarded
@@ -571,12 +570,49 @@ def test_the_log_of_a_run_is_what_the_default_callback_prints(tmp_path: Path) ->
     (path,) = (tmp_path / "logs").iterdir()
     assert path.read_text() == printed.stdout
     assert shown.stdout.count("All is well.") == 1
-    assert "canary" not in shown.stdout + path.read_text()
     failure = printed.stdout.partition("\nTASK [Fail]")[2].partition("\n\nRUNNING HANDLER")[0]
     assert "No space left." in failure
     assert shown.stdout.count(failure) == 1
     assert shown.stderr == ""
     assert shown.stdout.splitlines()[-1] == f"Log: {path}"
+
+
+HIDDEN = """
+- name: Servers
+  hosts: all
+  gather_facts: false
+  no_log: true
+  tasks:
+    - {name: Say, ansible.builtin.debug: {msg: "{{ secret }}"}}
+    - {name: Loop, ansible.builtin.debug: {msg: "{{ item }}"}, loop: ["{{ secret }}"]}
+    - {name: Run, ansible.builtin.command: "echo {{ secret }}"}
+    - {name: Fail, ansible.builtin.command: "ls /{{ secret }}", ignore_errors: true}
+    - {name: Write, ansible.builtin.copy: {content: "{{ secret }}", dest: "{{ playbook_dir }}/secret", mode: "0600"}}
+    - name: Guarded
+      block:
+        - {name: Try, ansible.builtin.fail: {msg: "{{ item }}"}, loop: ["{{ secret }}"]}
+      rescue:
+        - {name: Give up, ansible.builtin.assert: {that: false, fail_msg: "{{ secret }}"}}
+"""
+
+
+@pytest.mark.parametrize("verbosity", ["0", "3"])
+def test_what_no_log_hides_is_neither_shown_nor_in_the_log(tmp_path: Path, verbosity: str) -> None:
+    book = tmp_path / "site.yml"
+    book.write_text(HIDDEN)
+    told = {
+        "ANSIBLE_STDOUT_CALLBACK": "foobar.webstack.steps",
+        "ANSIBLE_STEPS_LOG_FOLDER": str(tmp_path / "logs"),
+        "ANSIBLE_VERBOSITY": verbosity,
+    }
+    command = playbook.command(book, "--connection=local", "--diff", inventory="web01,", secret="canary")
+    shown = playbook.run(command, told)
+    assert shown.returncode == 2
+    (path,) = (tmp_path / "logs").iterdir()
+    log = path.read_text()
+    assert log.count("TASK [") == 7
+    assert (tmp_path / "secret").read_text() == "canary"
+    assert "canary" not in shown.stdout + shown.stderr + log
 
 
 def test_a_folder_that_is_started_shows_its_runs_by_it() -> None:

@@ -75,7 +75,7 @@ def messages() -> dict[str, str]:
     """Return all messages in the code, each with the place of one that says it."""
     found = [message for path in files(*PYTHON) for message in in_python(path)]
     found += [message for path in files(*YAML) for message in in_yaml(path)]
-    return {" ".join(text.split()): place for text, place in found}
+    return {" ".join(text.split()): place.removeprefix(f"{ROOT}/") for text, place in found}
 
 
 @cache

@@ -268,7 +268,11 @@ def test_a_service_that_ends_again_and_again_names_what_ended_it_first() -> None
 
 
 def test_an_application_that_gunicorn_does_not_find_is_named_and_not_what_it_halts_with() -> None:
-    halted = ["Traceback (most recent call last):", "  File x", "gunicorn.errors.HaltServer: <HaltServer 'App failed' 4>"]
+    halted = [
+        "Traceback (most recent call last):",
+        "  File x",
+        "gunicorn.errors.HaltServer: <HaltServer 'App failed' 4>",
+    ]
     said = ["Booting worker with pid: 7", "Failed to find attribute 'application' in 'app'.", "Worker exiting", *halted]
     assert exception_line(said * 3, first=True) == "Failed to find attribute 'application' in 'app'."
     assert exception_line(halted, first=True).startswith("gunicorn.errors.HaltServer")

@@ -23,11 +23,8 @@ GRAMMAR = {
     *("failed", "for", "from", "has", "have", "if", "in", "is", "it", "its", "must", "needs", "no", "not", "of", "on"),
     *("or", "so", "still", "the", "there", "they", "this", "times", "to", "was", "which", "with", "would"),
 }
-# What is said in calls of these is a pattern, a comparison, a command, or the reason of a value in an entry.
-SILENT = re.compile(
-    r"^(re|client|shlex|subprocess)\.|\.(find|fullmatch|partition|startswith|endswith|removeprefix|write|write_text)$"
-    r"|(^|\.)(Finding|_select|run|SET|set)$"
-)
+# What is said in calls of these is a pattern, a command, or the reason of a value in an entry.
+SILENT = re.compile(r"^re\.|(^|\.)(Finding|_select|find|partition|run)$")
 DOCUMENTS = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 # SQL, scripts, patterns, and files that begin with a comment. A command has options; a sentence that names one goes on.
 NO_SENTENCE = re.compile(r"^\s*[A-Z]{3,}[ ,]|&&|\|\||\\|^(---\s)?# |^(?!.*([;:,] |\w\.$)).*(^|\s)--?[a-z]", re.DOTALL)
@@ -55,7 +52,7 @@ def is_sentence(text: str) -> bool:
 def in_python(path: Path) -> Iterator[Message]:
     """Yield the messages of a Python file."""
     for text, line in _texts(ast.parse(path.read_text())):
-        for part in _in_jinja(text) if "{{" in text else [text]:
+        for part in _in_jinja(text) if re.search(r"\{\{.+\}\}", text) else [text]:
             if is_sentence(part):
                 yield Message(part.strip(), f"{path}:{line}")
 

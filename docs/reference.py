@@ -6,6 +6,7 @@ MkDocs calls `on_files` and `on_page_markdown` (`hooks` in mkdocs.yml). Nothing 
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
 import subprocess
@@ -138,9 +139,20 @@ def plugin(name: str, told: Mapping[str, Any]) -> str:
 
 
 def documented() -> dict[str, Any]:
-    """Return what ansible-doc knows of the collection, by kind and name; raise CalledProcessError where it fails."""
+    """Return what ansible-doc knows of the collection, by kind and name.
+
+    Raise OSError where there is no ansible-doc, and CalledProcessError where it fails.
+    """
     command = ("ansible-doc", "--metadata-dump", COLLECTION)
-    told = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+    told = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        text=True,
+    )
     return dict(json.loads(told.stdout)["all"])
 
 
@@ -165,9 +177,14 @@ def generated() -> dict[str, str]:
 def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add the pages that are no file of docs/."""
     # The unit tests of the rest have no MkDocs.
+    from mkdocs.exceptions import PluginError
     from mkdocs.structure.files import File
 
-    for page, text in generated().items():
+    try:
+        pages = generated()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise PluginError(f"The reference needs ansible-doc, which `make docs` has: {error}.") from error
+    for page, text in pages.items():
         files.append(File.generated(config, page, content=text))
 
 

@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
     ARGUMENTS,
     input_mistakes,
@@ -16,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
+from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned import version_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
 
 NO_SITES = (
@@ -68,6 +70,9 @@ class ActionModule(ActionBase):
                 "playbook": {"type": "str", "default": ""},
             }
         )
+        version, folder = collection_version(), users_folder(variables.get("inventory_dir"))
+        if folder and (mistake := version_mistake(folder, version)):
+            raise AnsibleActionFail(mistake)
         # Ansible would add where each step of a failure stands.
         message = ""
         try:
@@ -87,7 +92,7 @@ class ActionModule(ActionBase):
         questions = open_questions(variables.get("inventory_dir"))
         if message:
             raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
-        return {"changed": False, "version": collection_version(), "questions": questions}
+        return {"changed": False, "version": version, "questions": questions}
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

@@ -19,7 +19,7 @@ MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' t
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
   molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,9 @@ guestbook: $(BIN)/.complete ## Run the demo application's own tests, in its own 
 galaxy: $(BIN)/.complete engine ## Build the collection, install it elsewhere and use its roles there
 	pytest tests/galaxy
 
+docs: $(BIN)/.complete ## Build the documentation site into .cache/site
+	uv run --quiet --no-project --isolated --with-requirements docs/requirements.txt mkdocs build --strict
+
 # A pattern alone would be passed over, as its targets are phony.
 molecule-nginx: ## Run one Molecule scenario; there is one for each role, and molecule-default for site.yml
 $(SCENARIOS:%=molecule-%): molecule-%: $(BIN)/.complete engine
@@ -75,9 +78,13 @@ bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers c
 changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a release
 	$(CHANGELOG) release
 
-lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml
+lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml, and those of changelogs/ and docs/
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
 	  --group dev --output-file requirements.txt pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
+	  --output-file docs/requirements.txt docs/requirements.in
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
+	  --output-file changelogs/requirements.txt changelogs/requirements.in
 
 clean: ## Remove the tools and what they have cached
 	rm -rf .venv .cache .ansible .pytest_cache .mypy_cache .ruff_cache

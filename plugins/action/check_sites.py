@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
     ARGUMENTS,
     input_mistakes,
@@ -16,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
+from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned import version_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
 
 NO_SITES = (
@@ -52,9 +54,9 @@ def groups_mistake(variables: dict[str, Any], playbook: str) -> str:
     wanted = GROUPS.get(playbook, ANY_GROUP)
     if any(variables["groups"].get(name) for name in wanted):
         return ""
-    sources = ", ".join(map(str, variables.get("ansible_inventory_sources") or ["no inventory"]))
-    names = f"none of the groups {', '.join(wanted[:-1])} and {wanted[-1]}" if wanted[1:] else f"no group {wanted[0]}"
-    return f"inventory: {sources} has {names} with a server in it; put one there, or name another inventory with -i."
+    sources = ", ".join(map(str, variables.get("ansible_inventory_sources", [])))
+    names = " or ".join(filter(None, [", ".join(wanted[:-1]), wanted[-1]]))
+    return f"inventory: {sources} has no server in the group {names}; put one there, or name another inventory with -i."
 
 
 def reason(error: BaseException) -> str:
@@ -83,6 +85,9 @@ class ActionModule(ActionBase):
         )
         if mistake := groups_mistake(variables, arguments["playbook"]):
             raise AnsibleActionFail(mistake)
+        version, folder = collection_version(), users_folder(variables.get("inventory_dir"))
+        if folder and (mistake := version_mistake(folder, version)):
+            raise AnsibleActionFail(mistake)
         # Ansible would add where each step of a failure stands.
         message = ""
         try:
@@ -102,7 +107,7 @@ class ActionModule(ActionBase):
         questions = open_questions(variables.get("inventory_dir"))
         if message:
             raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
-        return {"changed": False, "version": collection_version(), "questions": questions}
+        return {"changed": False, "version": version, "questions": questions}
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

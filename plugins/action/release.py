@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
                 f"been changing its releases since {holder['since']}; wait until that run has ended, or if it surely "
                 "has, add -e app_deploy_lock_timeout=0."
             )
-        return show(result)
+        return show(result, self._task.no_log)
 
     def _ask(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module; say what may be live when the server is lost while a release goes live."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils import progress
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import ourselves
 from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
@@ -25,7 +26,9 @@ class ActionModule(ActionBase):
             self._fixup_perms2((folder, archive))
             arguments = {**self._task.args, "archive": archive, "owner": ourselves()}
             name = "foobar.webstack.release_build"
-            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
+            app = arguments["app"]["name"]
+            with progress.shown(self, app, progress.end_of_log(app, arguments["release"]), quiet):
+                result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
         finally:
             self._remove_tmp_path(folder)
-        return show(result)
+        return show(result, self._task.no_log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils import progress
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import ourselves
 from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
@@ -19,5 +20,7 @@ class ActionModule(ActionBase):
         quiet = {**(task_vars or {}), "ansible_no_target_syslog": True}
         name = "foobar.webstack.release_command"
         arguments = {**self._task.args, "owner": ourselves()}
-        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
-        return show(result)
+        app = arguments["app"]["name"]
+        with progress.shown(self, app, progress.end_of_log(app, arguments["release"]), quiet):
+            result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
+        return show(result, self._task.no_log)

@@ -7,15 +7,19 @@ name: steps
 type: stdout
 short_description: One line for each step of a run, and a log file with the rest
 description:
-  - A step is a role or, outside of roles, a play. Its line has its name, its time in seconds, and how many tasks have
-    changed something, counted for each host.
-  - On a terminal the line of the step that runs now also names its task, with the seconds since it began. Nowhere else
-    is a line written before its step has ended.
-  - Under a step stands what its tasks say by C(debug), once where several hosts say the same, its warnings, and the
-    differences that C(--diff) asks for. Of a task that fails stands there what the callback C(default) would print; a
-    failure that the playbook rescues or ignores is a sentence.
+  - A step is a role or, outside of roles, a play; what comes next under the same name belongs to it. Its line has its
+    name, its time in seconds, and how many tasks have changed something, counted for each host.
+  - On a terminal the line of the step that runs now also names its task, with the seconds since it began. While a
+    release is built, a command of it runs, or a database is dumped, the line below shows what that has said last, or
+    how large the dump is; the server is asked every three seconds, over SSH. Nowhere else is a line written before its
+    step has ended.
+  - Under a step stands what its tasks say by C(debug), once where several hosts say the same and below the label of a
+    loop's item, its warnings, and the differences that C(--diff) asks for. Of a task that fails stands there what the
+    callback C(default) would print; a failure that the playbook rescues or ignores is a sentence.
   - The recap of the hosts and the path of the log file come last. The log file has the output of the callback
     C(default), without colours, and is for its owner alone to read. The last 20 are kept.
+  - Of a task with C(no_log) neither has more than that it ran. The callback C(default) of ansible-core 2.19 and later
+    prints its error and its warnings all the same.
   - With C(-v) the output of the callback C(default) is shown as well.
 author: [The foobar.webstack authors (@foobar)]
 extends_documentation_fragment: [default_callback, result_format_callback]
@@ -57,7 +61,7 @@ from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.fqcn import add_internal_fqcns
-from ansible_collections.foobar.webstack.plugins.plugin_utils import run_logs
+from ansible_collections.foobar.webstack.plugins.plugin_utils import progress, run_logs
 from ansible_collections.foobar.webstack.plugins.plugin_utils.screens import Screen, Step
 
 REDRAWN = 1.0  # seconds
@@ -141,11 +145,13 @@ class CallbackModule(Default):
         vars(self._terminal)["display"] = self._hear
         atexit.register(self.leave)
         if is_live:
+            progress.is_wanted.set()
             self._clock.start()
 
     def leave(self) -> None:
         """End the line of a step that was interrupted, say where the log is, and give the display back."""
         self._is_over.set()
+        progress.is_wanted.clear()
         if self._clock.is_alive():
             self._clock.join()
         self._tell()
@@ -219,6 +225,9 @@ class CallbackModule(Default):
             # In a process for a host, from where it comes back to here.
             self._show(msg, color, stderr, screen_only, log_only, **options)
             return
+        if screen_only and not options.get("newline", True):
+            self._screen.report(msg)
+            return
         if not screen_only:
             self._show(msg, color=color, log_only=True)
         if not log_only:
@@ -273,6 +282,13 @@ class CallbackModule(Default):
         self._tell()
         self._screen.end()
         self._kept.clear()
+
+    def _handle_warnings_and_exception(self, result: CallbackTaskResult) -> None:
+        """Say them, unless the task hides what it does: Ansible takes everything but these out of its result."""
+        if "censored" in result.result:
+            for name in ("warnings", "deprecations", "exception"):
+                result.result.pop(name, None)
+        super()._handle_warnings_and_exception(result)
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Count it, and remember what a `debug` says."""
@@ -344,6 +360,9 @@ class CallbackModule(Default):
     def _note(self, result: CallbackTaskResult) -> None:
         """Remember what a `debug` says on a host."""
         if self._terminal.verbosity == 0 and (text := self._text(result.result)):
+            label = result.result.get("_ansible_item_label")
+            if isinstance(label, str | int | float) and str(label) != text:
+                text = f"{label}:\n{textwrap.indent(text, '  ')}" if "\n" in text else f"{label}: {text}"
             self._told[text].append(result.host.get_name())
 
     def _text(self, result: Mapping[str, Any]) -> str:

@@ -177,7 +177,7 @@ def mysql_mistakes(
 
 def _system_mistakes(variables: Mapping[str, Any], system: str, has_memory: bool) -> Iterator[str]:
     if system == "Debian" and not variables["mysql_repository"]:
-        yield "mysql_repository is empty, and Debian has no MySQL of its own - name a repository that has it."
+        yield "mysql_repository is empty, and Debian has no MySQL of its own: name a repository that has it."
     if not has_memory:
         yield (
             "mysql_innodb_buffer_pool_size comes from the memory, which is among the facts of the subset hardware: "

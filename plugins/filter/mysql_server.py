@@ -144,8 +144,8 @@ def mysql_pending(names: Sequence[str], host: str, config: str) -> str:
     if not what:
         return ""
     return (
-        f"MySQL on {host} has not taken up {' and '.join(what)}, which takes a restart; set mysql_restart: true to "
-        "have this done by the next run, or run systemctl restart mysql there."
+        f"MySQL on {host} has not taken up {' and '.join(what)}, which takes a restart; add "
+        "-e mysql_restart=true to the next run, or run systemctl restart mysql there."
     )
 
 

@@ -300,7 +300,7 @@ def nginx_action(service: Mapping[str, Any], has_new_files: bool, is_outdated: b
 
 def nginx_pending_restart(host: str, package: bool, unit: bool, drop_in: str) -> str:
     """Return the sentence about what waits for a restart of nginx on a host, its package or its unit, or nothing."""
-    way_out = "set nginx_restart: true to have this done by the next run"
+    way_out = "add -e nginx_restart=true to the next run"
     if package:
         return (
             f"nginx on {host} is still the package of the distribution: replacing it by the one of nginx.org restarts "

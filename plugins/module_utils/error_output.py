@@ -16,6 +16,9 @@ LONGEST = 300
 CHAINED = re.compile(r"\s*(The above exception was|During handling of the above exception)")
 # What systemd notes in the journal of a service whose process has ended by itself.
 ENDED = "Main process exited"
+# What gunicorn says without a traceback when it does not find the application, and its own exception after it.
+NO_APPLICATION = re.compile(r"Failed to (find|parse) ")
+HALTED = "gunicorn.errors.HaltServer"
 
 
 def error_line(said: Sequence[str]) -> str:
@@ -67,7 +70,9 @@ def exception_line(said: Sequence[str], first: bool) -> str:
     first one tells why it ended.
     """
     found = _exceptions(said)
-    return _shortened(said[found[0 if first else -1]].strip()) if found else ""
+    causes = [number for number in found if not said[number].startswith(HALTED)]
+    causes = causes or [number for number, line in enumerate(said) if NO_APPLICATION.match(line)] or found
+    return _shortened(said[causes[0 if first else -1]].strip()) if causes else ""
 
 
 def excerpt(said: Sequence[str], lines: int = 40) -> list[str]:

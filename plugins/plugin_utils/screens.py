@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from ansible import constants as C
 
-CLEAR_LINE = "\r\x1b[K"
+# The line of the cursor, and what is below it.
+CLEAR = "\r\x1b[J"
+UP = "\x1b[A"
 
 
 def cut(text: str, columns: int) -> str:
@@ -34,12 +36,16 @@ class Step:
     began: float
     task: str = ""
     task_began: float = 0.0
+    # What the task has said last on its server.
+    said: str = ""
     # Results of tasks on hosts: ok (all of these), changed, failed, unreachable.
     counts: Counter[str] = field(default_factory=Counter)
 
-    def running(self, now: float) -> str:
-        """Return the step's line while its task runs."""
-        return f"{self.name:30}{now - self.began:8.0f} s   {self.task} ({now - self.task_began:.0f} s)"
+    def running(self, now: float, columns: int) -> str:
+        """Return the step's line while its task runs; in few columns the task's name is short, not its seconds."""
+        before = f"{self.name:30}{now - self.began:8.0f} s   "
+        after = f" ({now - self.task_began:.0f} s)"
+        return cut(f"{before}{cut(self.task, columns - len(before) - len(after))}{after}", columns)
 
     def ended(self, now: float, remark: str = "") -> str:
         """Return the step's line when it has ended, with a remark at its end if there is one."""
@@ -57,8 +63,9 @@ class Step:
 class Screen:
     """The lines of a run.
 
-    Where it is live, on a terminal, the line of a step is redrawn, and its name stands above what it says. Where it is
-    patient, what a step says waits for its line. `show` is the method of Ansible's display.
+    Where it is live, on a terminal, the line of a step is redrawn, with what its task has said last below it, and its
+    name stands above what it says. Where it is patient, what a step says waits for its line. `show` is the method of
+    Ansible's display.
     """
 
     def __init__(self, show: Callable[..., None], *, is_live: bool = False, is_patient: bool = False) -> None:
@@ -81,7 +88,14 @@ class Screen:
         """Begin a task of the step."""
         with self._lock:
             if self.step:
-                self.step.task, self.step.task_began = task, time.monotonic()
+                self.step.task, self.step.task_began, self.step.said = task, time.monotonic(), ""
+                self.draw()
+
+    def report(self, text: str) -> None:
+        """Show what the task of the step has said last, until there is another text or another task."""
+        with self._lock:
+            if self.step:
+                self.step.said = text
                 self.draw()
 
     def count(self, word: str) -> None:
@@ -94,8 +108,10 @@ class Screen:
         """Draw the step's line on a terminal, in place of the last time's."""
         with self._lock:
             if self.step and self._is_live:
-                line = cut(self.step.running(time.monotonic()), shutil.get_terminal_size().columns - 1)
-                self._print(CLEAR_LINE + line, newline=False)
+                columns = shutil.get_terminal_size().columns - 1
+                line = self.step.running(time.monotonic(), columns)
+                below = f"\n{cut(f'  {self.step.said}', columns)}{UP}" if self.step.said else ""
+                self._print(CLEAR + line + below, newline=False)
                 self._is_drawn = True
 
     def say(self, text: str, color: str | None = None, stderr: bool = False) -> None:
@@ -124,7 +140,7 @@ class Screen:
     def _clear(self) -> None:
         """Remove the line that is redrawn."""
         if self._is_drawn:
-            self._print(CLEAR_LINE, newline=False)
+            self._print(CLEAR, newline=False)
             self._is_drawn = False
 
     def _print(self, text: str, **options: object) -> None:

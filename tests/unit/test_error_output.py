@@ -267,6 +267,18 @@ def test_a_service_that_ends_again_and_again_names_what_ended_it_first() -> None
     assert exception_line(LIFE * 20, first=True) == "ModuleNotFoundError: No module named 'nothing'"
 
 
+def test_an_application_that_gunicorn_does_not_find_is_named_and_not_what_it_halts_with() -> None:
+    halted = [
+        "Traceback (most recent call last):",
+        "  File x",
+        "gunicorn.errors.HaltServer: <HaltServer 'App failed' 4>",
+    ]
+    said = ["Booting worker with pid: 7", "Failed to find attribute 'application' in 'app'.", "Worker exiting", *halted]
+    assert exception_line(said * 3, first=True) == "Failed to find attribute 'application' in 'app'."
+    assert exception_line(halted, first=True).startswith("gunicorn.errors.HaltServer")
+    assert exception_line([*LIFE, *said], first=False) == "ModuleNotFoundError: No module named 'nothing'"
+
+
 def test_of_exceptions_that_led_to_each_other_the_last_one_counts() -> None:
     assert (
         exception_line([*LIFE, *CHAIN], first=False)

@@ -162,7 +162,7 @@ def test_what_waits_for_a_restart_is_named_and_nothing_is_said_where_nothing_wai
     assert mysql_server.mysql_pending([], "db1", "/etc/my.cnf") == ""
     sentence = mysql_server.mysql_pending([DROP_IN, "mysqlx", "port"], "db1", "/etc/my.cnf")
     assert f"MySQL on db1 has not taken up mysqlx, port in /etc/my.cnf and {DROP_IN}, which takes a restart" in sentence
-    assert "mysql_restart: true" in sentence
+    assert "-e mysql_restart=true" in sentence
 
 
 def test_a_server_s_own_words_are_told_once_without_noise() -> None:

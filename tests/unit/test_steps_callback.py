@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import configparser
 import os
 import re
 import sys
@@ -157,7 +158,7 @@ def terminal(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 def lines(output: str) -> list[str]:
     """Return the lines that remain on a terminal, without stars and spaces at their ends."""
-    return [line.rpartition("\r\x1b[K")[2].rstrip(" *") for line in output.removesuffix("\n").split("\n")]
+    return [line.rpartition(screens.CLEAR)[2].rstrip(" *") for line in output.removesuffix("\n").split("\n")]
 
 
 def test_a_step_is_a_role_as_the_playbook_calls_it_or_the_play(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,6 +235,27 @@ def test_a_debug_of_a_variable_and_of_a_list_can_be_read(run: Run, capsys: pytes
     run.result("runner_on_ok", "Say", msg=["one", "two"])
     run.recap()
     assert lines(capsys.readouterr().out)[1:6] == ["  release:", "      id: r1", "      live: true", "  one", "  two"]
+
+
+@pytest.mark.parametrize(
+    ("label", "msg", "said"),
+    [
+        ("board", "one\ntwo", ["  board:", "    one", "    two"]),
+        ("board", "one", ["  board: one"]),
+        ("board", "board", ["  board"]),
+        (8080, "open", ["  8080: open"]),
+        ({"name": "board"}, "one", ["  one"]),
+    ],
+    ids=["table", "line", "itself", "number", "mapping"],
+)
+def test_what_a_loop_says_stands_below_the_label_of_its_item(
+    run: Run, capsys: pytest.CaptureFixture[str], label: object, msg: str, said: list[str]
+) -> None:
+    run.start()
+    run.task("Say")
+    run.result("runner_item_on_ok", "Say", item="x", msg=msg, _ansible_item_label=label)
+    run.recap()
+    assert lines(capsys.readouterr().out)[1 : len(said) + 2] == [*said, ""]
 
 
 def test_a_hidden_debug_says_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -404,6 +426,21 @@ def test_on_a_terminal_a_line_is_redrawn_while_a_task_runs(terminal: Run, monkey
     assert drawn.wait(60)
 
 
+def test_on_a_terminal_a_task_s_last_words_stand_below_its_line_until_it_ends(
+    terminal: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.start()
+    terminal.task("install | Install", 12)
+    Display().display("shop on web01: Col\x1blecting \ud800 " + "x" * 90, screen_only=True, newline=False)
+    drawn, below = capsys.readouterr().out.removesuffix(screens.UP).split("\n")
+    assert lines(drawn) == ["Shop                                12 s   install | Install (12 s)"]
+    assert below.startswith("  shop on web01: Col lecting   xxx")
+    assert len(below) == 79
+    terminal.task("install | Configure")
+    assert lines(capsys.readouterr().out) == ["Shop                                12 s   install | Configure (0 s)"]
+    assert "Col" not in terminal.log
+
+
 def test_on_a_terminal_what_a_step_says_is_seen_at_once(terminal: Run, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.start()
     terminal.task("Say", 1)
@@ -421,13 +458,13 @@ def test_on_a_terminal_what_a_step_says_is_seen_at_once(terminal: Run, capsys: p
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("x" * 90, 36), ("\u5927" * 90, 18), ("a\nb\x1b[2J", 7)],
+    [("x" * 90, 30), ("\u5927" * 90, 15), ("a\nb\x1b[2J", 7)],
     ids=["long", "wide", "unprintable"],
 )
 def test_a_line_that_is_redrawn_stays_one_line(terminal: Run, name: str, kept: int) -> None:
     step = screens.Step("Servers", began=0, task=name)
-    line = screens.cut(step.running(0), 79)
-    assert len(line.partition(" s   ")[2].partition(" (0 s)")[0]) == kept
+    line = step.running(0, 79)
+    assert len(line.partition(" s   ")[2].removesuffix(" (0 s)")) == kept
     assert line.isprintable()
 
 
@@ -506,7 +543,6 @@ REAL = """
   gather_facts: false
   tasks:
     - {name: Say, ansible.builtin.debug: {msg: All is well.}}
-    - {name: Hide, ansible.builtin.debug: {msg: canary}, no_log: true}
     - {name: Skip, ansible.builtin.debug: {msg: never}, when: false}
     - {name: Change, ansible.builtin.set_fact: {one: 1}, changed_when: true, notify: Handle}
     - name: Guarded
@@ -534,12 +570,55 @@ def test_the_log_of_a_run_is_what_the_default_callback_prints(tmp_path: Path) ->
     (path,) = (tmp_path / "logs").iterdir()
     assert path.read_text() == printed.stdout
     assert shown.stdout.count("All is well.") == 1
-    assert "canary" not in shown.stdout + path.read_text()
     failure = printed.stdout.partition("\nTASK [Fail]")[2].partition("\n\nRUNNING HANDLER")[0]
     assert "No space left." in failure
     assert shown.stdout.count(failure) == 1
     assert shown.stderr == ""
     assert shown.stdout.splitlines()[-1] == f"Log: {path}"
+
+
+HIDDEN = """
+- name: Servers
+  hosts: all
+  gather_facts: false
+  no_log: true
+  tasks:
+    - {name: Say, ansible.builtin.debug: {msg: "{{ secret }}"}}
+    - {name: Loop, ansible.builtin.debug: {msg: "{{ item }}"}, loop: ["{{ secret }}"]}
+    - {name: Run, ansible.builtin.command: "echo {{ secret }}"}
+    - {name: Fail, ansible.builtin.command: "ls /{{ secret }}", ignore_errors: true}
+    - {name: Write, ansible.builtin.copy: {content: "{{ secret }}", dest: "{{ playbook_dir }}/secret", mode: "0600"}}
+    - name: Guarded
+      block:
+        - {name: Try, ansible.builtin.fail: {msg: "{{ item }}"}, loop: ["{{ secret }}"]}
+      rescue:
+        - {name: Give up, ansible.builtin.assert: {that: false, fail_msg: "{{ secret }}"}}
+"""
+
+
+@pytest.mark.parametrize("verbosity", ["0", "3"])
+def test_what_no_log_hides_is_neither_shown_nor_in_the_log(tmp_path: Path, verbosity: str) -> None:
+    book = tmp_path / "site.yml"
+    book.write_text(HIDDEN)
+    told = {
+        "ANSIBLE_STDOUT_CALLBACK": "foobar.webstack.steps",
+        "ANSIBLE_STEPS_LOG_FOLDER": str(tmp_path / "logs"),
+        "ANSIBLE_VERBOSITY": verbosity,
+    }
+    command = playbook.command(book, "--connection=local", "--diff", inventory="web01,", secret="canary")
+    shown = playbook.run(command, told)
+    assert shown.returncode == 2
+    (path,) = (tmp_path / "logs").iterdir()
+    log = path.read_text()
+    assert log.count("TASK [") == 7
+    assert (tmp_path / "secret").read_text() == "canary"
+    assert "canary" not in shown.stdout + shown.stderr + log
+
+
+def test_a_folder_that_is_started_shows_its_runs_by_it() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(playbook.ROOT / "playbooks/templates/new/ansible.cfg.j2")
+    assert settings["defaults"]["stdout_callback"] == steps.CallbackModule.CALLBACK_NAME
 
 
 def test_the_documentation_describes_each_option() -> None:

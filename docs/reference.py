@@ -49,6 +49,11 @@ EMPHASIS = re.compile(r"\b(?:B|I)\(([^)]*)\)")
 Options = Mapping[str, Mapping[str, Any]]
 
 
+def unescaped(changelog: str) -> str:
+    """Return a changelog as mkdocs reads it: antsibull-changelog escapes what Python's Markdown has no escape for."""
+    return re.sub(r"\\([^\w\s\\`*_{}\[\]()#+.!-])", lambda found: f"&#{ord(found[1])};", changelog)
+
+
 def relinked(markdown: str, source: str) -> str:
     """Return a page of the repository, by its path there, with links that lead to the same places from the site."""
     parts = CODE.split(markdown)
@@ -166,6 +171,7 @@ def plugins(heading: str, kinds: Iterable[str], known: Mapping[str, Any]) -> str
 def generated() -> dict[str, str]:
     """Return the pages that are no file of docs/, by their path on the site."""
     pages = {page: (ROOT / source).read_text() for source, page in PAGES.items()}
+    pages["changelog.md"] = unescaped(pages["changelog.md"])
     for role in ROLES:
         specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
         pages[f"roles/{role}.md"] += f"\n{entry_points(specs)}"

@@ -32,6 +32,11 @@ def test_a_link_leads_from_the_site_to_the_same_place(source: str, link: str, ta
     assert reference.relinked(f"See [it\nhere]({link}).", source) == f"See [it\nhere]({target})."
 
 
+def test_the_changelog_has_no_escapes_that_the_site_would_show() -> None:
+    text = r"An account\'s \<app\>\, as in <code>app\_deploy</code>\."
+    assert reference.unescaped(text) == r"An account&#39;s &#60;app&#62;&#44; as in <code>app\_deploy</code>\."
+
+
 def test_what_looks_like_a_link_in_a_block_of_code_stays() -> None:
     text = "[a](docs/a.md)\n\n```\n[b](docs/b.md)\n```\n\n[c](docs/c.md)\n"
     assert reference.relinked(text, "README.md") == "[a](a.md)\n\n```\n[b](docs/b.md)\n```\n\n[c](c.md)\n"

@@ -17,9 +17,9 @@ DAILY = $(filter releases,$(SCENARIOS)) $(filter-out releases nightly_%,$(SCENAR
 # What has tests that are marked for the night, and what is for the night as a whole.
 MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' tests/host),$(word 3,$(subst /, ,$(file)))))
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
-  molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
+  galaxy-nightly molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy galaxy-nightly docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,9 @@ guestbook: $(BIN)/.complete ## Run the demo application's own tests, in its own 
 galaxy: $(BIN)/.complete engine ## Build the collection, install it elsewhere and use its roles there
 	pytest tests/galaxy
 
+galaxy-nightly: $(BIN)/.complete
+	pytest -m nightly tests/galaxy
+
 docs: $(BIN)/.complete ## Build the documentation site into .cache/site
 	uv run --quiet --no-project --isolated --with-requirements docs/requirements.txt mkdocs build --strict
 
@@ -78,13 +81,12 @@ bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers c
 changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a release
 	$(CHANGELOG) release
 
-lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml, and those of changelogs/ and docs/
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
-	  --group dev --output-file requirements.txt pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
-	  --output-file docs/requirements.txt docs/requirements.in
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet \
-	  --output-file changelogs/requirements.txt changelogs/requirements.in
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet
+lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml, and those of changelogs/, docs/ and tests/galaxy/
+	$(LOCK) --group dev --output-file requirements.txt pyproject.toml
+	$(LOCK) --output-file docs/requirements.txt docs/requirements.in
+	$(LOCK) --output-file changelogs/requirements.txt changelogs/requirements.in
+	$(LOCK) --output-file tests/galaxy/requirements.txt tests/galaxy/requirements.in
 
 clean: ## Remove the tools and what they have cached
 	rm -rf .venv .cache .ansible .pytest_cache .mypy_cache .ruff_cache

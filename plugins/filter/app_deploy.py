@@ -94,7 +94,7 @@ def app_deploy_table(info: dict[str, Any]) -> list[str]:
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return lines + [f"{release} is not finished." for release in info["unfinished"]]
+    return lines + [f"{release} is not finished." for release in info["incomplete"]]
 
 
 def app_deploy_due(app: App, info: App, verb: str, restores: bool = False) -> list[str]:
@@ -114,7 +114,7 @@ def app_deploy_due(app: App, info: App, verb: str, restores: bool = False) -> li
         return []
     if info["live"] == wanted:
         return ["lock", "cleanup"]
-    is_finished = wanted in info["finished"]
+    is_finished = wanted in info["complete"]
     # A database that was brought back lacks what a bad release had migrated.
     migrates = "migrate_command" in app and (not is_finished or wanted in info["bad"])
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from importlib.util import find_spec
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_alter_databases, mysql_priv
@@ -115,6 +116,18 @@ def _hardening(accounts: Sequence[Entry]) -> list[str]:
     return statements
 
 
+def mysql_module(name: str) -> str:
+    """Return the full name of a module that speaks to MySQL, by the collection that has it on this controller.
+
+    ansible.mysql is what community.mysql is called from 5.0.0 on; the old name warns on each run, and goes with 6.0.0.
+    """
+    try:
+        renamed = find_spec(f"ansible_collections.ansible.mysql.plugins.modules.{name}")
+    except ModuleNotFoundError:
+        renamed = None
+    return f"{'ansible' if renamed else 'community'}.mysql.{name}"
+
+
 class FilterModule:
     """Make the filters known to Ansible."""
 
@@ -128,6 +141,7 @@ class FilterModule:
                 mysql_differing_users,
                 mysql_hashed,
                 mysql_keeping_users,
+                mysql_module,
                 mysql_salt,
             )
         }

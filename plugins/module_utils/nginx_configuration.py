@@ -69,7 +69,7 @@ def directives(text: str) -> Iterator[tuple[list[str], str]]:
         position = match.end()
         end = match["end"]
         if not end:
-            words.append(next(word for word in match.group("double", "single", "word") if word is not None))
+            words.append(next((word for word in match.group("double", "single", "word") if word is not None), ""))
             continue
         if end == "{" and words and words[0].endswith("_by_lua_block"):
             position = _end_of_block(text, position)

@@ -64,7 +64,7 @@ def _reason(info: Info, release: str) -> str:
     """Return why a release is to be made or to go live again."""
     if not info["live"]:
         return "the first release"
-    if release in info["finished"]:
+    if release in info["complete"]:
         return "a release that is kept"
     return "other settings" if info["live"][:HALF] == release[:HALF] else "other code"
 
@@ -75,8 +75,8 @@ def obstacle(info: Info, release: str) -> str:
         return "there is no release before the live one to go back to."
     if release == info["live"]:
         return f"release {release} is live already."
-    if release not in info["finished"]:
-        return f"{release} is no finished release of this server; it has {', '.join(info['finished']) or 'none'}."
+    if release not in info["complete"]:
+        return f"{release} is no finished release of this server; it has {', '.join(info['complete']) or 'none'}."
     if release in info["bad"]:
         return f"release {release} was rolled back as a bad one; name another (release=<id>)."
     return ""

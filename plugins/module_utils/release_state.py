@@ -71,15 +71,15 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     manifests = release_settings.read(app["name"])
     live = found["live"]
     # Files of releases that are gone, and those that older ones shared when none of these is left.
-    orphans = [name for name in manifests if name not in found["finished"] + found["unfinished"]]
-    without = [name for name in found["kept"] + found["unfinished"] if name not in manifests]
+    orphans = [name for name in manifests if name not in found["complete"] + found["incomplete"]]
+    without = [name for name in found["kept"] + found["incomplete"] if name not in manifests]
     found["orphans"] = orphans
     found["unused"] = [
         *(file["dest"] for name in orphans for file in manifests[name]["files"] if Path(file["dest"]).exists()),
         *(str(file) for file in release_settings.shared(app["shared_settings"]) if live and not without),
     ]
     found["drifted"] = [
-        dest for name in found["finished"] if name in manifests for dest in release_settings.drifted(manifests[name])
+        dest for name in found["complete"] if name in manifests for dest in release_settings.drifted(manifests[name])
     ]
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)

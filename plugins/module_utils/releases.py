@@ -109,9 +109,9 @@ def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]
     return {
         "live": linked(path / "current"),
         "previous": linked(path / "previous"),
-        "finished": list(records),
+        "complete": list(records),
         "bad": [name for name, record in records.items() if record.get("bad")],
-        "unfinished": [name for name in folders if name not in records],
+        "incomplete": [name for name in folders if name not in records],
         "enabled": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{service}@*.service")),
         "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
         "records": records,
@@ -125,13 +125,13 @@ def leftovers(found: dict[str, Any], keep: int) -> dict[str, list[str]]:
     the live release's; `removable` are releases that never were live, and the oldest beyond those that are kept.
     """
     live = found["live"]
-    chosen = [name for name in (live, found["previous"]) if name] + found["finished"]
+    chosen = [name for name in (live, found["previous"]) if name] + found["complete"]
     kept = list(dict.fromkeys(chosen))[: max(keep, 2)]
     return {
         "kept": kept,
         "stale_instances": [name for name in found["enabled"] if name != live],
         "stale_targets": [name for name in found["beside"] if name != live],
-        "removable": [name for name in found["unfinished"] + found["finished"] if name != live and name not in kept],
+        "removable": [name for name in found["incomplete"] + found["complete"] if name != live and name not in kept],
     }
 
 

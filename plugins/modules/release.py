@@ -108,9 +108,9 @@ goal: {type: str, returned: success, description: "The release that was meant; w
 name: {type: str, returned: success, description: "Name of the application."}
 live: {type: str, returned: success, description: "Release that C(current) points to, or an empty string."}
 previous: {type: str, returned: success, description: "Release that C(previous) points to, or an empty string."}
-finished: {type: list, elements: str, returned: success, description: "Releases that have been live, newest first."}
+complete: {type: list, elements: str, returned: success, description: "Releases that have been live, newest first."}
 bad: {type: list, elements: str, returned: success, description: Those of them that were rolled back from.}
-unfinished: {type: list, elements: str, returned: success, description: "Releases that never were."}
+incomplete: {type: list, elements: str, returned: success, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: success, description: Releases whose instance starts at boot.}
 beside: {type: list, elements: str, returned: success, description: Releases whose target starts at boot.}
 missing:
@@ -265,13 +265,13 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
         prune(module, app, spared=goal(options, found))
     if options["release"] != found["live"]:
         release_state.make_shared_folders(app)
-    if options["settings"] and options["release"] not in found["finished"]:
+    if options["settings"] and options["release"] not in found["complete"]:
         validate(module, app)
         manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
         reload_systemd(module, release_settings.write(app["name"], options["release"], manifest))
     wanted = goal(options, found)
     manifests = release_settings.read(app["name"])
-    if wanted != found["live"] and wanted in found["finished"] and wanted in manifests:
+    if wanted != found["live"] and wanted in found["complete"] and wanted in manifests:
         # A kept release may know a password that was today's when another one was live.
         renewed = renew(manifests[wanted], options, manifests.get(found["live"]))
         if renewed != manifests[wanted]:
@@ -379,7 +379,7 @@ def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
     """Restore the files of releases, and keep the live one running, now and at boot; return whether it was not so."""
     found = gather(module, app)
     manifests = release_settings.read(app["name"])
-    units = [release_settings.restore(manifests[name]) for name in found["finished"] if name in manifests]
+    units = [release_settings.restore(manifests[name]) for name in found["complete"] if name in manifests]
     reload_systemd(module, any(units))
     release_state.make_shared_folders(app)
     if found["missing"]:
@@ -393,7 +393,7 @@ def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
     A finished release that is to go live again is spared, also where fewer are kept than before.
     """
     found, run = gather(module, app), module.run_command
-    removable = [name for name in found["removable"] if name != spared or name not in found["finished"]]
+    removable = [name for name in found["removable"] if name != spared or name not in found["complete"]]
     targets = [f"{app['target']}@{name}.target" for name in found["stale_targets"]]
     if targets:
         # What runs beside the old instances has jobs to finish, and does so while the instances do.

@@ -116,7 +116,7 @@ def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.St
     info["unapplied"] = sorted(key for key, digest in app["applied"].items() if before.get(key) != digest)
     info["was_applied"] = bool(before)
     if module.params["size"]:
-        info["sizes"] = releases.sizes(Path(app["path"]), info["finished"][::-1])
+        info["sizes"] = releases.sizes(Path(app["path"]), info["complete"][::-1])
     if not app["revision"]:
         return {**info, "action": "none", "reason": "", "repairs": [], "release": info["live"]}
     wanted = release_plan.release_id(app["revision"], app["settings"], app["settings_files"])

@@ -141,7 +141,7 @@ def find_settings(tree: Tree, report: Report) -> str:
     The file itself is passed over: each release has one of its own.
     """
     entry = ""
-    for path in [path for path in tree.named("gunicorn.conf.py", "gunicorn_conf.py", "gunicorn_config.py")][:1]:
+    for path in list(tree.named("gunicorn.conf.py", "gunicorn_conf.py", "gunicorn_config.py"))[:1]:
         for node in tree.module(path).body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 name = next((target.id for target in node.targets if isinstance(target, ast.Name)), "")

@@ -42,6 +42,7 @@ def git(*arguments: str, **environment: str) -> str:
             capture_output=True,
             text=True,
             env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **environment},
+            check=False,
         )
     except FileNotFoundError:
         raise SourceError("git is not installed on this machine: install it to deploy.") from None

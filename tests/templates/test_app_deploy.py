@@ -18,7 +18,7 @@ APP: dict[str, Any] = {
     "action": "release",
     "release": "d",
     "live": "c",
-    "finished": ["c", "b", "a"],
+    "complete": ["c", "b", "a"],
     "bad": [],
     "repairs": [],
     "prepare": {},
@@ -45,7 +45,7 @@ def worked_out(name: str, app: dict[str, Any] | None = None, **variables: Any) -
 
 def lock(**found: Any) -> dict[str, Any]:
     """Return what the lock of the app has found, where that is not what was planned."""
-    return {"name": "shop", "live": "c", "finished": ["c", "b", "a"], "bad": [], "goal": "d", **found}
+    return {"name": "shop", "live": "c", "complete": ["c", "b", "a"], "bad": [], "goal": "d", **found}
 
 
 def test_before_it_has_the_lock_a_host_asks_for_nothing_but_the_lock() -> None:

@@ -94,9 +94,9 @@ def test_at_least_one_host_goes_live_at_a_time() -> None:
 INFO: dict[str, Any] = {
     "live": "c",
     "previous": "b",
-    "finished": ["c", "b", "a"],
+    "complete": ["c", "b", "a"],
     "bad": ["a"],
-    "unfinished": ["d"],
+    "incomplete": ["d"],
     "records": {
         "c": {"number": 3, "at": "2026-01-03T00:00:00Z", "by": "jane@laptop", "seconds": 7.6, "revision": "f" * 40},
         "b": {"number": 2, "at": "2026-01-02T00:00:00Z"},
@@ -124,7 +124,7 @@ def planned(name: str = "shop", **differences: Any) -> dict[str, Any]:
         "reason": "other code",
         "release": "d",
         "live": "c",
-        "finished": ["c", "b"],
+        "complete": ["c", "b"],
         "bad": [],
         "repairs": [],
         "prepare": {},
@@ -165,11 +165,11 @@ def test_an_app_without_a_command_for_it_migrates_nothing() -> None:
 
 
 def test_what_has_become_live_meanwhile_is_left_and_the_lock_given_back() -> None:
-    assert due(now={"live": "d", "finished": ["d", "c", "b"]}) == ["lock", "cleanup"]
+    assert due(now={"live": "d", "complete": ["d", "c", "b"]}) == ["lock", "cleanup"]
 
 
 def test_what_was_built_and_live_meanwhile_is_not_built_again() -> None:
-    assert due(now={"finished": ["d", "c", "b"]}) == ["lock", "switch", "revert", "cleanup"]
+    assert due(now={"complete": ["d", "c", "b"]}) == ["lock", "switch", "revert", "cleanup"]
 
 
 def test_nothing_is_due_where_nothing_is_to_be_done_or_the_source_cannot_be_had() -> None:

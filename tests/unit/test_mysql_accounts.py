@@ -27,6 +27,24 @@ STATE: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(("there", "name"), [(True, "ansible.mysql.mysql_db"), (False, "community.mysql.mysql_db")])
+def test_a_module_has_the_name_of_the_collection_that_is_there(
+    there: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_accounts, "find_spec", lambda _: there or None)
+    assert mysql_accounts.mysql_module("mysql_db") == name
+
+
+def test_a_module_has_its_old_name_where_nothing_of_the_new_collection_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_parent(_: str) -> None:
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr(mysql_accounts, "find_spec", no_parent)
+    assert mysql_accounts.mysql_module("mysql_db") == "community.mysql.mysql_db"
+
+
 def test_a_password_is_written_down_as_mysql_itself_does() -> None:
     hashed = "$A$005$48abbed64ea75970000721WJmdh7u6lIyFRh7r2FOjL.vp.zgdcpp.YRWhI9Tg6"
     (user,) = mysql_accounts.mysql_hashed([{"name": "shop", "password": "canary-7f3b'\"\\%s"}], "webstack-mysql")

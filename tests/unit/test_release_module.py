@@ -171,9 +171,9 @@ def test_a_kept_release_that_is_wanted_again_is_not_removed_where_fewer_are_kept
         server.own(name)
     server.app["keep"] = 2
     result = server.do("locked", release="a", settings=server.settings("two"))
-    assert "a" in result["finished"]
+    assert "a" in result["complete"]
     assert server.text("a") == 'P="one"\n'
-    assert "b" not in result["finished"]
+    assert "b" not in result["complete"]
 
 
 def test_a_release_that_is_gone_back_to_is_not_removed_where_fewer_are_kept_now(server: Server) -> None:
@@ -183,7 +183,7 @@ def test_a_release_that_is_gone_back_to_is_not_removed_where_fewer_are_kept_now(
     server.app["keep"] = 2
     result = server.do("locked", release="a", event="rollback")
     assert result["goal"] == "a"
-    assert "a" in result["finished"]
+    assert "a" in result["complete"]
 
 
 def test_what_an_interrupted_build_has_left_is_removed_with_the_lock(server: Server) -> None:

@@ -30,7 +30,7 @@ REVISION = "0123456789abcdef"
 LIVE = "11111111-aaaaaaaa"
 CLEAN: dict[str, Any] = {
     "live": LIVE,
-    "finished": [LIVE, "00000000-aaaaaaaa"],
+    "complete": [LIVE, "00000000-aaaaaaaa"],
     "bad": [],
     **{key: [] for key in ("missing", "drifted", "unshared", "stale_instances", "stale_targets")},
     **{key: [] for key in ("removable", "unused")},
@@ -164,7 +164,7 @@ def test_all_reasons_for_a_repair_are_said() -> None:
     )
 
 
-INFO: dict[str, Any] = {"live": "c", "finished": ["c", "b", "a"], "bad": ["a"], "unfinished": ["d"]}
+INFO: dict[str, Any] = {"live": "c", "complete": ["c", "b", "a"], "bad": ["a"], "incomplete": ["d"]}
 
 
 @pytest.mark.parametrize(

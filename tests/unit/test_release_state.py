@@ -13,9 +13,9 @@ BROKEN = "1a2b3c4d-5e6f7a8b"
 EMPTY = {
     "live": "",
     "previous": "",
-    "finished": [],
+    "complete": [],
     "bad": [],
-    "unfinished": [],
+    "incomplete": [],
     "enabled": [],
     "beside": [],
     "records": {},
@@ -52,9 +52,9 @@ def test_releases_are_told_apart(server: Path) -> None:
     assert gather(server / "srv", server / "units", "shop", "shop") == {
         "live": "oldest",
         "previous": "newest",
-        "finished": ["newest", "middle", "oldest"],
+        "complete": ["newest", "middle", "oldest"],
         "bad": ["middle"],
-        "unfinished": [BROKEN],
+        "incomplete": [BROKEN],
         "enabled": [BROKEN, "oldest"],
         "beside": ["oldest"],
         "records": {
@@ -77,7 +77,7 @@ def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
 
 def found(**differences: object) -> dict[str, object]:
     """Return what gather finds of five finished releases, with some differences."""
-    return {**EMPTY, "finished": ["e", "d", "c", "b", "a"], **differences}
+    return {**EMPTY, "complete": ["e", "d", "c", "b", "a"], **differences}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_live_release_is_never_too_old_to_keep(live: str, previous: str, kee
 
 
 def test_what_never_was_live_is_removed_and_what_is_live_never() -> None:
-    info = found(live="x", unfinished=["x", "y"], enabled=["d", "x"], beside=["d", "x"])
+    info = found(live="x", incomplete=["x", "y"], enabled=["d", "x"], beside=["d", "x"])
     assert leftovers(info, 9) == {
         "kept": ["x", "e", "d", "c", "b", "a"],
         "stale_instances": ["d"],

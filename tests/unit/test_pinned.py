@@ -14,7 +14,7 @@ from tests.calls import action
 def test_a_site_is_not_checked_by_another_version_than_the_pinned_one(tmp_path: Path) -> None:
     (tmp_path / "requirements.yml").write_text("collections: [a.b, {name: foobar.webstack, version: 9.9.9}]\n")
     with pytest.raises(AnsibleActionFail, match=r"requirements.yml asks for foobar.webstack 9.9.9, and"):
-        action("check_sites", {"spec": "/none"}, {"inventory_dir": str(tmp_path)})
+        action("check_sites", {"spec": "/none"}, {"groups": {"app": ["web01"]}, "inventory_dir": str(tmp_path)})
 
 
 @pytest.mark.parametrize("pinned", ["0.1.0", "==0.1.0", "0.3.0"])

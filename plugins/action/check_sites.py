@@ -50,13 +50,18 @@ def open_questions(inventory_dir: str | None) -> list[str]:
 
 
 def groups_mistake(variables: dict[str, Any], playbook: str) -> str:
-    """Return why a playbook, by its name, would find no server in the inventory, in a sentence, or an empty text."""
+    """Return why a playbook, by its name, would run on no server of the inventory, in a sentence, or an empty text."""
     wanted = GROUPS.get(playbook, ANY_GROUP)
-    if any(variables["groups"].get(name) for name in wanted):
-        return ""
-    sources = ", ".join(map(str, variables.get("ansible_inventory_sources", [])))
     names = " or ".join(filter(None, [", ".join(wanted[:-1]), wanted[-1]]))
-    return f"inventory: {sources} has no server in the group {names}; put one there, or name another inventory with -i."
+    servers = {host for name in wanted for host in variables["groups"].get(name, [])}
+    if not servers:
+        sources = ", ".join(map(str, variables.get("ansible_inventory_sources", [])))
+        way_out = "put one there, or name another inventory with -i"
+        return f"inventory: {sources} has no server in the group {names}; {way_out}."
+    if servers.isdisjoint(variables.get("ansible_play_hosts_all", servers)):
+        limit = variables.get("ansible_limit", "")
+        return f"limit: {limit} has no server of the group {names}; name one that is in it, or leave --limit out."
+    return ""
 
 
 def reason(error: BaseException) -> str:

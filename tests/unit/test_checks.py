@@ -70,6 +70,15 @@ def test_an_inventory_without_a_server_for_a_playbook_is_refused_by_its_name_and
     assert f"inventory: {inventory} has no server in the group {wanted}; put one there" in said
 
 
+def test_a_limit_that_leaves_a_playbook_no_server_is_refused(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        json.dumps({"all": {"children": {"app": {"hosts": {"web01": {}}}, "dns": {"hosts": {"ns01": {}}}}}})
+    )
+    said = refusal(play("releases.yml", "--limit=ns01", inventory=inventory))
+    assert "limit: ns01 has no server of the group app; name one that is in it, or leave --limit out." in said
+
+
 WRONG = {
     "gunicorn_apps": [{"name": "shop", "wsgi_app": "shop:app", "chdir": "/srv/shop", "environment": None}],
     "app_deploy_apps": [

@@ -20,7 +20,8 @@ class ActionModule(ActionBase):
         quiet = {**(task_vars or {}), "ansible_no_target_syslog": True}
         name = "foobar.webstack.release_command"
         arguments = {**self._task.args, "owner": ourselves()}
-        app = arguments["app"]["name"]
-        with progress.shown(self, app, progress.end_of_log(app, arguments["release"]), quiet):
+        # What is missing is for the module to refuse.
+        app = arguments.get("app", {}).get("name", "")
+        with progress.shown(self, app, progress.end_of_log(app, arguments.get("release", "")), quiet):
             result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=quiet)
         return show(result, self._task.no_log)

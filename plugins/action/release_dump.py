@@ -14,6 +14,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
         super().run(tmp, task_vars)
-        app, variables = self._task.args["app"], task_vars or {}
+        # What is missing is for the module to refuse.
+        app, variables = self._task.args.get("app", ""), task_vars or {}
         with progress.shown(self, app, progress.size_of_dump(app), variables):
             return dict(self._execute_module(module_name="foobar.webstack.release_dump", task_vars=variables))

@@ -20,7 +20,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.plugin_utils import progress
 from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 
-from tests import playbook
+from tests import calls, playbook
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,13 @@ def test_what_a_failed_command_said_last_is_shown_unless_it_is_to_be_hidden(
 ) -> None:
     assert show({"failed": True, "last_lines": ["canary"]}, no_log) == {"failed": True}
     assert told == said
+
+
+@pytest.mark.parametrize("name", ["release_command", "release_dump"])
+def test_a_task_without_an_app_is_refused_by_the_words_of_its_module(name: str) -> None:
+    refused = calls.action(name, {})
+    assert refused["failed"]
+    assert refused["msg"].startswith("missing required arguments: app")
 
 
 PLAY = """

@@ -57,7 +57,8 @@ def newer_mistake(set_up_by: str, host: str) -> str:
         return ""
     return (
         f"{host} was set up by version {set_up_by} of foobar.webstack, and this is {version}: run ansible-galaxy "
-        f"collection install foobar.webstack:{set_up_by}."
+        f"collection install foobar.webstack:{set_up_by} (and write that into requirements.yml, where it pins a "
+        "version)."
     )
 
 

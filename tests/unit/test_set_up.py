@@ -44,7 +44,7 @@ def test_what_this_version_or_an_older_one_has_set_up_is_no_mistake(version: str
 def test_check_refuses_a_newer_server_in_the_words_of_deploy_and_rollback() -> None:
     assert newer_mistake("99.1.0", "web01") == (
         f"web01 was set up by version 99.1.0 of foobar.webstack, and this is {VERSION}: run ansible-galaxy collection "
-        "install foobar.webstack:99.1.0."
+        "install foobar.webstack:99.1.0 (and write that into requirements.yml, where it pins a version)."
     )
     facts = {"ansible_facts": {"ansible_local": {"webstack": {"version": "99.1.0"}}}}
     told = {**facts, "sites_checked": {"version": VERSION}, "inventory_hostname": "web01"}

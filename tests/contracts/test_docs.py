@@ -80,6 +80,13 @@ def test_an_entry_of_sites_on_a_page_is_one_that_the_playbooks_take(page: Path) 
             assert ArgumentSpecValidator(load(PLAYBOOKS / "meta/sites.yml")).validate(sites).error_messages == []
 
 
+def test_the_pages_name_the_versions_of_ansible_core_that_the_collection_takes() -> None:
+    needed = load(ROOT / "meta/runtime.yml")["requires_ansible"]
+    first, beyond = map(int, re.findall(r"2\.(\d+)\.0", needed))
+    for page in ("README.md", "docs/getting-started.md", "docs/supported-systems.md"):
+        assert f"ansible-core 2.{first} to 2.{beyond - 1}" in (ROOT / page).read_text()
+
+
 def test_the_example_of_the_readme_is_that_of_the_page_of_applications() -> None:
     (entry,) = [yaml.safe_load(block)["sites"][0] for block in blocks(ROOT / "README.md")]
     shown = yaml.safe_load(blocks(DOCS / "applications/index.md")[0])["sites"][0]

@@ -20,7 +20,7 @@ def version_mistake(folder: Path, version: str) -> str:
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
         return ""
     pinned = next((str(entry.get("version", "")) for entry in entries if entry.get("name") == NAME), "")
-    wanted = pinned.strip().removeprefix("==").strip()
+    wanted = pinned.strip().lstrip("=").strip()
     if not wanted[:1].isdecimal() or "," in wanted or wanted == version:
         return ""
     return (

@@ -17,11 +17,11 @@ def test_a_site_is_not_checked_by_another_version_than_the_pinned_one(tmp_path: 
         action("check_sites", {"spec": "/none"}, {"groups": {"app": ["web01"]}, "inventory_dir": str(tmp_path)})
 
 
-@pytest.mark.parametrize("pinned", ["0.1.0", "==0.1.0", "0.3.0"])
+@pytest.mark.parametrize("pinned", ["0.1.0", "==0.1.0", "=0.1.0", "0.3.0"])
 def test_another_version_than_the_pinned_one_is_refused_with_both_ways_out(tmp_path: Path, pinned: str) -> None:
     (tmp_path / "requirements.yml").write_text(f"collections: [{{name: foobar.webstack, version: '{pinned}'}}]\n")
     assert version_mistake(tmp_path, "0.2.0") == (
-        f"requirements.yml asks for foobar.webstack {pinned.removeprefix('==')}, and 0.2.0 is installed: "
+        f"requirements.yml asks for foobar.webstack {pinned.lstrip('=')}, and 0.2.0 is installed: "
         f"run ansible-galaxy collection install --force --requirements-file {tmp_path}/requirements.yml, "
         "or write 0.2.0 there."
     )

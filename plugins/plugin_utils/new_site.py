@@ -292,13 +292,17 @@ def next_steps(answers: Answers, app: str, folder: Path, written: Iterable[str],
     }
     others = sorted(path.parent.name for path in folder.glob("group_vars/*/*.yml"))
     others = [env for env in dict.fromkeys(others) if env not in ("all", answers.env)]
+    # Here the app itself gets its domain now; a site by hand may have none in any environment.
+    apps = [str(site.get("app")) for site in known_sites(folder) if site.get("app") != app]
+    split = [name for name in apps if not all(_lacks(folder, env, name) for env in others)]
+    lacking = [*((env, app) for env in others), *((answers.env, name) for name in split)]
     return [
         f"{folder} is ready: its README.md says how it is used.",
         *(sentence for path, sentence in kept.items() if path not in new),
         *(
-            f"{env} lacks {app} as yet: start that with -e env={env}, too."
-            for env in others
-            if _lacks(folder, env, app)
+            f"{env} lacks {name} as yet: start that with -e env={env}, too."
+            for env, name in lacking
+            if _lacks(folder, env, name)
         ),
         *(f"In {SITES}, answer: {question}" for question in questions),
         f"Then: cd {shlex.quote(str(folder))} && ansible-playbook check.yml{option}",

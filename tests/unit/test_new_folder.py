@@ -142,6 +142,17 @@ def test_another_environment_of_a_site_gets_hosts_domain_and_secrets_of_its_own_
     assert set(staging["secrets"]) == {"vault_shop_secret_key", "vault_shop_database_password"}
 
 
+def test_a_new_environment_names_the_other_sites_that_it_lacks(folder: Path) -> None:
+    source = str(ROOT / "tests/apps/fastapi")
+    answered(domain="api.example.com", source=source)
+    for app in ("shop", "api"):
+        (folder / f"group_vars/production/{app}.yml").write_text(f"{app}_domain: {app}.example.com\n")
+    staging = answered(domain="api.staging.example.com", source=source, env="staging")
+    assert [step for step in staging["next"] if "lacks" in step] == [
+        "staging lacks shop as yet: start that with -e env=staging, too."
+    ]
+
+
 def test_a_repository_is_cloned_and_named_with_its_branch(tmp_path: Path) -> None:
     repository = tmp_path / "shop.git"
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]

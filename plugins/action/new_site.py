@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,9 @@ class ActionModule(ActionBase):
             **result,
             "changed": bool(is_new or missing),
             "files": files,
+            "group": str(os.getegid()),
             "next": new_site.next_steps(answers, entry.app, folder, written, entry.questions if is_new else []),
+            "owner": str(os.geteuid()),
             "secrets": missing,
             "site": new_site.variables(answers, entry.app, collection_version()),
         }

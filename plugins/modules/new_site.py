@@ -44,8 +44,10 @@ files:
   type: list
   elements: dict
   returned: success
-  description: The other files that the folder lacks, each with its template C(src) and its C(dest).
+  description: The other files that the folder lacks, as M(foobar.webstack.templates) takes them.
+group: {type: str, returned: success, description: Number of the group that they belong to.}
 next: {type: list, elements: str, returned: success, description: "What comes next, a sentence each."}
+owner: {type: str, returned: success, description: Number of the user that they belong to.}
 secrets:
   type: list
   elements: str

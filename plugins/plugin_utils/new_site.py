@@ -230,8 +230,8 @@ def provider_settings(provider: Provider, domain: str, env: str) -> dict[str, st
     }
 
 
-def files(answers: Answers, app: str, folder: Path) -> list[dict[str, str]]:
-    """Return the files that a folder lacks, as template and destination; those that are there are left alone."""
+def files(answers: Answers, app: str, folder: Path) -> list[dict[str, Any]]:
+    """Return the files that a folder lacks, as the module `templates` takes them; none that is there is touched."""
     env = answers.env
     wanted = {
         inventory_file(env): "hosts.yml",
@@ -245,10 +245,14 @@ def files(answers: Answers, app: str, folder: Path) -> list[dict[str, str]]:
         **({"group_vars/all/dns.yml": "dns.yml"} if answers.dns != "none" else {}),
         **({"group_vars/all/certificates.yml": "mail.yml"} if answers.mail else {}),
     }
-    found = [{"src": f"new/{template}.j2", "dest": str(folder / path)} for path, template in wanted.items()]
-    for name in PLAYBOOKS:
-        found.append({"src": "new/playbook.yml.j2", "dest": str(folder / f"{name}.yml"), "playbook": name})
-    return [file for file in found if not Path(file["dest"]).exists()]
+    found: list[dict[str, Any]] = [
+        *({"src": f"new/{template}.j2", "dest": str(folder / path)} for path, template in wanted.items()),
+        *(
+            {"src": "new/playbook.yml.j2", "dest": str(folder / f"{name}.yml"), "vars": {"playbook": name}}
+            for name in PLAYBOOKS
+        ),
+    ]
+    return [file for file in found if not os.path.lexists(file["dest"])]
 
 
 def inventory_file(env: str) -> str:

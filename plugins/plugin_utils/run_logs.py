@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -32,8 +33,13 @@ def create(folder: Path, playbook: str, moment: datetime) -> Path:
 
 def _prune(folder: Path) -> None:
     """Remove all log files but the last ones."""
-    logs = [path for path in folder.iterdir() if NAMES.fullmatch(path.name) and path.is_file()]
-    for path in sorted(logs, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    logs = []
+    for path in folder.iterdir():
+        # Another run may prune at the same time.
+        with suppress(FileNotFoundError):
+            if NAMES.fullmatch(path.name) and path.is_file():
+                logs.append((path.stat().st_mtime, path))
+    for _, path in sorted(logs)[:-KEPT]:
         path.unlink(missing_ok=True)
 
 

@@ -122,7 +122,7 @@ def test_a_health_page_may_be_as_slow_as_its_timeout_allows(api):
     text = main.read_text()
     main.write_text(
         f"{text}\nimport asyncio\n\n@app.middleware('http')\nasync def slow(request, call):\n"
-        "    await asyncio.sleep(3)\n    return await call(request)\n"
+        "    await asyncio.sleep(5)\n    return await call(request)\n"
     )
     try:
         completes(api, api.renew())

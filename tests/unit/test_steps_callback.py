@@ -577,6 +577,7 @@ def test_the_log_of_a_run_is_what_the_default_callback_prints(tmp_path: Path) ->
     assert shown.stdout.splitlines()[-1] == f"Log: {path}"
 
 
+# One failure is ignored, as the callback has other words for that than for one that is rescued, and both must hide it.
 HIDDEN = """
 - name: Servers
   hosts: all

@@ -1,0 +1,189 @@
+"""What is done with an ACME CA: look whether it can reach a site, order a certificate, ask when to renew it."""
+
+from __future__ import annotations
+
+import calendar
+import http.client
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .tls_certificate import Certificate, Refused
+from .tls_schedule import HOUR, renewal_id
+
+CHALLENGES = ".well-known/acme-challenge"
+# Longest time that an order may take; DNS plugins wait for name servers.
+ORDER_TIMEOUT = 900
+# What certbot says before an error that it has no words of its own for.
+UNEXPECTED = "An unexpected error occurred:"
+NO_ACCOUNT = re.compile(r"accountDoesNotExist|account.{0,40}does not exist|No account exists", re.IGNORECASE)
+
+
+class RateLimited(Refused):
+    """The CA takes no order of this kind before a time, which is `until`."""
+
+    def __init__(self, sentence: str, until: float) -> None:
+        """Take the sentence and the time."""
+        super().__init__(sentence)
+        self.until = until
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An ACME CA and how a site is shown to be ours; paths are those of this server."""
+
+    directory: str
+    ca_bundle: str
+    webroot: str
+    settings: str
+    home: str
+    environment: dict[str, str]
+
+    def lineage(self, name: str) -> str:
+        """Return the certificate, chain and key that certbot has last got under a name, or nothing."""
+        folder = Path(self.home, "live", name)
+        try:
+            return (folder / "fullchain.pem").read_text() + (folder / "privkey.pem").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def forget(self, name: str) -> None:
+        """Remove what certbot keeps of a certificate that nobody wants any longer."""
+        for folder in ("live", "archive"):
+            shutil.rmtree(Path(self.home, folder, name), ignore_errors=True)
+        Path(self.home, "renewal", f"{name}.conf").unlink(missing_ok=True)
+
+    def order(self, name: str, domains: list[str], key_type: str, profile: str) -> None:
+        """Have certbot fetch a certificate; raise Refused with the CA's words where it gets none."""
+        try:
+            self.certbot(name, domains, key_type, profile)
+        except Refused as refused:
+            # The CA has lost the account, or is a new one at the old address; certbot would never register again.
+            if not NO_ACCOUNT.search(str(refused)):
+                raise
+            shutil.rmtree(Path(self.home, "accounts", urlsplit(self.directory).netloc), ignore_errors=True)
+            self.certbot(name, domains, key_type, profile)
+
+    def certbot(self, name: str, domains: list[str], key_type: str, profile: str) -> None:
+        """Run certbot once. Secrets are in its settings, as command lines are everybody's to read."""
+        folders = ("--config-dir", self.home, "--work-dir", f"{self.home}/work", "--logs-dir", f"{self.home}/log")
+        command = ["certbot", "certonly", "--non-interactive", "--config", self.settings, *folders]
+        # Whether it is due is not for certbot to judge.
+        command += ["--max-log-backups", "20", "--force-renewal", "--renew-with-new-domains"]
+        command += ["--cert-name", name, "--key-type", key_type, *(["--required-profile", profile] if profile else [])]
+        command += [f"--domain={domain}" for domain in domains]
+        environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", ""), "HOME": self.home, **self.environment}
+        environment |= {"REQUESTS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}
+        Path(self.home).mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=environment, timeout=ORDER_TIMEOUT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise Refused(f"certbot got nothing from {self.directory} within {ORDER_TIMEOUT // 60} minutes") from None
+        except FileNotFoundError:
+            raise Refused("certbot is not installed on this server") from None
+        if done.returncode != 0:
+            raise refusal(done.stdout + done.stderr)
+
+    def renewal_window(self, certificate: Certificate) -> tuple[tuple[float, float] | None, float]:
+        """Return when the CA wants a certificate renewed, if it says so, and seconds after which to ask again."""
+        try:
+            directory, _ = self.get(self.directory)
+            if "renewalInfo" not in directory or not certificate.authority_key_id:
+                return None, 24 * HOUR
+            number = renewal_id(certificate.authority_key_id, certificate.serial)
+            told, retry_after = self.get(f"{directory['renewalInfo'].rstrip('/')}/{number}")
+            start, end = (parsed(told["suggestedWindow"][key]) for key in ("start", "end"))
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            # Its life alone decides then.
+            return None, 6 * HOUR
+        # A CA that says nothing, or nonsense, is asked four times a day, and never more often than once a minute.
+        return (start, end), min(max(retry_after or 6 * HOUR, 60), 24 * HOUR)
+
+    def get(self, url: str) -> tuple[Any, float]:
+        """Return what is at a URL, which is JSON, and the seconds of its Retry-After."""
+        if not url.startswith("https://"):
+            raise ValueError(f"{url} is no address of a CA")
+        context = ssl.create_default_context(cafile=self.ca_bundle or None)
+        with urllib.request.urlopen(url, timeout=20, context=context) as answer:
+            after = answer.headers.get("Retry-After", "")
+            return json.load(answer), float(after) if after.isdecimal() else 0
+
+
+def parsed(text: str) -> float:
+    """Return the seconds since the epoch of a time as CAs write it, in UTC; fractions are left out."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+def refusal(said: str) -> Refused:
+    """Return what the CA, or certbot itself, complains of, out of all that certbot has said."""
+    failed = re.findall(r"Domain: *(\S+)\s+Type: *\S+\s+Detail: *(.+)", said)
+    lines = [line.strip() for line in said.splitlines()]
+    words = [line for line in lines if line and not re.match(r"Saving debug log|Ask for help|See the log|- - -", line)]
+    after = words[words.index(UNEXPECTED) + 1 :] if UNEXPECTED in words else []
+    text = "; ".join(f"{domain}: {detail}" for domain, detail in failed) or (after[:1] or words[-1:] or ["nothing"])[0]
+    sentence = f"no certificate was issued: {text.rstrip('. ')}"
+    if until := re.search(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d) ?(?:UTC|Z)", said):
+        return RateLimited(sentence, parsed(f"{until[1]}T{until[2]}"))
+    return Refused(sentence)
+
+
+def preflight(domains: list[str], webroot: str) -> list[str]:
+    """Return a sentence for each way in which the CA would not find a site here; it counts failed attempts.
+
+    A file is put where the challenges will be, and is asked for at each address of each name.
+    """
+    folder = Path(webroot, CHALLENGES)
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f"probe-{secrets.token_hex(8)}"
+    try:
+        probe.write_text(probe.name)
+        probe.chmod(0o644)
+        return [sentence for domain in domains for sentence in unreachable(domain, probe.name)]
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def unreachable(domain: str, probe: str) -> Iterator[str]:
+    """Return a sentence for each address of a name at which another than this server answers, or nobody."""
+    try:
+        found = socket.getaddrinfo(domain, 80, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            yield f"{domain}: no name server answers for it; it, or the zone's DNSSEC, is broken"
+        else:
+            yield f"{domain} has no A or AAAA record"
+        return
+    for family, address in sorted({(family, str(place[0])) for family, *_, place in found}):
+        record = "AAAA" if family == socket.AF_INET6 else "A"
+        if mistake := asked(address, domain, probe):
+            yield f"{domain}: its {record} record leads to {address}, where {mistake}"
+
+
+def asked(address: str, domain: str, probe: str) -> str:
+    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing."""
+    connection = http.client.HTTPConnection(address, 80, timeout=10)
+    try:
+        connection.request("GET", f"/{CHALLENGES}/{probe}", headers={"Host": domain})
+        answer = connection.getresponse()
+        body = answer.read(len(probe) + 1)
+    except (OSError, http.client.HTTPException) as error:
+        return f"port 80 does not answer ({error or type(error).__name__})"
+    finally:
+        connection.close()
+    if answer.status == http.client.OK and body.strip() == probe.encode():
+        return ""
+    return f"another server answers, or this one not from its webroot (status {answer.status})"

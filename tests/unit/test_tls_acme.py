@@ -1,0 +1,323 @@
+"""What is asked of an ACME CA, and what is made of its answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import tls_acme
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_acme import Authority, RateLimited, refusal
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Certificate, Refused
+
+HELD = Certificate(b"", "87654321", "CN=CA", 0, 100, ("foobar.com",), "69885B6B87464041E1B37B847BA0AE2CDE01C8D4")
+DIRECTORY = "https://ca.example/directory"
+FAILED = """\
+Saving debug log to /var/lib/tls/acme/log/letsencrypt.log
+Requesting a certificate for foobar.com and www.foobar.com
+
+Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
+  Domain: www.foobar.com
+  Type:   dns
+  Detail: DNS problem: NXDOMAIN looking up A for www.foobar.com
+
+Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot.
+
+Some challenges have failed.
+Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile for more details.
+"""
+UNEXPECTED = """\
+Saving debug log to /var/lib/tls/acme/log/letsencrypt.log
+An unexpected error occurred:
+{}
+Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile for more details.
+"""
+LIMITED = (
+    "Error creating new order :: too many certificates (5) already issued for this exact set of identifiers in the "
+    "last 168h0m0s, retry after 2026-12-01 03:04:05 UTC: see https://letsencrypt.org/docs/rate-limits/"
+)
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """Return a CA whose certbot is a script that notes how it was called and does what the file `next` says."""
+    program = tmp_path / "bin/certbot"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\nenv >> {tmp_path}/environment\n. {tmp_path}/next\n')
+    program.chmod(0o755)
+    (tmp_path / "next").write_text("exit 0\n")
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return Authority(DIRECTORY, "", str(tmp_path / "webroot"), "/etc/tls/certbot.ini", str(tmp_path / "acme"), {})
+
+
+def fails_with(folder: Path, said: str, then: str = "exit 1") -> None:
+    """Have certbot say something and fail."""
+    (folder / "said").write_text(said)
+    (folder / "next").write_text(f"cat {folder}/said >&2\n{then}\n")
+
+
+def test_certbot_is_told_all_but_secrets_and_has_folders_of_its_own(authority: Authority, tmp_path: Path) -> None:
+    authority.order("foobar.com", ["foobar.com", "www.foobar.com"], "ecdsa", "shortlived")
+    call = (tmp_path / "calls").read_text()
+    for words in (
+        "certonly --non-interactive --config /etc/tls/certbot.ini",
+        f"--config-dir {tmp_path}/acme --work-dir {tmp_path}/acme/work --logs-dir {tmp_path}/acme/log",
+        "--cert-name foobar.com --key-type ecdsa --required-profile shortlived",
+        "--domain=foobar.com --domain=www.foobar.com",
+    ):
+        assert words in call
+    assert "LC_ALL=C\n" in (tmp_path / "environment").read_text()
+    assert (tmp_path / "acme").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_ca_of_one_s_own_is_trusted_by_certbot_by_its_bundle(authority: Authority, tmp_path: Path) -> None:
+    own = Authority(**{**vars(authority), "ca_bundle": "/etc/ca.pem", "environment": {"AWS_PROFILE": "dns"}})
+    own.order("foobar.com", ["foobar.com"], "ecdsa", "")
+    environment = (tmp_path / "environment").read_text()
+    assert "REQUESTS_CA_BUNDLE=/etc/ca.pem\n" in environment
+    assert "AWS_PROFILE=dns\n" in environment
+    assert "--required-profile" not in (tmp_path / "calls").read_text()
+
+
+def test_the_ca_s_words_are_the_sentence(authority: Authority, tmp_path: Path) -> None:
+    fails_with(tmp_path, FAILED)
+    with pytest.raises(Refused) as refused:
+        authority.order("foobar.com", ["foobar.com"], "ecdsa", "")
+    assert str(refused.value) == (
+        "no certificate was issued: www.foobar.com: DNS problem: NXDOMAIN looking up A for www.foobar.com"
+    )
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            UNEXPECTED.format("requests.exceptions.ConnectionError: Connection refused."),
+            "ConnectionError: Connection refused",
+        ),
+        ("Saving debug log to /x\nThe requested plugin is not installed\n", ": The requested plugin is not installed"),
+        ("", ": nothing"),
+    ],
+)
+def test_other_complaints_are_found_among_certbot_s_lines(said: str, sentence: str) -> None:
+    assert str(refusal(said)).endswith(sentence)
+    assert str(refusal(said)).startswith("no certificate was issued: ")
+
+
+def test_a_time_that_the_ca_names_is_understood() -> None:
+    refused = refusal(UNEXPECTED.format(LIMITED))
+    assert isinstance(refused, RateLimited)
+    assert time.gmtime(refused.until)[:6] == (2026, 12, 1, 3, 4, 5)
+
+
+def test_an_account_that_the_ca_does_not_know_is_registered_anew_once(authority: Authority, tmp_path: Path) -> None:
+    kept, lost = tmp_path / "acme/accounts/other.example", tmp_path / "acme/accounts/ca.example"
+    kept.mkdir(parents=True)
+    lost.mkdir()
+    fails_with(tmp_path, UNEXPECTED.format("urn:ietf:params:acme:error:accountDoesNotExist :: unknown"))
+    with pytest.raises(Refused, match="accountDoesNotExist"):
+        authority.order("foobar.com", ["foobar.com"], "ecdsa", "")
+    assert len((tmp_path / "calls").read_text().splitlines()) == 2
+    assert kept.exists()
+    assert not lost.exists()
+
+
+def test_an_order_has_a_limit_of_time(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls_acme, "ORDER_TIMEOUT", 0.2)
+    (tmp_path / "next").write_text("exec sleep 30\n")
+    with pytest.raises(Refused, match=r"certbot got nothing from https://ca\.example/directory within"):
+        authority.order("foobar.com", ["foobar.com"], "ecdsa", "")
+
+
+def test_a_server_without_certbot_says_so(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "bin/certbot").unlink()
+    with pytest.raises(Refused, match="certbot is not installed"):
+        authority.order("foobar.com", ["foobar.com"], "ecdsa", "")
+
+
+def test_a_lineage_is_certificate_chain_and_key_in_one(authority: Authority, tmp_path: Path) -> None:
+    assert authority.lineage("foobar.com") == ""
+    for name, content in (("live/foobar.com/fullchain.pem", "C\n"), ("live/foobar.com/privkey.pem", "K\n")):
+        (tmp_path / "acme" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "acme" / name).write_text(content)
+    assert authority.lineage("foobar.com") == "C\nK\n"
+    authority.forget("foobar.com")
+    assert authority.lineage("foobar.com") == ""
+
+
+class Answer(BytesIO):
+    """An answer of a CA."""
+
+    def __init__(self, told: Any, retry_after: str) -> None:
+        """Take what is told, as JSON."""
+        super().__init__(json.dumps(told).encode())
+        self.headers = {"Retry-After": retry_after}
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Have a CA answer; return the addresses that it was asked for."""
+
+    def answer(window: Any, retry_after: str = "21600", directory: Any = None) -> list[str]:
+        asked = list[str]()
+
+        def urlopen(url: str, **_: Any) -> Answer:
+            asked.append(url)
+            listed = {"renewalInfo": "https://ca.example/renewal-info"} if directory is None else directory
+            return Answer(listed if url == DIRECTORY else {"suggestedWindow": window}, retry_after)
+
+        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+        return asked
+
+    return answer
+
+
+def test_the_ca_is_asked_for_its_window(authority: Authority, answers: Callable[..., list[str]]) -> None:
+    asked = answers({"start": "1970-01-02T00:00:00Z", "end": "1970-01-03T00:00:00.123456789Z"})
+    assert authority.renewal_window(HELD) == ((86400, 2 * 86400), 21600)
+    assert asked == [DIRECTORY, "https://ca.example/renewal-info/aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"]
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("5", 60), ("", 21600), ("9999999", 86400), ("soon", 21600)])
+def test_the_ca_is_asked_again_when_it_says_so_within_reason(
+    authority: Authority, answers: Callable[..., list[str]], said: str, seconds: int
+) -> None:
+    answers({"start": "1970-01-02T00:00:00Z", "end": "1970-01-03T00:00:00Z"}, said)
+    assert authority.renewal_window(HELD)[1] == seconds
+
+
+@pytest.mark.parametrize("window", [None, {}, {"start": "soon", "end": "later"}])
+def test_a_ca_that_tells_no_window_is_asked_again_later(
+    authority: Authority, answers: Callable[..., list[str]], window: Any
+) -> None:
+    answers(window)
+    assert authority.renewal_window(HELD) == (None, 21600)
+
+
+def test_a_ca_without_windows_is_asked_for_none(authority: Authority, answers: Callable[..., list[str]]) -> None:
+    asked = answers(None, directory={"newOrder": "https://ca.example/order"})
+    assert authority.renewal_window(HELD) == (None, 86400)
+    assert asked == [DIRECTORY]
+
+
+def test_only_https_is_asked(authority: Authority, answers: Callable[..., list[str]]) -> None:
+    asked = answers(None, directory={"renewalInfo": "file:///etc/tls/"})
+    assert authority.renewal_window(HELD) == (None, 21600)
+    assert asked == [DIRECTORY]
+
+
+def test_a_ca_that_is_down_is_no_failure(authority: Authority) -> None:
+    down = Authority(**{**vars(authority), "directory": "https://127.0.0.1:9/directory"})
+    assert down.renewal_window(HELD) == (None, 21600)
+
+
+class Here(BaseHTTPRequestHandler):
+    """A web server that serves its webroot for one host name, and sends others away."""
+
+    webroot: Path
+
+    def do_GET(self) -> None:
+        """Answer."""
+        path = self.webroot / self.path.lstrip("/")
+        is_here = self.headers["Host"] == "foobar.com" and path.is_file()
+        self.send_response(200 if is_here else 302)
+        self.end_headers()
+        if is_here:
+            self.wfile.write(path.read_bytes())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Serve a webroot on a port, in the place of port 80."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Mine", (Here,), {"webroot": tmp_path}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    real = tls_acme.http.client.HTTPConnection
+
+    def connection(host: str, _: int, timeout: float) -> Any:
+        return real(host, port, timeout=timeout)
+
+    monkeypatch.setattr(tls_acme.http.client, "HTTPConnection", connection)
+    yield port
+    server.shutdown()
+    server.server_close()
+
+
+def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str, error: int = 0) -> None:
+    """Have every name lead to some addresses, or to an error."""
+    real = socket.getaddrinfo
+
+    def found(host: str, port: int, *arguments: Any, **options: Any) -> list[Any]:
+        if port != 80:
+            return list(real(host, port, *arguments, **options))
+        if error:
+            raise socket.gaierror(error, "no such name")
+        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+        return [(family, None, 0, "", (address, 80)) for family, address in zip(families, addresses, strict=True)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+def test_a_name_that_leads_here_passes_and_leaves_no_file(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: connected(port))
+    leads_to(monkeypatch, "198.18.55.10", "2001:db8::1")
+    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == []
+    assert list((tmp_path / ".well-known/acme-challenge").iterdir()) == []
+
+
+def connected(port: int) -> socket.socket:
+    """Return a connection to the test's own server."""
+    connection = socket.socket()
+    connection.connect(("127.0.0.1", port))
+    return connection
+
+
+def test_another_server_that_answers_is_named_by_its_record(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads_to(monkeypatch, "127.0.0.1")
+    assert tls_acme.preflight(["www.foobar.com"], str(tmp_path)) == [
+        "www.foobar.com: its A record leads to 127.0.0.1, where another server answers, or this one not from its "
+        "webroot (status 302)"
+    ]
+
+
+def test_each_address_must_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
+        raise ConnectionRefusedError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refused)
+    leads_to(monkeypatch, "2001:db8::1", "192.0.2.1")
+    answer = "where port 80 does not answer ([Errno 111] Connection refused)"
+    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == [
+        f"foobar.com: its A record leads to 192.0.2.1, {answer}",
+        f"foobar.com: its AAAA record leads to 2001:db8::1, {answer}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (socket.EAI_NONAME, "foobar.com has no A or AAAA record"),
+        (socket.EAI_AGAIN, "foobar.com: no name server answers for it; it, or the zone's DNSSEC, is broken"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_told_from_one_that_nobody_answers_for(
+    error: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads_to(monkeypatch, error=error)
+    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == [sentence]

@@ -1,0 +1,139 @@
+"""The filters that find mistakes in the tls role's variables, and that make files of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.filter.tls import tls_files, tls_mistakes, tls_wanted
+
+ACME = {
+    "acme_directory": "https://acme-v02.api.letsencrypt.org/directory",
+    "acme_eab_kid": "",
+    "acme_eab_hmac_key": "",
+    "challenge": "http-01",
+    "dns_plugin": "",
+    "dns_credentials": {},
+    "webroot": "/var/lib/tls/webroot",
+}
+DNS = {"challenge": "dns-01", "dns_plugin": "rfc2136", "dns_credentials": {"dns_rfc2136_secret": "canary"}}
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
+
+
+def entry(**keys: Any) -> dict[str, Any]:
+    """Return a sound certificate with some keys changed."""
+    return {"name": "foobar.com", "domains": ["foobar.com", "www.foobar.com"], "provider": "acme", **keys}
+
+
+def own(**keys: Any) -> dict[str, Any]:
+    """Return a sound certificate of one's own with some keys changed."""
+    return entry(provider="files", **{"certificate": CERTIFICATE, "private_key": KEY, **keys})
+
+
+def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: Any) -> list[str]:
+    """Return what is wrong with certificates and the usual CA, some of whose variables are changed."""
+    distribution, _, version = system.partition(" ")
+    facts = {"distribution": distribution, "distribution_version": version}
+    return tls_mistakes(list(certificates), {**ACME, **acme}, facts)
+
+
+@pytest.mark.parametrize(
+    ("certificates", "acme"),
+    [
+        ([], {}),
+        ([entry(), entry(name="other", key_type="rsa", profile="shortlived")], {}),
+        ([entry(domains=["foobar.com", "*.foobar.com", "xn--bcher-kva.example"])], DNS),
+        ([own(), own(name="rsa", private_key=KEY.replace("PRIVATE", "RSA PRIVATE"))], {}),
+        ([entry(provider="self_signed", domains=["*.foobar.com"])], {"acme_directory": ""}),
+        ([entry()], {"acme_eab_kid": "kid", "acme_eab_hmac_key": "canary"}),
+    ],
+)
+def test_sound_variables_pass(certificates: list[dict[str, Any]], acme: dict[str, Any]) -> None:
+    assert mistakes(*certificates, **acme) == []
+
+
+@pytest.mark.parametrize(
+    ("certificate", "sentence"),
+    [
+        (
+            entry(name="../x"),
+            "tls_certificates: ../x is no name for a file: use lower-case letters, digits, dots, - and _.",
+        ),
+        (entry(domains=[]), "tls_certificates: foobar.com has no domains."),
+        (
+            entry(domains=["Bücher.example"]),
+            "tls_certificates: foobar.com has the domain Bücher.example, which is no full host name; write it in lower "
+            "case without scheme and port, and other letters than ASCII's as xn--bcher-kva.example.",
+        ),
+        (
+            entry(domains=["*.foobar.com"]),
+            "tls_certificates: foobar.com has the wildcard *.foobar.com, for which tls_challenge must be dns-01.",
+        ),
+        (own(certificate=""), "tls_certificates: foobar.com needs a certificate as PEM, which begins with -----BEGIN."),
+        (
+            own(private_key="canary"),
+            "tls_certificates: foobar.com needs a private_key as PEM, which begins with -----BEGIN.",
+        ),
+        (entry(private_key=KEY), "tls_certificates: foobar.com has a private_key, which only provider: files takes."),
+        (
+            entry(provider="self_signed", profile="shortlived"),
+            "tls_certificates: foobar.com has a profile, which only provider: acme takes.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_certificate_is_one_sentence_without_secrets(certificate: dict[str, Any], sentence: str) -> None:
+    assert mistakes(certificate) == [sentence]
+    assert "canary" not in sentence
+
+
+@pytest.mark.parametrize(
+    "domain", ["foobar", "foobar.com:443", "https://foobar.com", "Foobar.com", "a..b", "192.0.2.1:80"]
+)
+def test_what_is_no_host_name_is_refused(domain: str) -> None:
+    assert len(mistakes(entry(domains=[domain]))) == 1
+
+
+def test_two_certificates_can_t_be_one_file() -> None:
+    assert mistakes(entry(), entry()) == ["tls_certificates: foobar.com stands there more than once."]
+
+
+@pytest.mark.parametrize(
+    ("acme", "beginning"),
+    [
+        (
+            {"acme_directory": "http://ca.example"},
+            "tls_acme_directory must be the https address of a CA, not http://ca.",
+        ),
+        ({"acme_eab_kid": "kid"}, "tls_acme_eab_kid and tls_acme_eab_hmac_key come together"),
+        ({"acme_eab_hmac_key": "canary"}, "tls_acme_eab_kid and tls_acme_eab_hmac_key come together"),
+        ({**DNS, "dns_plugin": ""}, "tls_dns_plugin must name certbot's plugin"),
+        ({**DNS, "dns_credentials": {}}, "tls_dns_credentials must have what the plugin"),
+        ({"webroot": "webroot"}, "tls_webroot must be an absolute path"),
+    ],
+)
+def test_a_mistake_about_the_ca_is_one_sentence_where_it_is_asked(acme: dict[str, Any], beginning: str) -> None:
+    (sentence,) = mistakes(entry(), **acme)
+    assert sentence.startswith(beginning)
+    assert "canary" not in sentence
+    assert mistakes(own(), **acme) == []
+
+
+@pytest.mark.parametrize(("system", "is_old"), [("Debian 12", True), ("Ubuntu 24.04", True), ("Debian 13", False)])
+def test_a_profile_needs_a_certbot_that_knows_of_them(system: str, is_old: bool) -> None:
+    found = mistakes(entry(profile="shortlived"), system=system)
+    assert bool(found) == is_old
+    assert all(sentence.endswith(f"{system} has an older one.") for sentence in found)
+    assert mistakes(entry(), system=system) == []
+
+
+def test_the_server_is_told_no_key() -> None:
+    told = tls_wanted([own(), entry(name="other", key_type="rsa", profile="tlsserver")], "ecdsa")
+    assert [(one["key_type"], one["profile"]) for one in told] == [("ecdsa", ""), ("rsa", "tlsserver")]
+    assert "canary" not in str(told)
+
+
+def test_a_certificate_of_one_s_own_is_one_file_for_root() -> None:
+    assert tls_files([own(certificate=f"\n{CERTIFICATE}\n"), entry()], "/etc/tls/files") == [
+        {"dest": "/etc/tls/files/foobar.com.pem", "content": CERTIFICATE + KEY, "mode": "0600"}
+    ]

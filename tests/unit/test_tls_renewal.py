@@ -1,0 +1,520 @@
+"""A run over the certificates of a server, with real certificates, a CA that is a stub, and a web server in memory."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import tls_acme, tls_renewal
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_acme import RateLimited
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Refused, read_certificate
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal, Settings, Wanted
+
+from tests.unit.tls_authority import Authority
+
+HOUR, DAY = 3600, 86400
+
+
+class Stub(tls_acme.Authority):
+    """A CA that issues at once, unless it is told to refuse; it has no windows unless told so."""
+
+    issuer: Authority
+    orders: list[list[str]]
+    refuses: dict[str, Refused]
+    days: int
+    window: tuple[float, float] | None
+    asked: int
+
+    def order(self, name: str, domains: list[str], key_type: str, profile: str) -> None:
+        """Issue a certificate as certbot would leave it."""
+        self.orders.append(domains)
+        for domain in domains:
+            if domain in self.refuses:
+                raise self.refuses[domain]
+        folder = Path(self.home, "live", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        pem = self.issuer.issue(*domains, days=self.days)
+        key = pem.index("-----BEGIN PRIVATE KEY")
+        (folder / "fullchain.pem").write_text(pem[:key])
+        (folder / "privkey.pem").write_text(pem[key:])
+
+    def renewal_window(self, certificate: Any) -> tuple[tuple[float, float] | None, float]:
+        """Return the window of each certificate."""
+        self.__dict__["asked"] += 1
+        return self.window, 6 * HOUR
+
+
+class Server:
+    """A server with its web server, whose memory has what it read at its last reload."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, issuer: Authority) -> None:
+        """Put the stubs in place."""
+        self.folder, self.issuer = folder, issuer
+        self.memory: dict[str, bytes] = {}
+        self.is_up, self.reloads, self.refuses_reload, self.ignores_reload = True, 0, False, False
+        self.now = time.time()
+        self.trusts = True
+        self.unreachable = dict[str, str]()
+        self.authority = Stub("https://ca.example/", "", str(folder / "webroot"), "", str(folder / "acme"), {})
+        self.authority.__dict__.update(orders=[], refuses={}, days=90, window=None, asked=0, issuer=issuer)
+        self.certificates = [Wanted("foobar.com", ["foobar.com", "www.foobar.com"], "acme", "ecdsa", "")]
+        self.options: dict[str, Any] = {}
+        (folder / "files").mkdir()
+        monkeypatch.setattr(time, "time", lambda: self.now)
+        monkeypatch.setattr(tls_renewal, "PATIENCE", 0)
+        monkeypatch.setattr(tls_renewal, "run", lambda command: self.reload(command))
+        monkeypatch.setattr(tls_renewal, "served", lambda _, name: self.answer(name))
+        monkeypatch.setattr(tls_renewal, "is_trusted", lambda pem: self.trusts and "CN=self" not in issuer_of(pem))
+        monkeypatch.setattr(
+            tls_renewal, "preflight", lambda names, _: [self.unreachable[n] for n in names if n in self.unreachable]
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings as they are now."""
+        own = grp.getgrgid(os.getgid()).gr_name
+        usual = Settings(
+            path=self.folder / "sites",
+            group=own,
+            home=self.folder,
+            files=self.folder / "files",
+            served_at="127.0.0.1:443",
+            reload_command="reload",
+            preflight=True,
+            prune=False,
+            authority=self.authority,
+            certificates=self.certificates,
+        )
+        return replace(usual, **self.options)
+
+    def run(self, is_asked_for: bool = False) -> int:
+        """Run for all certificates."""
+        return Renewal(self.settings, is_asked_for).run()
+
+    def want(self, *domains: str, **keys: str) -> None:
+        """Want the one certificate otherwise."""
+        wanted = self.certificates[0]
+        changed: dict[str, Any] = {"domains": list(domains) or wanted.domains, **keys}
+        self.certificates = [replace(wanted, **changed)]
+
+    def reload(self, command: str) -> None:
+        """Take up what is in the files."""
+        self.reloads += 1
+        if self.refuses_reload:
+            raise Refused(f"{command} failed: no")
+        if not self.ignores_reload:
+            self.memory = {
+                domain: read_certificate(self.pem(wanted.name)).der
+                for wanted in self.certificates
+                for domain in wanted.domains
+            }
+
+    def answer(self, name: str) -> bytes:
+        """Return the certificate that visitors get."""
+        if not self.is_up or name not in self.memory:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return self.memory[name]
+
+    def pem(self, name: str = "foobar.com") -> str:
+        """Return the file that is served."""
+        return (self.folder / "sites" / f"{name}.pem").read_text()
+
+    def failed(self) -> dict[str, str]:
+        """Return what the last run has failed at, by certificate."""
+        return {path.name: path.read_text() for path in (self.folder / "failed").iterdir()}
+
+    @property
+    def orders(self) -> list[list[str]]:
+        """Return the names of each order."""
+        return self.authority.orders
+
+    def switch(self, name: str = "foobar.com") -> bool:
+        """Tell whether the switch is set."""
+        return (self.folder / "sites" / f"{name}.trusted").exists()
+
+
+def issuer_of(pem: str) -> str:
+    """Return the issuer of a PEM's certificate, however openssl spaces it."""
+    return read_certificate(pem).issuer.replace(" ", "")
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return a CA."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Authority) -> Server:
+    """Return a server that wants one certificate of a CA and has none."""
+    return Server(tmp_path, monkeypatch, issuer)
+
+
+def test_the_first_run_orders_installs_and_sets_the_switch(server: Server) -> None:
+    assert server.run() == 0
+    assert server.orders == [["foobar.com", "www.foobar.com"]]
+    assert server.memory["www.foobar.com"] == read_certificate(server.pem()).der
+    assert "Intermediate" in read_certificate(server.pem()).issuer
+    assert server.switch()
+    path = server.folder / "sites/foobar.com.pem"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.parent.stat().st_mode & 0o777 == 0o750
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
+
+
+def test_another_run_does_nothing(server: Server) -> None:
+    server.run()
+    before = server.pem(), server.reloads
+    assert server.run() == 0
+    assert (server.pem(), server.reloads) == before
+    assert len(server.orders) == 1
+
+
+def test_place_holders_let_a_web_server_start_and_are_not_replaced_by_others(server: Server) -> None:
+    for _ in range(2):
+        Renewal(server.settings).place_holders()
+    first = server.pem()
+    Renewal(server.settings).place_holders()
+    assert server.pem() == first
+    assert read_certificate(first).names == ("foobar.com", "www.foobar.com")
+    assert server.orders == []
+
+
+def test_it_is_renewed_with_a_third_of_its_life_left_and_not_before(server: Server) -> None:
+    server.run()
+    begun = server.now
+    server.now = begun + 60 * DAY - 120
+    server.run()
+    assert len(server.orders) == 1
+    server.now = begun + 60 * DAY + 1
+    serial = read_certificate(server.pem()).serial
+    assert server.run() == 0
+    assert len(server.orders) == 2
+    assert read_certificate(server.pem()).serial != serial
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda server: server.want("foobar.com", "www.foobar.com", "shop.foobar.com"),
+        lambda server: server.want("foobar.com"),
+        lambda server: server.want(key_type="rsa"),
+        lambda server: server.want(profile="shortlived"),
+        lambda server: server.authority.__dict__.update(directory="https://other.example/"),
+    ],
+    ids=["a name more", "a name less", "another kind of key", "another profile", "another CA"],
+)
+def test_what_is_wanted_otherwise_is_ordered_anew_once(server: Server, change: Callable[[Server], None]) -> None:
+    server.run()
+    change(server)
+    for _ in range(2):
+        assert server.run() == 0
+        assert len(server.orders) == 2
+    assert read_certificate(server.pem()).names == tuple(server.certificates[0].domains)
+
+
+def test_the_order_of_the_names_does_not_matter(server: Server) -> None:
+    server.run()
+    server.want("www.foobar.com", "foobar.com")
+    server.run()
+    assert len(server.orders) == 1
+
+
+def test_the_ca_is_obeyed_when_it_wants_a_renewal_and_asked_as_often_as_it_wants(server: Server) -> None:
+    server.run()
+    server.authority.__dict__["window"] = (server.now + 10 * HOUR, server.now + 10 * HOUR)
+    for hours, asked, orders in ((0, 1, 1), (5, 1, 1), (7, 2, 1), (11, 2, 2)):
+        start = server.now
+        server.now += hours * HOUR
+        server.run()
+        server.now = start
+        assert (server.authority.asked, len(server.orders)) == (asked, orders), hours
+
+
+def test_a_ca_that_is_down_is_no_failure_while_nothing_is_due(server: Server) -> None:
+    server.run()
+    server.authority.refuses["foobar.com"] = Refused("the CA is down")
+    server.now += 30 * DAY
+    assert server.run() == 0
+
+
+def test_a_failed_order_leaves_the_old_certificate_and_one_sentence_and_waits(server: Server) -> None:
+    server.run()
+    old = server.pem()
+    server.now += 70 * DAY
+    server.authority.refuses["www.foobar.com"] = Refused("no certificate was issued: no")
+    assert server.run() == 1
+    assert server.failed() == {"foobar.com": "foobar.com: no certificate was issued: no.\n"}
+    server.now += HOUR / 2
+    assert server.run() == 1
+    assert len(server.orders) == 2
+    assert server.failed()["foobar.com"].startswith(
+        "foobar.com: no certificate was issued: no; it is tried again after"
+    )
+    server.now += HOUR
+    server.run()
+    assert len(server.orders) == 3
+    assert server.pem() == old
+    assert server.switch()
+    server.authority.refuses.clear()
+    server.now += 2 * HOUR + 1
+    assert server.run() == 0
+    assert server.failed() == {}
+    assert server.pem() != old
+
+
+def test_who_waits_for_a_run_is_not_put_off_but_by_the_ca(server: Server) -> None:
+    server.authority.refuses["foobar.com"] = Refused("no")
+    server.run()
+    server.run(is_asked_for=True)
+    assert len(server.orders) == 2
+    server.authority.refuses["foobar.com"] = RateLimited("too many", server.now + 5 * HOUR)
+    server.run(is_asked_for=True)
+    server.run(is_asked_for=True)
+    assert len(server.orders) == 3
+    server.now += 6 * HOUR
+    server.run(is_asked_for=True)
+    assert len(server.orders) == 4
+
+
+def test_a_bad_alias_does_not_cost_the_good_names_their_certificate(server: Server) -> None:
+    server.run()
+    old = server.pem()
+    server.want("foobar.com", "www.foobar.com", "bad.foobar.com")
+    server.memory["bad.foobar.com"] = server.memory["foobar.com"]
+    server.authority.refuses["bad.foobar.com"] = Refused("bad.foobar.com is blocked")
+    assert server.run() == 1
+    assert server.pem() == old
+    (server.folder / "sites/foobar.com.pem").unlink()
+    assert server.run() == 1
+    assert server.pem() == old
+
+
+def test_nothing_is_ordered_for_a_name_that_leads_elsewhere(server: Server) -> None:
+    server.unreachable["www.foobar.com"] = "www.foobar.com has no A or AAAA record"
+    for _ in range(3):
+        assert server.run() == 1
+    assert server.orders == []
+    assert server.failed() == {"foobar.com": "foobar.com: www.foobar.com has no A or AAAA record.\n"}
+    assert not server.switch()
+    # It is looked for again at each run, as that costs nothing at the CA.
+    server.unreachable.clear()
+    assert server.run() == 0
+
+
+def test_one_failure_does_not_keep_the_others_from_their_turn(server: Server) -> None:
+    server.certificates = [Wanted(f"{name}.com", [f"{name}.com"], "acme", "ecdsa", "") for name in "abc"]
+    server.authority.refuses["b.com"] = Refused("blocked")
+    assert server.run() == 1
+    assert server.failed() == {"b.com": "b.com: blocked.\n"}
+    assert [server.switch(f"{name}.com") for name in "abc"] == [True, False, True]
+
+
+def test_a_reload_that_fails_brings_the_old_file_back_and_the_next_run_makes_up_for_it(server: Server) -> None:
+    server.run()
+    old = server.pem()
+    server.now += 70 * DAY
+    server.refuses_reload = True
+    assert server.run() == 1
+    assert server.pem() == old
+    assert server.failed() == {"foobar.com": "foobar.com: reload failed: no.\n"}
+    server.refuses_reload = False
+    assert server.run() == 0
+    assert server.pem() != old
+    assert len(server.orders) == 2
+
+
+def test_a_reload_that_does_nothing_brings_the_old_file_back(server: Server) -> None:
+    server.run()
+    old = server.pem()
+    server.now += 70 * DAY
+    server.ignores_reload = True
+    assert server.run() == 1
+    assert server.pem() == old
+    assert "another certificate than that of" in server.failed()["foobar.com"]
+
+
+def test_a_reload_that_somebody_missed_is_made_up_for(server: Server) -> None:
+    server.run()
+    server.memory = dict.fromkeys(server.memory, b"old")
+    assert server.run() == 0
+    assert server.memory["foobar.com"] == read_certificate(server.pem()).der
+
+
+def test_a_web_server_that_is_down_is_a_failure_and_leaves_the_switch(server: Server) -> None:
+    server.run()
+    server.is_up = False
+    assert server.run() == 1
+    assert server.failed() == {
+        "foobar.com": "foobar.com: nothing serves foobar.com at 127.0.0.1:443: Connection refused.\n"
+    }
+    assert server.switch()
+
+
+def test_without_a_place_to_look_at_nobody_looks(server: Server) -> None:
+    server.options = {"served_at": ""}
+    server.is_up = False
+    assert server.run() == 0
+    assert server.switch()
+
+
+def test_the_switch_is_taken_back_when_the_certificate_is_trusted_no_longer(server: Server) -> None:
+    server.run()
+    server.trusts = False
+    assert server.run() == 0
+    assert not server.switch()
+
+
+def test_a_self_signed_one_renews_itself_and_never_sets_the_switch(server: Server) -> None:
+    server.want(provider="self_signed")
+    assert server.run() == 0
+    first = server.pem()
+    assert server.run() == 0
+    assert server.pem() == first
+    server.now += 61 * DAY
+    assert server.run() == 0
+    assert server.pem() != first
+    assert not server.switch()
+    assert server.orders == []
+
+
+def own(server: Server, pem: str) -> None:
+    """Give the server a certificate of one's own."""
+    server.want(provider="files")
+    (server.folder / "files/foobar.com.pem").write_text(pem)
+
+
+def test_a_certificate_of_one_s_own_is_installed(server: Server) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    assert server.run() == 0
+    assert "Intermediate" in read_certificate(server.pem()).issuer
+    assert server.switch()
+    assert server.orders == []
+
+
+def test_a_bad_one_is_refused_and_the_one_of_before_served_on(server: Server) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    good = server.pem()
+    own(server, server.issuer.issue("foobar.com"))
+    assert server.run() == 1
+    assert server.failed() == {"foobar.com": "foobar.com: the certificate does not name www.foobar.com.\n"}
+    assert server.pem() == good
+    assert server.memory["foobar.com"] == read_certificate(good).der
+
+
+@pytest.mark.parametrize(("days", "code", "words"), [(59, 0, ""), (61, 0, "expires on"), (84, 1, "expires on")])
+def test_one_of_one_s_own_is_warned_of_in_its_last_third_and_fails_in_its_last_week(
+    server: Server, capsys: pytest.CaptureFixture[str], days: int, code: int, words: str
+) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    server.now += days * DAY
+    capsys.readouterr()
+    assert server.run() == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert bool(said) == bool(words)
+
+
+def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_that_is_wanted(server: Server) -> None:
+    server.run()
+    wanted, server.certificates = server.certificates, []
+    server.now += 70 * DAY
+    assert server.run() == 0
+    assert len(server.orders) == 1
+    assert server.pem()
+    (server.folder / "sites/somebody-else.pem").write_text("theirs")
+    server.options = {"prune": True}
+    assert server.run() == 0
+    assert [path.name for path in (server.folder / "sites").iterdir()] == ["somebody-else.pem"]
+    assert server.authority.lineage("foobar.com") == ""
+    server.certificates = wanted
+    assert server.run() == 0
+    assert len(server.orders) == 2
+
+
+def test_the_failure_of_one_that_is_no_longer_listed_is_forgotten(server: Server) -> None:
+    server.authority.refuses["foobar.com"] = Refused("blocked")
+    assert server.run() == 1
+    server.certificates = []
+    assert server.run() == 0
+    assert server.failed() == {}
+
+
+def test_a_run_that_was_killed_between_the_file_and_the_reload_is_made_up_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.run()
+    server.now += 70 * DAY
+
+    def killed(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tls_renewal, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            server.run()
+    assert server.run() == 0
+    assert server.memory["foobar.com"] == read_certificate(server.pem()).der
+    assert len(server.orders) == 2
+
+
+def test_what_a_killed_run_has_half_written_is_in_nobody_s_way(server: Server) -> None:
+    (server.folder / "sites").mkdir()
+    (server.folder / "sites/.foobar.com.pem.new").write_text("hal")
+    assert server.run() == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"of": "a later version"}', '{"failures": 0, "more": 1}'])
+def test_what_is_broken_in_the_notes_of_before_is_begun_anew(server: Server, content: str) -> None:
+    (server.folder / "state").mkdir()
+    (server.folder / "state/foobar.com.json").write_text(content)
+    assert server.run() == 0
+
+
+def test_the_settings_are_read_as_the_role_writes_them(tmp_path: Path) -> None:
+    authority = {"directory": "d", "ca_bundle": "", "webroot": "/w", "settings": "/s", "home": "/h", "environment": {}}
+    told = {"path": "/p", "group": "g", "home": "/h", "files": "/f", "served_at": "", "reload_command": ""}
+    entry = {"name": "n", "domains": ["d"], "provider": "acme", "key_type": "rsa", "profile": ""}
+    rest = {"preflight": True, "prune": False, "authority": authority, "certificates": [entry]}
+    (tmp_path / "settings").write_text(json.dumps(told | rest))
+    settings = Settings.read(tmp_path / "settings")
+    assert settings.path == Path("/p")
+    assert settings.authority.webroot == "/w"
+    assert settings.certificates == [Wanted("n", ["d"], "acme", "rsa", "")]
+
+
+def test_a_command_that_fails_is_told_with_its_last_words() -> None:
+    tls_renewal.run("")
+    tls_renewal.run("true")
+    with pytest.raises(Refused, match=r"^sh -c 'echo one; echo two\. >&2; exit 3' failed: two$"):
+        tls_renewal.run("sh -c 'echo one; echo two. >&2; exit 3'")
+
+
+def test_what_is_served_is_what_a_visitor_gets(tmp_path: Path, issuer: Authority) -> None:
+    pem = issuer.issue("foobar.com")
+    (tmp_path / "pem").write_text(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with context.wrap_socket(connection, server_side=True) as session:
+            session.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with listener:
+        found = tls_renewal.served(f"127.0.0.1:{listener.getsockname()[1]}", "foobar.com")
+    assert found == read_certificate(pem).der

@@ -28,7 +28,12 @@ CHALLENGES = ".well-known/acme-challenge"
 ORDER_TIMEOUT = 900
 # What certbot says before an error that it has no words of its own for.
 UNEXPECTED = "An unexpected error occurred:"
-NO_ACCOUNT = re.compile(r"accountDoesNotExist|account.{0,40}does not exist|No account exists", re.IGNORECASE)
+# Kinds of errors, by which certbot's log names what it tells in words of the CA's own only.
+NO_ACCOUNT, LIMITED = "acme:error:accountDoesNotExist", "acme:error:rateLimited"
+
+
+class NoAccount(Refused):
+    """The CA does not know the account that it was asked by."""
 
 
 class RateLimited(Refused):
@@ -69,10 +74,8 @@ class Authority:
         """Have certbot fetch a certificate; raise Refused with the CA's words where it gets none."""
         try:
             self.certbot(name, domains, key_type, profile)
-        except Refused as refused:
-            # The CA has lost the account, or is a new one at the old address; certbot would never register again.
-            if not NO_ACCOUNT.search(str(refused)):
-                raise
+        except NoAccount:
+            # The CA has lost it, or is a new one at the old address; certbot would never register again.
             shutil.rmtree(Path(self.home, "accounts", urlsplit(self.directory).netloc), ignore_errors=True)
             self.certbot(name, domains, key_type, profile)
 
@@ -96,7 +99,8 @@ class Authority:
         except FileNotFoundError:
             raise Refused("certbot is not installed on this server") from None
         if done.returncode != 0:
-            raise refusal(done.stdout + done.stderr)
+            log = Path(self.home, "log/letsencrypt.log")
+            raise refusal(done.stdout + done.stderr, log.read_text(errors="replace") if log.exists() else "")
 
     def renewal_window(self, certificate: Certificate) -> tuple[tuple[float, float] | None, float]:
         """Return when the CA wants a certificate renewed, if it says so, and seconds after which to ask again."""
@@ -128,16 +132,19 @@ def parsed(text: str) -> float:
     return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
-def refusal(said: str) -> Refused:
-    """Return what the CA, or certbot itself, complains of, out of all that certbot has said."""
+def refusal(said: str, log: str) -> Refused:
+    """Return what the CA, or certbot itself, complains of, by what certbot has said and written into its log."""
     failed = re.findall(r"Domain: *(\S+)\s+Type: *\S+\s+Detail: *(.+)", said)
     lines = [line.strip() for line in said.splitlines()]
     words = [line for line in lines if line and not re.match(r"Saving debug log|Ask for help|See the log|- - -", line)]
     after = words[words.index(UNEXPECTED) + 1 :] if UNEXPECTED in words else []
     text = "; ".join(f"{domain}: {detail}" for domain, detail in failed) or (after[:1] or words[-1:] or ["nothing"])[0]
     sentence = f"no certificate was issued: {text.rstrip('. ')}"
-    if until := re.search(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d) ?(?:UTC|Z)", said):
-        return RateLimited(sentence, parsed(f"{until[1]}T{until[2]}"))
+    if NO_ACCOUNT in log:
+        return NoAccount(sentence)
+    seconds = re.search(r"^HTTP 429$.*?^Retry-After: (\d+)$", log, re.DOTALL | re.MULTILINE)
+    if LIMITED in log and seconds:
+        return RateLimited(sentence, time.time() + int(seconds[1]))
     return Refused(sentence)
 
 

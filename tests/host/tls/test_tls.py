@@ -1,0 +1,351 @@
+"""Look at the certificates as a visitor does, and have the server renew them while the CA, DNS or a file is not right.
+
+The tests stand in the order of a server's life, and each leaves it as the scenario has set it up.
+"""
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+
+import pytest
+import testinfra
+import yaml
+
+from tests import playbook
+from tests.playbook import ROOT, Finished, said
+
+testinfra_hosts = ["ansible://webstack-tls"]
+
+ADDRESS = "198.18.55.60"
+SECRET = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAwMDE"
+LIFE = 80
+VARIABLES = yaml.safe_load((ROOT / "molecule/tls/vars/main.yml").read_text())
+FIRST, SHORT = VARIABLES["acme_certificates"]
+
+Play = Callable[..., Finished]
+
+
+def served(name: str) -> bytes:
+    """Return the certificate that a visitor gets who asks for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((ADDRESS, 443), timeout=20) as connection,
+        context.wrap_socket(connection, server_hostname=name) as session,
+    ):
+        return session.getpeercert(binary_form=True) or b""
+
+
+def ask(name: str) -> HTTPResponse:
+    """Ask a site for its page over HTTP."""
+    connection = HTTPConnection(ADDRESS, 80, timeout=20)
+    connection.request("GET", "/page", headers={"Host": name})
+    return connection.getresponse()
+
+
+class Authority:
+    """The machine with the CA and the name server."""
+
+    def __init__(self, host: Any) -> None:
+        """Find it beside the web server."""
+        inventory = host.backend.ansible_inventory
+        self.host = testinfra.get_host("ansible://webstack-tls-ca", ansible_inventory=inventory)
+
+    def orders(self) -> int:
+        """Return how many orders the CA has got."""
+        return int(self.host.run("journalctl --unit=pebble --output=cat | grep -c 'POST /order-plz'").stdout)
+
+    def requests(self) -> int:
+        """Return how many requests of any kind the CA has got."""
+        return int(self.host.run("journalctl --unit=pebble --output=cat | grep -cE '(GET|POST|HEAD) /'").stdout)
+
+    def stop(self) -> None:
+        """Stop the CA."""
+        self.host.check_output("systemctl stop pebble")
+
+    def start(self) -> None:
+        """Start the CA, which knows nobody then, and wait until it answers."""
+        self.host.check_output("systemctl start pebble")
+        listens = "ss -ltn | grep -q :14000"
+        self.host.check_output(f"timeout 30 sh -c 'until {listens}; do sleep 0.1; done'")
+
+    def record(self, *changes: str) -> None:
+        """Change records of the zone."""
+        self.host.check_output("printf '%%b' '%s\\nsend\\n' | nsupdate -l", "\\n".join(changes))
+
+
+@pytest.fixture
+def ca(host: Any) -> Authority:
+    """Return the CA."""
+    return Authority(host)
+
+
+@pytest.fixture
+def play(host: Any) -> Play:
+    """Run the scenario's playbook, with variables that differ from the scenario's."""
+
+    def _play(*options: str, **variables: Any) -> Finished:
+        return playbook.play("molecule/tls/converge.yml", "--limit=webstack-tls", *options, **variables)
+
+    return _play
+
+
+def changes(finished: Finished) -> int:
+    """Return how many tasks of a run that went well have changed something."""
+    assert finished.returncode == 0, said(finished)
+    return int(re.search(r"changed=(\d+)", finished.stdout)[1])
+
+
+def renew(host: Any) -> int:
+    """Start the unit as its timer does, and return its code."""
+    return int(host.run("systemctl start tls-renew").rc)
+
+
+def subject(host: Any, name: str) -> str:
+    """Return what openssl says of a file's certificate."""
+    words = "-noout -issuer -serial -enddate -ext subjectAltName"
+    return str(host.check_output(f"openssl x509 {words} -in /etc/ssl/sites/{name}.pem"))
+
+
+@pytest.fixture
+def alias(ca: Authority) -> Iterator[str]:
+    """Return a name that DNS does not have before and after the test."""
+    yield "new.foobar.com"
+    ca.record("del new.foobar.com")
+
+
+def test_both_names_get_the_ca_s_certificate_and_not_the_place_holder(host: Any) -> None:
+    for name in ("foobar.com", "www.foobar.com"):
+        context = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(served(name)))
+        assert context.get_ca_certs() == []
+    shown = subject(host, "foobar.com")
+    assert "Pebble Intermediate CA" in shown
+    assert "DNS:foobar.com, DNS:www.foobar.com" in shown
+
+
+def test_each_site_has_its_own_file_that_the_web_server_and_nobody_else_reads(host: Any) -> None:
+    folder = host.file("/etc/ssl/sites")
+    assert (folder.user, folder.group, folder.mode) == ("root", "www-data", 0o750)
+    for name in ("foobar.com", "short.foobar.com", "own.example", "self.example"):
+        file = host.file(f"/etc/ssl/sites/{name}.pem")
+        assert (file.user, file.group, file.mode) == ("root", "www-data", 0o640)
+        assert file.content_string.count("PRIVATE KEY-----") == 2
+        cat = f"cat {file.path}"
+        assert host.run(f"setpriv --reuid www-data --regid www-data --clear-groups {cat}").rc == 0
+        denied = host.run(f"setpriv --reuid nobody --regid nogroup --clear-groups {cat}")
+        assert "Permission denied" in denied.stderr
+
+
+def test_what_root_keeps_is_root_s(host: Any) -> None:
+    for path in ("/etc/tls/certificates.json", "/etc/tls/certbot.ini", "/etc/tls/files/own.example.pem"):
+        file = host.file(path)
+        assert (file.user, file.mode) == ("root", 0o600), path
+    assert host.file("/var/lib/tls/acme").mode == 0o700
+
+
+def test_only_a_certificate_that_the_system_trusts_sets_the_switch(host: Any) -> None:
+    assert host.file("/etc/ssl/sites/own.example.trusted").exists
+    for name in ("foobar.com", "short.foobar.com", "self.example"):
+        assert not host.file(f"/etc/ssl/sites/{name}.trusted").exists
+    assert ask("foobar.com").status == 200
+
+
+def test_a_second_run_changes_nothing_and_asks_the_ca_nothing(play: Play, ca: Authority) -> None:
+    before = ca.requests()
+    assert before > 0
+    assert changes(play()) == 0
+    assert ca.requests() == before
+
+
+def test_a_second_run_is_green_while_the_ca_is_down_and_so_is_the_timer_s(host: Any, play: Play, ca: Authority) -> None:
+    renew(host)
+    ca.stop()
+    try:
+        assert changes(play()) == 0
+        assert renew(host) == 0, host.run("journalctl -u tls-renew -n 20").stdout
+    finally:
+        ca.start()
+
+
+# The CA was started anew just now, and has lost the account.
+def test_an_alias_is_added_by_an_account_that_is_registered_anew(host: Any, play: Play, ca: Authority) -> None:
+    before, orders = served("foobar.com"), ca.orders()
+    entry = {**FIRST, "domains": [*FIRST["domains"], "shop.foobar.com"]}
+    assert changes(play(acme_certificates=[entry, SHORT])) > 0
+    assert "DNS:foobar.com, DNS:shop.foobar.com, DNS:www.foobar.com" in subject(host, "foobar.com")
+    assert served("shop.foobar.com") == served("foobar.com") != before
+    assert ca.orders() - orders <= 2
+    assert sorted(host.check_output("ls /var/lib/tls/acme/live").split()) == [
+        "README",
+        "foobar.com",
+        "short.foobar.com",
+    ]
+
+
+def test_a_blocked_alias_fails_by_name_and_the_certificate_of_before_is_served_on(
+    host: Any, play: Play, ca: Authority
+) -> None:
+    before = served("foobar.com")
+    entry = {**FIRST, "domains": [*FIRST["domains"], "blocked.example"]}
+    finished = play(acme_certificates=[entry, SHORT])
+    assert finished.returncode == 2
+    assert re.search(
+        r"foobar\.com: no certificate was issued: [^.]*forbidden by policy: .?.blocked\.example", said(finished)
+    )
+    assert served("foobar.com") == before
+    orders = ca.orders()
+    assert renew(host) == 1
+    assert ca.orders() == orders, "it was tried again too soon"
+
+
+def test_an_alias_is_removed(host: Any, play: Play) -> None:
+    assert changes(play()) > 0
+    assert "DNS:foobar.com, DNS:www.foobar.com\n" in subject(host, "foobar.com") + "\n"
+    assert renew(host) == 0
+
+
+def test_a_name_that_leads_nowhere_or_elsewhere_costs_no_order_and_is_got_once_it_leads_here(
+    host: Any, play: Play, ca: Authority, alias: str
+) -> None:
+    entry = {"name": "short.foobar.com", "domains": ["short.foobar.com", alias], "provider": "acme", "profile": "long"}
+    orders, before = ca.orders(), served("short.foobar.com")
+    variables = {"acme_certificates": [FIRST, entry], "tls_served_at": ""}
+    finished = play(**variables)
+    assert f"short.foobar.com: {alias} has no A or AAAA record." in said(finished)
+    assert finished.returncode == 2
+    ca.record(f"add {alias} 5 A 198.18.55.61")
+    assert renew(host) == 1
+    failure = host.file("/var/lib/tls/failed/short.foobar.com").content_string
+    assert f"{alias}: its A record leads to 198.18.55.61, where port 80 does not answer" in failure
+    assert ca.orders() == orders
+    assert served("short.foobar.com") == before
+    ca.record(f"del {alias}", f"add {alias} 5 A {ADDRESS}")
+    assert renew(host) == 0, host.run("journalctl -u tls-renew -n 20").stdout
+    assert ca.orders() == orders + 1
+    assert changes(play(**variables)) == 0
+    play()
+
+
+def test_a_short_certificate_is_renewed_once_per_half_of_its_life(host: Any, ca: Authority) -> None:
+    host.check_output("systemctl start tls-renew")
+    orders, first = ca.orders(), served("short.foobar.com")
+    began = time.monotonic()
+    for _ in range(3):
+        assert renew(host) == 0
+    assert (ca.orders(), served("short.foobar.com")) == (orders, first)
+    time.sleep(max(0, LIFE / 2 + 1 - (time.monotonic() - began)))
+    for _ in range(2):
+        assert renew(host) == 0
+    assert ca.orders() == orders + 1
+    assert served("short.foobar.com") != first
+
+
+def test_a_key_of_another_certificate_is_refused_and_the_old_one_served_on(host: Any, play: Play) -> None:
+    before = served("own.example")
+    own, *rest = VARIABLES["own_certificates"]
+    foreign = host.check_output("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
+    finished = play("-vvv", "--diff", own_certificates=[{**own, "private_key": foreign}, *rest])
+    assert finished.returncode == 2
+    assert "own.example: the private key is not that of the certificate." in said(finished)
+    assert served("own.example") == before
+    for secret in (foreign.splitlines()[3], SECRET):
+        assert secret not in finished.stdout + finished.stderr
+    play()
+    assert renew(host) == 0
+
+
+def test_a_reload_that_was_missed_is_made_up_for_by_the_next_tick(host: Any) -> None:
+    pem = "/etc/ssl/sites/foobar.com.pem"
+    old = served("foobar.com")
+    host.check_output(
+        f"cp -p {pem} /root/kept.pem && cp /etc/ssl/sites/self.example.pem {pem} && systemctl reload nginx"
+    )
+    playbook.wait_for(lambda: served("foobar.com") != old)
+    host.check_output(f"cp -p /root/kept.pem {pem} && rm /root/kept.pem")
+    assert served("foobar.com") != old
+    assert renew(host) == 0
+    assert served("foobar.com") == old
+
+
+def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made_up_for(
+    host: Any, play: Play, ca: Authority
+) -> None:
+    site = (ROOT / "molecule/tls/sites.conf").read_text().rpartition("server {")[2].replace("self.example", SECOND)
+    host.check_output("printf '%%s' '%s' > /etc/nginx/conf.d/second.conf", f"server {{{site}")
+    entry = {"name": SECOND, "domains": [SECOND], "provider": "acme", "profile": "long"}
+    variables = {"acme_certificates": [FIRST, SHORT, entry]}
+    ca.stop()
+    try:
+        finished = play(**variables)
+    finally:
+        ca.start()
+    assert finished.returncode == 2
+    failures = host.check_output("cat /var/lib/tls/failed/*").splitlines()
+    assert [line for line in failures if SECOND in line] == failures or "short" in failures[-1]
+    assert f"{SECOND}: no certificate was issued: " in said(finished)
+    assert ask(SECOND).status == 200
+    assert "issuer=CN = self-signed" in subject(host, SECOND).replace("issuer=CN=", "issuer=CN = ")
+    assert changes(play(**variables)) > 0
+    assert "Pebble" in subject(host, SECOND)
+    assert changes(play(**variables)) == 0
+    assert changes(play(tls_prune=True)) > 0
+    assert not host.file(f"/etc/ssl/sites/{SECOND}.pem").exists
+    assert "second" not in host.check_output("ls /var/lib/tls/acme/live /var/lib/tls/acme/renewal /var/lib/tls/state")
+
+
+SECOND = "second.foobar.com"
+
+
+def test_no_secret_is_in_a_process_list_a_log_or_what_certbot_keeps(host: Any, play: Play, ca: Authority) -> None:
+    """The account of the CA that was started anew above is bound with the secret again."""
+    orders = ca.orders()
+    sample = (
+        "for _ in $(seq 200); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' >> /root/seen; sleep 0.05; done"
+    )
+    host.check_output("rm -rf /var/lib/tls/acme/accounts /var/lib/tls/state/foobar.com.json")
+    host.check_output(f"sh -c '({sample}) & systemctl start tls-renew; wait'")
+    assert ca.orders() > orders
+    assert "certbot certonly" in host.file("/root/seen").content_string
+    assert SECRET in host.file("/etc/tls/certbot.ini").content_string
+    places = "/root/seen /var/lib/tls /var/log"
+    assert host.run(f"grep -rl {SECRET} {places}").stdout == ""
+    assert host.run(f"journalctl --output=cat | grep -c {SECRET}").stdout.strip() == "0"
+
+
+def test_somebody_else_s_certbot_is_neither_read_nor_changed(host: Any) -> None:
+    assert host.file("/etc/letsencrypt/live/foobar.com/fullchain.pem").content_string == "theirs\n"
+    found = sorted(host.check_output("find /etc/letsencrypt -type f").splitlines())
+    assert found == ["/etc/letsencrypt/cli.ini", "/etc/letsencrypt/live/foobar.com/fullchain.pem"]
+    assert host.check_output("ls -A /var/lib/letsencrypt /var/log/letsencrypt 2>/dev/null | grep -v : || true") == ""
+
+
+def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(host: Any, ca: Authority) -> None:
+    root = ca.host.check_output("curl -sk https://127.0.0.1:15000/roots/0 || wget -qO- https://127.0.0.1:15000/roots/0")
+    host.check_output(
+        "printf '%%s\n' '%s' > /usr/local/share/ca-certificates/pebble.crt && update-ca-certificates", root
+    )
+    assert ask("foobar.com").status == 200
+    assert renew(host) == 0
+    answer = ask("foobar.com")
+    assert (answer.status, answer.headers["Location"]) == (301, "https://foobar.com/page")
+    host.check_output("rm /usr/local/share/ca-certificates/pebble.crt && update-ca-certificates --fresh")
+    assert renew(host) == 0
+    assert ask("foobar.com").status == 200
+
+
+def test_the_unit_is_sandboxed_and_its_timer_waits(host: Any) -> None:
+    exposure = host.run("systemd-analyze security tls-renew.service --no-pager").stdout
+    assert float(re.search(r"exposure level.*: ([0-9.]+)", exposure)[1]) <= 2.0
+    assert host.service("tls-renew.timer").is_running
+    assert host.service("tls-renew.timer").is_enabled
+
+
+def test_bad_variables_are_refused_before_anything_is_touched(host: Any, play: Play) -> None:
+    before = host.check_output("sha256sum /etc/tls/certificates.json")
+    finished = play(own_certificates=[], acme_certificates=[{**FIRST, "domains": ["*.foobar.com"]}])
+    assert "has the wildcard *.foobar.com, for which tls_challenge must be dns-01." in playbook.refusal(finished)
+    assert host.check_output("sha256sum /etc/tls/certificates.json") == before

@@ -137,7 +137,9 @@ def refusal(said: str, log: str) -> Refused:
     failed = re.findall(r"Domain: *(\S+)\s+Type: *\S+\s+Detail: *(.+)", said)
     lines = [line.strip() for line in said.splitlines()]
     words = [line for line in lines if line and not re.match(r"Saving debug log|Ask for help|See the log|- - -", line)]
-    after = words[words.index(UNEXPECTED) + 1 :] if UNEXPECTED in words else []
+    # certbot 2.1 may stumble over the CA's error itself, and then only its log has that.
+    after = re.findall(r"^acme\.messages\.Error: urn:\S+ :: .*? :: (.+)$", log, re.MULTILINE)[-1:]
+    after += words[words.index(UNEXPECTED) + 1 :] if UNEXPECTED in words else []
     text = "; ".join(f"{domain}: {detail}" for domain, detail in failed) or (after[:1] or words[-1:] or ["nothing"])[0]
     sentence = f"no certificate was issued: {text.rstrip('. ')}"
     if NO_ACCOUNT in log:

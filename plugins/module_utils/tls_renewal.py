@@ -52,7 +52,6 @@ class Settings:
     path: Path
     group: str
     home: Path
-    files: Path
     served_at: str
     reload_command: str
     preflight: bool
@@ -68,7 +67,7 @@ class Settings:
             "authority": Authority(**told["authority"]),
             "certificates": [Wanted(**entry) for entry in told["certificates"]],
         }
-        return cls(**{**told, **{key: Path(told[key]) for key in ("path", "home", "files")}, **made})
+        return cls(**{**told, **{key: Path(told[key]) for key in ("path", "home")}, **made})
 
 
 @dataclass
@@ -90,7 +89,7 @@ class State:
         known = {entry.name for entry in fields(cls)}
         try:
             return cls(**{key: value for key, value in json.loads(path.read_text()).items() if key in known})
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, AttributeError):
             return cls()
 
 
@@ -141,7 +140,6 @@ class Renewal:
         """Look after each certificate; return 1 where something failed, which is printed and kept for the role."""
         self.place_holders()
         failed = self.settings.home / "failed"
-        failed.mkdir(exist_ok=True)
         names = {wanted.name for wanted in self.settings.certificates}
         for wanted in self.settings.certificates:
             sentences = self.look_after(wanted)
@@ -159,7 +157,8 @@ class Renewal:
 
     def place_holders(self) -> None:
         """Give each certificate that is missing one of its own, as a web server would not start without."""
-        for path in (self.settings.path, self.settings.home / "state", Path(self.settings.authority.webroot)):
+        own = (self.settings.home / name for name in ("failed", "files", "state"))
+        for path in (self.settings.path, *own, Path(self.settings.authority.webroot)):
             path.mkdir(parents=True, exist_ok=True)
         shutil.chown(self.settings.path, group=self.settings.group)
         self.settings.path.chmod(0o750)
@@ -192,15 +191,18 @@ class Renewal:
     def obtain(self, wanted: Wanted) -> None:
         """Get a certificate that is due."""
         state = State.read(self.state_path(wanted.name))
-        if wanted.provider == "self_signed" and self.due(wanted, self.held(wanted, state), state):
-            replace(self.source(wanted), self_signed(wanted.domains))
-            self.save(wanted.name, State(ordered=self.terms(wanted)))
         if wanted.provider == "acme":
             self.order(wanted, state)
+        elif wanted.provider == "self_signed" and self.due(wanted, self.held(wanted, state), state):
+            replace(self.source(wanted), self_signed(wanted.domains))
+            self.save(wanted.name, State(ordered=self.terms(wanted)))
+        elif wanted.provider == "files" and not self.state_path(wanted.name).exists():
+            # So that it is known to be ours once it is no longer listed.
+            self.save(wanted.name, State())
 
     def source(self, wanted: Wanted) -> Path:
         """Return where a certificate lies that doesn't come from a CA."""
-        return (self.settings.files if wanted.provider == "files" else self.settings.home) / f"{wanted.name}.pem"
+        return self.settings.home / "files" / f"{wanted.name}.pem"
 
     def candidate(self, wanted: Wanted, state: State) -> str:
         """Return the certificate, with chain and key, that should be served, or nothing while there is none."""
@@ -335,7 +337,7 @@ class Renewal:
             return
         for suffix in ("trusted", "pem"):
             (self.settings.path / f"{name}.{suffix}").unlink(missing_ok=True)
-        (self.settings.home / f"{name}.pem").unlink(missing_ok=True)
+        (self.settings.home / "files" / f"{name}.pem").unlink(missing_ok=True)
         self.settings.authority.forget(name)
         self.state_path(name).unlink()
 

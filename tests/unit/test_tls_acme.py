@@ -121,6 +121,12 @@ def test_other_complaints_are_found_among_certbot_s_lines(said: str, sentence: s
     assert str(refusal(said, "")).startswith("no certificate was issued: ")
 
 
+def test_a_ca_s_error_that_certbot_stumbles_over_is_found_in_its_log() -> None:
+    error = "acme.messages.Error: urn:ietf:params:acme:error:caa :: CAA record :: CAA of foobar.com forbids it"
+    said = UNEXPECTED.format("AttributeError: can't set attribute")
+    assert str(refusal(said, f"Traceback\n{error}\n")) == "no certificate was issued: CAA of foobar.com forbids it"
+
+
 def test_a_time_that_the_ca_names_is_understood(authority: Authority, tmp_path: Path) -> None:
     fails_with(tmp_path, UNEXPECTED.format("too many certificates"), LOG.format(429, "rateLimited"))
     with pytest.raises(RateLimited, match="too many certificates") as refused:

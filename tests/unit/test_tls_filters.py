@@ -134,6 +134,6 @@ def test_the_server_is_told_no_key() -> None:
 
 
 def test_a_certificate_of_one_s_own_is_one_file_for_root() -> None:
-    assert tls_files([own(certificate=f"\n{CERTIFICATE}\n"), entry()], "/etc/tls/files") == [
-        {"dest": "/etc/tls/files/foobar.com.pem", "content": CERTIFICATE + KEY, "mode": "0600"}
+    assert tls_files([own(certificate=f"\n{CERTIFICATE}\n"), entry()], "/var/lib/tls/files") == [
+        {"dest": "/var/lib/tls/files/foobar.com.pem", "content": CERTIFICATE + KEY, "mode": "0600"}
     ]

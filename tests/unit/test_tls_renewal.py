@@ -87,7 +87,6 @@ class Server:
             path=self.folder / "sites",
             group=own,
             home=self.folder,
-            files=self.folder / "files",
             served_at="127.0.0.1:443",
             reload_command="reload",
             preflight=True,
@@ -444,6 +443,15 @@ def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_tha
     assert len(server.orders) == 2
 
 
+def test_a_key_of_one_s_own_is_removed_with_its_certificate(server: Server) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    server.certificates, server.options = [], {"prune": True}
+    assert server.run() == 0
+    left = [path.name for path in server.folder.rglob("*") if "foobar.com" in path.name]
+    assert left == []
+
+
 def test_the_failure_of_one_that_is_no_longer_listed_is_forgotten(server: Server) -> None:
     server.authority.refuses["foobar.com"] = Refused("blocked")
     assert server.run() == 1
@@ -476,7 +484,7 @@ def test_what_a_killed_run_has_half_written_is_in_nobody_s_way(server: Server) -
     assert server.run() == 0
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"of": "a later version"}', '{"failures": 0, "more": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"of": "a later version"}', '{"failures": 0, "more": 1}'])
 def test_what_is_broken_in_the_notes_of_before_is_begun_anew(server: Server, content: str) -> None:
     (server.folder / "state").mkdir()
     (server.folder / "state/foobar.com.json").write_text(content)
@@ -485,7 +493,7 @@ def test_what_is_broken_in_the_notes_of_before_is_begun_anew(server: Server, con
 
 def test_the_settings_are_read_as_the_role_writes_them(tmp_path: Path) -> None:
     authority = {"directory": "d", "ca_bundle": "", "webroot": "/w", "settings": "/s", "home": "/h", "environment": {}}
-    told = {"path": "/p", "group": "g", "home": "/h", "files": "/f", "served_at": "", "reload_command": ""}
+    told = {"path": "/p", "group": "g", "home": "/h", "served_at": "", "reload_command": ""}
     entry = {"name": "n", "domains": ["d"], "provider": "acme", "key_type": "rsa", "profile": ""}
     rest = {"preflight": True, "prune": False, "authority": authority, "certificates": [entry]}
     (tmp_path / "settings").write_text(json.dumps(told | rest))

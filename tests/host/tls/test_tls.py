@@ -141,7 +141,7 @@ def test_each_site_has_its_own_file_that_the_web_server_and_nobody_else_reads(ho
 
 
 def test_what_root_keeps_is_root_s(host: Any) -> None:
-    for path in ("/etc/tls/certificates.json", "/etc/tls/certbot.ini", "/etc/tls/files/own.example.pem"):
+    for path in ("/etc/tls/certificates.json", "/etc/tls/certbot.ini", "/var/lib/tls/files/own.example.pem"):
         file = host.file(path)
         assert (file.user, file.mode) == ("root", 0o600), path
     assert host.file("/var/lib/tls/acme").mode == 0o700

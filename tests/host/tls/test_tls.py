@@ -89,7 +89,7 @@ class Authority:
     def record(self, *changes: str) -> None:
         """Change records of the zone."""
         lines = "\\n".join(["server 127.0.0.1", *changes, "send"])
-        self.host.check_output("printf '%%b\\n' '%s' | nsupdate -y %s", lines, KEY)
+        self.host.check_output("printf '%%b\\n' %s | nsupdate -y %s", lines, KEY)
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made
     host: Any, play: Play, ca: Authority
 ) -> None:
     site = (ROOT / "molecule/tls/sites.conf").read_text().rpartition("server {")[2].replace("self.example", SECOND)
-    host.check_output("printf '%%s' '%s' > /etc/nginx/conf.d/second.conf", f"server {{{site}")
+    host.check_output("printf '%%s' %s > /etc/nginx/conf.d/second.conf", f"server {{{site}")
     entry = {"name": SECOND, "domains": [SECOND], "provider": "acme", "profile": "long"}
     variables = {"acme_certificates": [FIRST, LAB, entry]}
     ca.stop()
@@ -379,7 +379,7 @@ def test_somebody_else_s_certbot_is_neither_read_nor_changed(host: Any) -> None:
 
 def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(host: Any) -> None:
     path = "/usr/local/share/ca-certificates/pebble.crt"
-    host.check_output("printf '%%s\\n' '%s' > %s && update-ca-certificates", manage("roots/0").strip(), path)
+    host.check_output("printf '%%s\\n' %s > %s && update-ca-certificates", manage("roots/0").strip(), path)
     assert ask("foobar.com").status == 200
     assert renew(host) == 0
     answer = ask("foobar.com")

@@ -1,0 +1,98 @@
+#!/usr/bin/python
+"""Tell what a server knows of its certificates."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tls_status
+short_description: Tell what a server knows of its certificates
+description:
+  - Reads the files that are served and what the last runs of C(tls-renew.service) have noted. It asks no CA, and not
+    the web server either.
+options: {}
+attributes:
+  check_mode: {support: full, description: Changes nothing.}
+  diff_mode: {support: none, description: Changes nothing.}
+author: [The foobar.webstack authors (@foobar)]
+"""
+
+EXAMPLES = r"""
+- name: Read what is known of the certificates
+  foobar.webstack.tls_status: {}
+  register: status
+
+- name: Refuse to go on with one that ends within a week
+  ansible.builtin.assert:
+    that: item.days_left >= 7
+  loop: "{{ status.certificates }}"
+"""
+
+RETURN = r"""
+certificates:
+  type: list
+  elements: dict
+  returned: success
+  description: >-
+    Of each certificate its C(name), C(domains), C(provider), C(issuer), when it ends as C(not_after), C(days_left),
+    when the server gets the next one as C(renewal), whether the switch is set as C(is_trusted), and the C(failure) of
+    the last run, which is empty where there was none. A server that the role tls has not set up has none.
+"""
+
+import re
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Refused, read_certificate
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import (
+    SETTINGS,
+    Renewal,
+    Settings,
+    State,
+    Wanted,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_schedule import DAY, moment, renewal_time, window_time
+
+
+def renewal(wanted: Wanted, state: State, not_before: float, not_after: float) -> str:
+    """Return when the server gets the next certificate, or nothing where somebody else has to."""
+    if wanted.provider == "files":
+        return ""
+    times = [renewal_time(not_before, not_after)]
+    times += [window_time(state.window[0], state.window[1], state.window_of)] if state.window else []
+    return moment(max(state.retry_at, state.blocked_until) if state.failures else min(times))
+
+
+def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:
+    """Return what is known of one certificate; raise OSError or Refused where its file can't be read."""
+    held = read_certificate((settings.path / f"{wanted.name}.pem").read_text())
+    issuer = re.search(r"CN ?= ?([^,/]+)", held.issuer)
+    failure = settings.home / "failed" / wanted.name
+    return {
+        "name": wanted.name,
+        "domains": wanted.domains,
+        "provider": wanted.provider,
+        "issuer": issuer[1].strip() if issuer else held.issuer,
+        "not_after": moment(held.not_after),
+        "days_left": int((held.not_after - time.time()) // DAY),
+        "renewal": renewal(
+            wanted, State.read(Renewal(settings).state_path(wanted.name)), held.not_before, held.not_after
+        ),
+        "is_trusted": (settings.path / f"{wanted.name}.trusted").exists(),
+        "failure": failure.read_text().strip() if failure.exists() else "",
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    try:
+        settings = Settings.read(SETTINGS) if SETTINGS.exists() else None
+        found = [status(settings, wanted) for wanted in settings.certificates] if settings else []
+    except (OSError, Refused) as error:
+        module.fail_json(msg=f"The certificates can't be read: {error}.")
+    module.exit_json(changed=False, certificates=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What a server tells of its certificates."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import self_signed
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_schedule import moment
+from ansible_collections.foobar.webstack.plugins.modules import tls_status
+
+from tests import calls
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a server that has one certificate, from itself and for thirty days."""
+    authority = {"directory": "d", "ca_bundle": "", "webroot": "/w", "settings": "/s", "home": "/h", "environment": {}}
+    told = {"path": str(tmp_path), "group": "g", "home": str(tmp_path), "served_at": "", "reload_command": ""}
+    rest = {"preflight": True, "prune": False, "authority": authority}
+    settings = tmp_path / "settings"
+    settings.write_text(json.dumps({**told, **rest, "certificates": [entry("acme")]}))
+    monkeypatch.setattr(tls_status, "SETTINGS", settings)
+    (tmp_path / "foobar.com.pem").write_text(self_signed(["foobar.com"], days=30))
+    for name in ("failed", "state"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def entry(provider: str) -> dict[str, Any]:
+    """Return a certificate as it is wanted."""
+    return {"name": "foobar.com", "domains": ["foobar.com"], "provider": provider, "key_type": "ecdsa", "profile": ""}
+
+
+def told() -> dict[str, Any]:
+    """Return what is told of the one certificate."""
+    result = calls.module("tls_status", {})
+    assert not result["changed"]
+    (certificate,) = result["certificates"]
+    return dict(certificate)
+
+
+def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) -> None:
+    certificate = told()
+    ends = time.time() + 30 * 86400
+    assert certificate.pop("not_after") in (moment(ends), moment(ends - 60))
+    assert certificate.pop("renewal") in (moment(ends - 10 * 86400), moment(ends - 10 * 86400 - 60))
+    assert certificate == {
+        "name": "foobar.com",
+        "domains": ["foobar.com"],
+        "provider": "acme",
+        "issuer": "self-signed",
+        "days_left": 29,
+        "is_trusted": False,
+        "failure": "",
+    }
+
+
+def test_the_switch_and_the_last_failure_are_told(server: Path) -> None:
+    (server / "foobar.com.trusted").touch()
+    (server / "failed/foobar.com").write_text("foobar.com: no.\n")
+    (server / "state/foobar.com.json").write_text('{"failures": 2, "retry_at": 86400}')
+    certificate = told()
+    assert (certificate["is_trusted"], certificate["failure"]) == (True, "foobar.com: no.")
+    assert certificate["renewal"] == "1970-01-02 00:00 UTC"
+
+
+def test_a_window_of_the_ca_that_is_sooner_is_the_renewal(server: Path) -> None:
+    (server / "state/foobar.com.json").write_text('{"window": [86400, 86400], "window_of": "7"}')
+    assert told()["renewal"] == "1970-01-02 00:00 UTC"
+
+
+def test_nobody_but_its_owner_renews_a_certificate_of_one_s_own(server: Path) -> None:
+    settings = json.loads((server / "settings").read_text())
+    (server / "settings").write_text(json.dumps({**settings, "certificates": [entry("files")]}))
+    assert told()["renewal"] == ""
+
+
+def test_a_server_without_the_role_has_none(server: Path) -> None:
+    (server / "settings").unlink()
+    assert calls.module("tls_status", {})["certificates"] == []
+
+
+def test_a_file_that_can_t_be_read_is_named(server: Path) -> None:
+    (server / "foobar.com.pem").unlink()
+    result = calls.module("tls_status", {})
+    assert result["failed"]
+    assert "foobar.com.pem" in result["msg"]

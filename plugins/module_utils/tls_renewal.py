@@ -113,7 +113,9 @@ def run(command: str) -> None:
         return
     done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip().splitlines() or [f"status {done.returncode}"]
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        # systemctl's last line says where more is to be found.
+        words = [line for line in lines if not line.startswith("See ")] or [f"status {done.returncode}"]
         raise Refused(f"{command} failed: {words[-1].rstrip('.')}")
 
 

@@ -90,6 +90,8 @@ class Authority:
         environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", ""), "HOME": self.home, **self.environment}
         environment |= {"REQUESTS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}
         Path(self.home).mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = Path(self.home, "log/letsencrypt.log")
+        before = log.stat().st_mtime_ns if log.exists() else 0
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, env=environment, timeout=ORDER_TIMEOUT, check=False
@@ -99,8 +101,9 @@ class Authority:
         except FileNotFoundError:
             raise Refused("certbot is not installed on this server") from None
         if done.returncode != 0:
-            log = Path(self.home, "log/letsencrypt.log")
-            raise refusal(done.stdout + done.stderr, log.read_text(errors="replace") if log.exists() else "")
+            # One that fails early leaves the log of another run, which says nothing of this one.
+            is_new = log.exists() and log.stat().st_mtime_ns != before
+            raise refusal(done.stdout + done.stderr, log.read_text(errors="replace") if is_new else "")
 
     def renewal_window(self, certificate: Certificate) -> tuple[tuple[float, float] | None, float]:
         """Return when the CA wants a certificate renewed, if it says so, and seconds after which to ask again."""

@@ -153,6 +153,18 @@ def test_an_account_that_the_ca_does_not_know_is_registered_anew_once(authority:
     assert not lost.exists()
 
 
+def test_the_log_of_another_run_says_nothing_of_one_that_failed_before_it_began(
+    authority: Authority, tmp_path: Path
+) -> None:
+    fails_with(tmp_path, "The requested plugin is not installed")
+    (tmp_path / "next").write_text(f"cat {tmp_path}/said >&2\nexit 1\n")
+    (tmp_path / "acme/log").mkdir(parents=True)
+    (tmp_path / "acme/log/letsencrypt.log").write_text(LOG.format(400, "accountDoesNotExist"))
+    with pytest.raises(Refused, match="plugin is not installed"):
+        authority.order("foobar.com", ["foobar.com"], "ecdsa", "")
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
+
+
 def test_an_order_has_a_limit_of_time(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls_acme, "ORDER_TIMEOUT", 0.2)
     (tmp_path / "next").write_text("exec sleep 30\n")

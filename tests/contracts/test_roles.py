@@ -24,6 +24,7 @@ ENTRIES = {
     "gunicorn": {"item"},
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
+    "tls": set[str](),
 }
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")

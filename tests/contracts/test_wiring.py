@@ -46,12 +46,15 @@ DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
 ASKED = {"database", "env", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables", "strict_variables"}
 # What only a user sets, and may leave out.
-OPTIONAL = {"dns_nameservers", "preview_names", "web_addresses", "web_server_user"}
+OPTIONAL = {
+    *("caa_issuer", "certificate_email", "default_tls", "dns_nameservers", "preview_names", "web_addresses"),
+    "web_server_user",
+}
 
 
 def handed() -> set[str]:

@@ -21,6 +21,11 @@ author: [The foobar.webstack authors (@foobar)]
 """
 
 EXAMPLES = r"""
+dns_records_zones:
+  - zone: shop.example.com
+    provider: {class: octodns_bind.Rfc2136Provider, host: 192.0.2.53}
+    nameservers: [192.0.2.53]
+    records: [{record: "@", type: A, value: 192.0.2.10}]
 mistakes: "{{ query('foobar.webstack.dns_zone_mistakes', dns_records_zones | foobar.webstack.dns_zones(3600)) }}"
 """
 
@@ -48,9 +53,10 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[list[Zone]], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the sentences, and show a line for each zone that nobody tells anything of."""
-        if not name_servers.HAS_DNS:
+        listed = [zone for zones in terms for zone in zones]
+        if listed and not name_servers.HAS_DNS:
             return [name_servers.MISSING]
-        found = name_servers.cuts(zone for zones in terms for zone in zones)
+        found = name_servers.cuts(listed)
         for cut in found:
             if cut.why:
                 Display().display(f"Whether {cut.zone} is a zone could not be found out ({cut.why}).")

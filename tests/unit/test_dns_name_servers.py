@@ -122,6 +122,12 @@ def test_a_server_that_does_not_answer_is_only_said(silent: str, said: list[str]
     assert said[0].startswith("Whether example.com is a zone could not be found out (The resolution lifetime expired")
 
 
+def test_a_missing_dnspython_is_named_where_there_are_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_servers, "HAS_DNS", False)
+    assert mistakes(("example.com", [])) == [name_servers.MISSING]
+    assert mistakes() == []
+
+
 def test_the_public_tree_is_asked_where_no_server_is_configured(
     authority: str, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

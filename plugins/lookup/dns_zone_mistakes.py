@@ -26,7 +26,7 @@ dns_records_zones:
     provider: {class: octodns_bind.Rfc2136Provider, host: 192.0.2.53}
     nameservers: [192.0.2.53]
     records: [{record: "@", type: A, value: 192.0.2.10}]
-mistakes: "{{ query('foobar.webstack.dns_zone_mistakes', dns_records_zones | foobar.webstack.dns_zones(3600)) }}"
+mistakes: "{{ query('foobar.webstack.dns_zone_mistakes', dns_records_zones | foobar.webstack.dns_zones(0)) }}"
 """
 
 RETURN = r"""

@@ -31,7 +31,7 @@ attributes:
 EXAMPLES = r"""
 - name: Bring the zones to what is listed
   foobar.webstack.dns_sync:
-    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(3600) }}"
+    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(0) }}"
 """
 
 RETURN = r"""

@@ -30,7 +30,7 @@ attributes:
 EXAMPLES = r"""
 - name: Wait for the name servers
   foobar.webstack.dns_verify:
-    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(3600) }}"
+    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(0) }}"
 """
 
 RETURN = r"""

@@ -11,6 +11,8 @@ from typing import Any, TypedDict
 from ansible.module_utils.parsing.convert_bool import boolean
 
 TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT")
+# Of a new record, in seconds, where nothing names one.
+NEW_TTL = 3600
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 CAA = re.compile(r'(\d{1,3})\s+([a-z0-9]+)\s+(?:"([^"]*)"|([^"\s]+))', re.IGNORECASE)
 SERVICE = re.compile(r"(_[^.]+|\*)\._[^.]+\.")
@@ -48,7 +50,10 @@ class Mistake(ValueError):
 
 
 def read_zones(raw: Iterable[Mapping[str, Any]], default_ttl: int) -> tuple[list[Zone], list[str]]:
-    """Return the zones, those listed twice merged, and a sentence for each mistake."""
+    """Return the zones, those listed twice merged, and a sentence for each mistake.
+
+    Records without a TTL get the default one. With 0 those that are there keep theirs.
+    """
     zones: dict[str, Zone] = {}
     mistakes: list[str] = []
     for item in raw:
@@ -146,8 +151,9 @@ def _read_record(entry: Mapping[str, Any], zone: str, default_ttl: int) -> Recor
     merge = boolean(entry.get("merge") or False, strict=False)
     if kind == "CNAME" and merge:
         raise Mistake("merge adds to several values, and a CNAME has exactly one")
-    keep_ttl = entry.get("ttl") is None
-    ttl = default_ttl if keep_ttl else entry["ttl"]
+    ttl = entry.get("ttl")
+    keep_ttl = ttl is None and not default_ttl
+    ttl = (default_ttl or NEW_TTL) if ttl is None else ttl
     if isinstance(ttl, bool) or not str(ttl).isdigit() or not 0 < int(ttl) < 2**31:
         raise Mistake(f"ttl {ttl} is not a number of seconds")
     return Record(

@@ -86,7 +86,14 @@ def test_a_value_is_made_canonical(kind: str, written: str, value: str) -> None:
 def test_a_single_value_and_a_missing_ttl_are_filled_in() -> None:
     assert only({"record": "x", "type": "A", "value": "192.0.2.1"})["ttl"] == 3600
     assert only(record("x", "A", "192.0.2.1", ttl="60"))["ttl"] == 60
-    assert [only(record("x", "A", "192.0.2.1", **keys))["keep_ttl"] for keys in ({}, {"ttl": 60})] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("keys", "default", "ttl", "stays"), [({}, 0, 3600, True), ({}, 300, 300, False), ({"ttl": 60}, 0, 60, False)]
+)
+def test_a_ttl_stays_where_nothing_names_one(keys: dict[str, int], default: int, ttl: int, stays: bool) -> None:
+    (found,) = dns_zones([zone(record("x", "A", "192.0.2.1", **keys))], default)[0]["records"]
+    assert (found["ttl"], found["keep_ttl"]) == (ttl, stays)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def caa(*values: str) -> list[dict[str, Any]]:
 
 def planned(listed: list[dict[str, Any]], there: list[dict[str, Any]]) -> Plan:
     """Return the lines that go and come where these are listed and those are there."""
-    zones = dns_zones([{"zone": "foobar.com", "provider": {"class": "x"}, "records": listed}], 3600)
+    zones = dns_zones([{"zone": "foobar.com", "provider": {"class": "x"}, "records": listed}], 0)
     records = [dns_sync.octodns_record(record) for record in zones[0]["records"]]
     desired = Zone("foobar.com.", [])
     octodns_parts.ListedSource("listed", {"foobar.com.": records}).populate(desired)
@@ -256,7 +256,7 @@ class Cloudflare:
         """Bring the zone to what is listed; return the lines of the plan, and what can't be compared."""
         address = f"http://127.0.0.1:{self.server.server_port}"
         provider = {"class": "octodns_cloudflare.CloudflareProvider", "token": "x", "api_url": address}
-        zones = dns_zones([{"zone": "foobar.com", "provider": provider, "records": list(listed)}], 3600)
+        zones = dns_zones([{"zone": "foobar.com", "provider": provider, "records": list(listed)}], 0)
         done = dns_sync.sync(zones, str(Path(sys.executable).with_name("octodns-sync")), ["--doit"])
         return [line for plan in done["plans"] for line in dns_sync.plan_lines(plan)], done["varying"]
 

@@ -203,13 +203,14 @@ def test_a_record_that_was_changed_by_hand_is_put_right_once(
     assert "changed=0" in controller.run(listed)[1]
 
 
-def test_a_ttl_that_was_changed_by_hand_stays_unless_the_entry_names_one(controller: Controller) -> None:
+def test_a_ttl_that_was_changed_by_hand_stays_unless_one_is_named(controller: Controller) -> None:
     assert controller.run(record("moving", "A", "192.0.2.1"))[0] == 0
     by_hand(lambda update: update.replace("moving", 60, "A", "192.0.2.1"))
     assert "changed=0" in controller.run(record("moving", "A", "192.0.2.1"))[1]
-    code, output = controller.run(record("moving", "A", "192.0.2.1", ttl=600))
-    assert code == 0, output
-    assert "+ moving.foobar.com. 600 A 192.0.2.1" in output
+    for ttl, keys, variables in ((600, {"ttl": 600}, {}), (300, {}, {"dns_records_default_ttl": 300})):
+        code, output = controller.run(record("moving", "A", "192.0.2.1", **keys), **variables)
+        assert code == 0, output
+        assert f"+ moving.foobar.com. {ttl} A 192.0.2.1" in output
 
 
 def test_values_of_others_stay_beside_merged_ones(controller: Controller) -> None:

@@ -16,6 +16,7 @@ Entry = Mapping[str, Any]
 _PROFILES_SINCE = {"Debian": "13", "Ubuntu": "26.04"}
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _HOST_NAME = re.compile(rf"(\*\.)?({_LABEL}\.)+{_LABEL}")
+_NAME_SERVER = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|[0-9A-Fa-f:]+|\[[0-9A-Fa-f:]+\](:\d+)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,100}")
 _BEGINNINGS = {
     "certificate": re.compile(r"\s*-----BEGIN CERTIFICATE-----"),
@@ -27,7 +28,7 @@ def tls_mistakes(certificates: list[Entry], acme: Mapping[str, Any], facts: Mapp
     """Return one sentence for each mistake in the variables.
 
     `acme` has the variables of the CA by their names without `tls_`: acme_directory, acme_eab_kid, acme_eab_hmac_key,
-    challenge, dns_plugin, dns_credentials and webroot. `facts` are those of the server.
+    challenge, dns_plugin, dns_credentials, nameservers and webroot. `facts` are those of the server.
     """
     has_orders = any(entry["provider"] == "acme" for entry in certificates)
     return [
@@ -60,8 +61,11 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
         elif provider == "files" and not beginning.match(str(entry.get(key, ""))):
             # The value itself may be a secret.
             yield f"{where} needs a {key} as PEM, which begins with -----BEGIN."
-    if provider != "acme" and entry.get("profile"):
-        yield f"{where} has a profile, which only provider: acme takes."
+    for key, what in (("acme_directory", "an acme_directory"), ("profile", "a profile")):
+        if provider != "acme" and entry.get(key):
+            yield f"{where} has {what}, which only provider: acme takes."
+    if not str(entry.get("acme_directory", "https://")).startswith("https://"):
+        yield f"{where} has the acme_directory {entry['acme_directory']}, which is no https address of a CA."
 
 
 def _ascii(domain: str) -> str:
@@ -89,6 +93,9 @@ def _acme_mistakes(acme: Mapping[str, Any]) -> Iterator[str]:
         yield "tls_dns_plugin must name certbot's plugin for tls_challenge: dns-01, such as rfc2136 or cloudflare."
     if acme["challenge"] == "dns-01" and not acme["dns_credentials"]:
         yield "tls_dns_credentials must have what the plugin of tls_dns_plugin logs in with."
+    for server in acme["nameservers"]:
+        if not _NAME_SERVER.fullmatch(str(server)):
+            yield f"tls_nameservers has {server}, which is no host, address, or either with :port."
     if acme["challenge"] == "http-01" and not str(acme["webroot"]).startswith("/"):
         yield f"tls_webroot must be an absolute path, not {acme['webroot']}."
 
@@ -106,7 +113,7 @@ def _profile_mistakes(certificates: list[Entry], facts: Mapping[str, Any]) -> It
             )
 
 
-def tls_wanted(certificates: list[Entry], key_type: str) -> list[dict[str, Any]]:
+def tls_wanted(certificates: list[Entry], key_type: str, acme_directory: str) -> list[dict[str, Any]]:
     """Return certificates as the server is told of them: without keys, and with all that has a default."""
     return [
         {
@@ -115,6 +122,7 @@ def tls_wanted(certificates: list[Entry], key_type: str) -> list[dict[str, Any]]
             "provider": entry["provider"],
             "key_type": entry.get("key_type", key_type),
             "profile": entry.get("profile", ""),
+            "directory": entry.get("acme_directory", acme_directory) if entry["provider"] == "acme" else "",
         }
         for entry in certificates
     ]

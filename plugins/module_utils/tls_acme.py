@@ -1,4 +1,4 @@
-"""What is done with an ACME CA: look whether it can reach a site, order a certificate, ask when to renew it."""
+"""What is done with an ACME CA: order a certificate, and ask when to renew it and what it calls itself."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import http.client
 import json
 import os
 import re
-import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +20,6 @@ from urllib.parse import urlsplit
 from .tls_certificate import Certificate, Refused
 from .tls_schedule import HOUR, renewal_id
 
-CHALLENGES = ".well-known/acme-challenge"
 # Longest time that an order may take; DNS plugins wait for name servers.
 ORDER_TIMEOUT = 900
 # What certbot says before an error that it has no words of its own for.
@@ -51,10 +47,19 @@ class Authority:
 
     directory: str
     ca_bundle: str
+    challenge: str
     webroot: str
     settings: str
+    # Of certificates that another CA issues, whom the account and the bundle are none of.
+    other_settings: str
     home: str
     environment: dict[str, str]
+
+    def at(self, directory: str) -> Authority:
+        """Return the CA at an address, which may be this one."""
+        if directory == self.directory:
+            return self
+        return replace(self, directory=directory, ca_bundle="", settings=self.other_settings)
 
     def lineage(self, name: str) -> str:
         """Return the certificate, chain and key that certbot has last got under a name, or nothing."""
@@ -83,6 +88,7 @@ class Authority:
         """Run certbot once. Secrets are in its settings, as command lines are everybody's to read."""
         folders = ("--config-dir", self.home, "--work-dir", f"{self.home}/work", "--logs-dir", f"{self.home}/log")
         command = ["certbot", "certonly", "--non-interactive", "--config", self.settings, *folders]
+        command += ["--server", self.directory]
         # Whether it is due is not for certbot to judge.
         command += ["--max-log-backups", "20", "--force-renewal", "--renew-with-new-domains"]
         command += ["--cert-name", name, "--key-type", key_type, *(["--required-profile", profile] if profile else [])]
@@ -104,6 +110,14 @@ class Authority:
             # One that fails early leaves the log of another run, which says nothing of this one.
             is_new = log.exists() and log.stat().st_mtime_ns != before
             raise refusal(done.stdout + done.stderr, log.read_text(errors="replace") if is_new else "")
+
+    def identities(self) -> list[str]:
+        """Return the names by which CAA records let the CA issue; none where it does not say them, or is down."""
+        try:
+            told = self.get(self.directory)[0].get("meta", {}).get("caaIdentities", [])
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            return []
+        return [name.lower() for name in told if isinstance(name, str)] if isinstance(told, list) else []
 
     def renewal_window(self, certificate: Certificate) -> tuple[tuple[float, float] | None, float]:
         """Return when the CA wants a certificate renewed, if it says so, and seconds after which to ask again."""
@@ -151,51 +165,3 @@ def refusal(said: str, log: str) -> Refused:
     if LIMITED in log and seconds:
         return RateLimited(sentence, time.time() + int(seconds[1]))
     return Refused(sentence)
-
-
-def preflight(domains: list[str], webroot: str) -> list[str]:
-    """Return a sentence for each way in which the CA would not find a site here; it counts failed attempts.
-
-    A file is put where the challenges will be, and is asked for at each address of each name.
-    """
-    folder = Path(webroot, CHALLENGES)
-    folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / f"probe-{secrets.token_hex(8)}"
-    try:
-        probe.write_text(probe.name)
-        probe.chmod(0o644)
-        return [sentence for domain in domains for sentence in unreachable(domain, probe.name)]
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-def unreachable(domain: str, probe: str) -> Iterator[str]:
-    """Return a sentence for each address of a name at which another than this server answers, or nobody."""
-    try:
-        found = socket.getaddrinfo(domain, 80, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        if error.errno == socket.EAI_AGAIN:
-            yield f"{domain}: no name server answers for it; it, or the zone's DNSSEC, is broken"
-        else:
-            yield f"{domain} has no A or AAAA record"
-        return
-    for family, address in sorted({(family, str(place[0])) for family, *_, place in found}):
-        record = "AAAA" if family == socket.AF_INET6 else "A"
-        if mistake := asked(address, domain, probe):
-            yield f"{domain}: its {record} record leads to {address}, where {mistake}"
-
-
-def asked(address: str, domain: str, probe: str) -> str:
-    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing."""
-    connection = http.client.HTTPConnection(address, 80, timeout=10)
-    try:
-        connection.request("GET", f"/{CHALLENGES}/{probe}", headers={"Host": domain})
-        answer = connection.getresponse()
-        body = answer.read(len(probe) + 1)
-    except (OSError, http.client.HTTPException) as error:
-        return f"port 80 does not answer ({error or type(error).__name__})"
-    finally:
-        connection.close()
-    if answer.status == http.client.OK and body.strip() == probe.encode():
-        return ""
-    return f"another server answers, or this one not from its webroot (status {answer.status})"

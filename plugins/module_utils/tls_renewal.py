@@ -5,6 +5,7 @@ It changes nothing where nothing is due. What goes wrong with one certificate ke
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shlex
@@ -15,96 +16,21 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .tls_acme import Authority, RateLimited, preflight
+from .tls_acme import RateLimited
 from .tls_certificate import Certificate, Refused, check, date, is_trusted, read_certificate, self_signed
+from .tls_preflight import Check, Unanswered, Verdict, look, make_probe, remove_probe
 from .tls_schedule import DAY, moment, renewal_time, retry_time, window_time
+from .tls_settings import PENDING, SETTINGS, Request, Settings, State, Wanted, replace
 
-HOME = Path("/var/lib/tls")
-SETTINGS = Path("/etc/tls/certificates.json")
-# There while the role waits for a run: it has changed something, so what is put off is tried at once.
-PENDING = Path("/run/foobar.webstack/tls")
 # Below it a certificate that somebody has to replace by hand is a failure.
 LAST_DAYS = 7
 # Time that a web server gets to serve what it has been told to, in seconds.
 PATIENCE = 10
 FAILURES = (Refused, OSError, ValueError, LookupError, subprocess.SubprocessError)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A certificate as it should be."""
-
-    name: str
-    domains: list[str]
-    provider: str
-    key_type: str
-    profile: str
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the role has written."""
-
-    path: Path
-    group: str
-    home: Path
-    served_at: str
-    reload_command: str
-    preflight: bool
-    prune: bool
-    authority: Authority
-    certificates: list[Wanted]
-
-    @classmethod
-    def read(cls, path: Path) -> Settings:
-        """Read the settings."""
-        told = json.loads(path.read_text())
-        made = {
-            "authority": Authority(**told["authority"]),
-            "certificates": [Wanted(**entry) for entry in told["certificates"]],
-        }
-        return cls(**{**told, **{key: Path(told[key]) for key in ("path", "home")}, **made})
-
-
-@dataclass
-class State:
-    """What is known of a certificate from run to run; times are seconds since the epoch, 0 being none."""
-
-    ordered: dict[str, Any] = field(default_factory=dict)
-    failures: int = 0
-    retry_at: float = 0
-    blocked_until: float = 0
-    error: str = ""
-    window: list[float] = field(default_factory=list)
-    window_of: str = ""
-    ask_at: float = 0
-
-    @classmethod
-    def read(cls, path: Path) -> State:
-        """Read what the last run has left; where that is nothing or broken, begin anew."""
-        known = {entry.name for entry in fields(cls)}
-        try:
-            return cls(**{key: value for key, value in json.loads(path.read_text()).items() if key in known})
-        except (FileNotFoundError, ValueError, AttributeError):
-            return cls()
-
-
-def replace(path: Path, content: str, group: str | None = None) -> None:
-    """Put a file in the place of another, for root and a group to read; whoever reads sees one of the two, whole."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if group is not None:
-        shutil.chown(new, group=group)
-        new.chmod(0o640)
-    new.replace(path)
 
 
 def run(command: str) -> None:
@@ -134,9 +60,9 @@ def served(address: str, name: str) -> bytes:
 class Renewal:
     """One run over the certificates of this server."""
 
-    def __init__(self, settings: Settings, is_asked_for: bool = False) -> None:
-        """Take the settings, and whether somebody waits for it, so that nothing is put off."""
-        self.settings, self.is_asked_for = settings, is_asked_for
+    def __init__(self, settings: Settings, request: Request | None = None) -> None:
+        """Take the settings, and what somebody asks for who waits for it, so that nothing is put off."""
+        self.settings, self.request = settings, request
 
     def run(self) -> int:
         """Look after each certificate; return 1 where something failed, which is printed and kept for the role."""
@@ -153,8 +79,7 @@ class Renewal:
                 (failed / wanted.name).unlink(missing_ok=True)
         for stale in {path.name for path in failed.iterdir()} - names:
             (failed / stale).unlink()
-        for stale in {path.stem for path in (self.settings.home / "state").glob("*.json")} - names:
-            self.prune(stale)
+        self.prune(names)
         return 1 if any(failed.iterdir()) else 0
 
     def place_holders(self) -> None:
@@ -166,6 +91,10 @@ class Renewal:
         self.settings.path.chmod(0o750)
         for wanted in self.settings.certificates:
             if not self.pem(wanted).exists():
+                state = State.read(self.state_path(wanted.name))
+                if state.was_served is None:
+                    state.was_served = answers_over_http(wanted.domains[0].removeprefix("*."))
+                    self.save(wanted.name, state)
                 replace(self.pem(wanted), self_signed(wanted.domains), self.settings.group)
 
     def look_after(self, wanted: Wanted) -> list[str]:
@@ -197,7 +126,7 @@ class Renewal:
             self.order(wanted, state)
         elif wanted.provider == "self_signed" and self.due(wanted, self.held(wanted, state), state):
             replace(self.source(wanted), self_signed(wanted.domains))
-            self.save(wanted.name, State(ordered=self.terms(wanted)))
+            self.save(wanted.name, succeeded(state, self.terms(wanted)))
         elif wanted.provider == "files" and not self.state_path(wanted.name).exists():
             # So that it is known to be ours once it is no longer listed.
             self.save(wanted.name, State())
@@ -220,30 +149,72 @@ class Renewal:
 
     def terms(self, wanted: Wanted) -> dict[str, Any]:
         """Return what a certificate is ordered with; another one is due where any of it has changed."""
-        return {**asdict(wanted), "domains": sorted(wanted.domains), "directory": self.settings.authority.directory}
+        return {**asdict(wanted), "domains": sorted(wanted.domains)}
 
     def due(self, wanted: Wanted, held: Certificate | None, state: State) -> str:
-        """Return why a certificate has to be got anew, or nothing."""
+        """Return why a certificate has to be got anew, or nothing; the CA may be asked."""
+        if reason := self.overdue(wanted, held, state):
+            return reason
+        if wanted.provider == "acme" and held and self.is_wanted_by_ca(wanted.name, held, state):
+            return "the CA asks for it"
+        return ""
+
+    def overdue(self, wanted: Wanted, held: Certificate | None, state: State) -> str:
+        """Return why a certificate has to be got anew whatever the CA says, or nothing."""
         if not held or not state.ordered:
             return "there is none yet"
         if changed := [key for key, value in self.terms(wanted).items() if state.ordered.get(key) != value]:
             return f"{', '.join(changed)} changed"
         if time.time() >= renewal_time(held.not_before, held.not_after):
             return f"it expires on {date(held.not_after)}"
-        if wanted.provider == "acme" and self.is_wanted_by_ca(wanted.name, held, state):
-            return "the CA asks for it"
         return ""
 
     def is_wanted_by_ca(self, name: str, held: Certificate, state: State) -> bool:
         """Tell whether the CA wants a certificate to be renewed by now; it is asked as often as it asks to be."""
         now = time.time()
         if now >= state.ask_at or state.window_of != held.serial:
-            window, seconds = self.settings.authority.renewal_window(held)
+            window, seconds = self.settings.authority.at(state.ordered["directory"]).renewal_window(held)
             # What it said before holds while it does not answer.
             kept = state.window if state.window_of == held.serial else []
             state.window, state.window_of, state.ask_at = list(window or kept), held.serial, now + seconds
             self.save(name, state)
         return bool(state.window) and now >= window_time(state.window[0], state.window[1], held.serial)
+
+    def put_off_until(self, state: State) -> float:
+        """Return when an order may be tried again; what the CA itself has said counts even where somebody waits."""
+        return max(state.blocked_until, 0 if self.request else state.retry_at)
+
+    def checks(self) -> dict[str, Check]:
+        """Return what has to be looked at before the orders that are due, by certificate; files are put for it."""
+        found = {}
+        for wanted in self.settings.certificates if self.settings.preflight else []:
+            state = State.read(self.state_path(wanted.name))
+            if wanted.provider != "acme" or time.time() < self.put_off_until(state):
+                continue
+            # What only the CA wants is left to the unit, which alone notes what the CA says.
+            if self.overdue(wanted, self.held(wanted, state), state):
+                found[wanted.name] = self.check(wanted)
+        return found
+
+    def check(self, wanted: Wanted) -> Check:
+        """Return what has to be looked at before an order."""
+        authority = self.settings.authority.at(wanted.directory)
+        probe = make_probe(authority.webroot) if authority.challenge == "http-01" else ""
+        return Check(wanted.domains, authority.challenge, probe, authority.identities(), self.settings.nameservers)
+
+    def verdict(self, wanted: Wanted, state: State) -> Verdict:
+        """Return whether the CA will find what it looks for: by the controller's view, or else by the server's own."""
+        if not self.settings.preflight:
+            return Verdict([], [])
+        if self.request and wanted.name in self.request.verdicts:
+            return self.request.verdicts[wanted.name]
+        check = self.check(wanted)
+        try:
+            return look(check, state.reached)
+        except Unanswered as unanswered:
+            return Verdict([str(unanswered)], [])
+        finally:
+            remove_probe(self.settings.authority.webroot, check.probe)
 
     def order(self, wanted: Wanted, state: State) -> None:
         """Order a certificate that is due, unless that has just failed; raise Refused where none was issued."""
@@ -251,16 +222,17 @@ class Renewal:
         reason = self.due(wanted, held, state)
         if not reason:
             return
-        # What the CA itself has said counts even where somebody waits.
-        until = max(state.blocked_until, 0 if self.is_asked_for else state.retry_at)
-        if now < until:
+        if now < (until := self.put_off_until(state)):
             raise Refused(f"{state.error}; it is tried again after {moment(until)}")
-        authority = self.settings.authority
-        mistakes = preflight(wanted.domains, authority.webroot) if self.settings.preflight else []
-        if mistakes:
+        verdict = self.verdict(wanted, state)
+        if set(verdict.reached) - set(state.reached):
+            state.reached = sorted({*state.reached, *verdict.reached})
+            self.save(wanted.name, state)
+        if verdict.mistakes:
             # Nothing was asked of the CA, so there is nothing to put off either.
-            raise Refused("; ".join(mistakes))
+            raise Refused("; ".join(verdict.mistakes))
         print(f"{wanted.name}: ordering a certificate, as {reason}.", flush=True)
+        authority = self.settings.authority.at(wanted.directory)
         try:
             authority.order(wanted.name, wanted.domains, wanted.key_type, wanted.profile)
             check(authority.lineage(wanted.name), wanted.domains)
@@ -270,7 +242,8 @@ class Renewal:
             state.blocked_until = refused.until if isinstance(refused, RateLimited) else 0
             self.save(wanted.name, state)
             raise
-        self.save(wanted.name, State(ordered=self.terms(wanted)))
+        is_alone = held is not None and not self.request
+        self.save(wanted.name, succeeded(state, self.terms(wanted), is_alone))
 
     def install(self, wanted: Wanted) -> None:
         """Serve the certificate that should be served; where that fails, the old one is served on."""
@@ -289,6 +262,9 @@ class Renewal:
             with suppress(*FAILURES):
                 run(self.settings.reload_command)
             raise
+        if wanted.provider == "files" and is_trusted(old):
+            state.is_proven = True
+            self.save(wanted.name, state)
         print(f"{wanted.name}: installed a certificate until {date(read_certificate(new).not_after)}.", flush=True)
 
     def take_up(self, wanted: Wanted) -> None:
@@ -320,6 +296,9 @@ class Renewal:
         pem, switch = self.pem(wanted).read_text(), self.settings.path / f"{wanted.name}.trusted"
         if wanted.provider != "self_signed" and is_trusted(pem):
             switch.touch(mode=0o644)
+            state = State.read(self.state_path(wanted.name))
+            if state.is_proven or state.was_served is False:
+                switch.with_suffix(".hsts").touch(mode=0o644)
         else:
             switch.unlink(missing_ok=True)
         if wanted.provider == "files":
@@ -333,15 +312,62 @@ class Renewal:
         if time.time() >= renewal_time(found.not_before, found.not_after):
             print(f"{wanted.name}: {sentence}.", file=sys.stderr)
 
-    def prune(self, name: str) -> None:
-        """Remove a certificate that is no longer listed, where that is wanted; it is renewed no longer in any case."""
-        if not self.settings.prune:
-            return
-        for suffix in ("trusted", "pem"):
+    def prune(self, names: set[str]) -> None:
+        """Remove certificates that are no longer listed, where that is asked for; they are not renewed in any case."""
+        left = self.settings.home / "unlisted"
+        stale = {path.stem for path in (self.settings.home / "state").glob("*.json")} - names
+        for name in sorted(stale) if self.request and self.request.prune else []:
+            try:
+                self.remove(name)
+                stale.remove(name)
+            except FAILURES as error:
+                sentence = f"{name}: its files are kept, as {str(error).rstrip('.')}.\n"
+                print(sentence, end="", file=sys.stderr)
+                replace(self.settings.home / "failed" / name, sentence)
+        if stale:
+            replace(left, "".join(f"{name}\n" for name in sorted(stale)))
+        else:
+            left.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Remove all that belongs to a certificate; raise Refused where the web server can't do without its file."""
+        served, aside = self.settings.path / f"{name}.pem", self.settings.home / "files" / f".{name}.removed"
+        if served.exists():
+            replace(aside, served.read_text())
+            served.unlink()
+            try:
+                run(self.settings.reload_command)
+            except FAILURES:
+                replace(served, aside.read_text(), self.settings.group)
+                aside.unlink()
+                with suppress(*FAILURES):
+                    run(self.settings.reload_command)
+                raise
+            aside.unlink()
+        for suffix in ("trusted", "hsts"):
             (self.settings.path / f"{name}.{suffix}").unlink(missing_ok=True)
         (self.settings.home / "files" / f"{name}.pem").unlink(missing_ok=True)
         self.settings.authority.forget(name)
         self.state_path(name).unlink()
+
+
+def succeeded(state: State, ordered: dict[str, Any], is_alone: bool = False) -> State:
+    """Return what is known of a certificate that was just got; `is_alone` if nobody waited and it replaces another."""
+    is_proven = state.is_proven or is_alone
+    return State(ordered, reached=state.reached, was_served=state.was_served, is_proven=is_proven)
+
+
+def answers_over_http(domain: str) -> bool:
+    """Tell whether this server answers for a name over HTTP, whatever it answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
+    try:
+        connection.request("GET", "/", headers={"Host": domain})
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def main() -> int:
@@ -351,9 +377,9 @@ def main() -> int:
     if sys.argv[1:] == ["place-holders"]:
         Renewal(settings).place_holders()
         return 0
-    is_asked_for = PENDING.exists()
+    request = Request.read(PENDING)
     PENDING.unlink(missing_ok=True)
-    return Renewal(settings, is_asked_for).run()
+    return Renewal(settings, request).run()
 
 
 if __name__ == "__main__":

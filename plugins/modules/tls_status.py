@@ -44,14 +44,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Refused, read_certificate
-from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import (
-    SETTINGS,
-    Renewal,
-    Settings,
-    State,
-    Wanted,
-)
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_schedule import DAY, moment, renewal_time, window_time
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_settings import SETTINGS, Settings, State, Wanted
 
 
 def renewal(wanted: Wanted, state: State, not_before: float, not_after: float) -> str:

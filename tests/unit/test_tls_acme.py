@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -61,7 +58,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
     program.chmod(0o755)
     (tmp_path / "next").write_text("exit 0\n")
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    return Authority(DIRECTORY, "", str(tmp_path / "webroot"), "/etc/tls/certbot.ini", str(tmp_path / "acme"), {})
+    settings = {"settings": "/etc/tls/certbot.ini", "other_settings": "/etc/tls/certbot-other.ini"}
+    folders = {"webroot": str(tmp_path / "webroot"), "home": str(tmp_path / "acme")}
+    return Authority(directory=DIRECTORY, ca_bundle="", challenge="http-01", environment={}, **settings, **folders)
 
 
 def fails_with(folder: Path, said: str, log: str = "") -> None:
@@ -77,6 +76,7 @@ def test_certbot_is_told_all_but_secrets_and_has_folders_of_its_own(authority: A
     call = (tmp_path / "calls").read_text()
     for words in (
         "certonly --non-interactive --config /etc/tls/certbot.ini",
+        f"--server {DIRECTORY}",
         f"--config-dir {tmp_path}/acme --work-dir {tmp_path}/acme/work --logs-dir {tmp_path}/acme/log",
         "--cert-name foobar.com --key-type ecdsa --required-profile shortlived",
         "--domain=foobar.com --domain=www.foobar.com",
@@ -93,6 +93,18 @@ def test_a_ca_of_one_s_own_is_trusted_by_certbot_by_its_bundle(authority: Author
     assert "REQUESTS_CA_BUNDLE=/etc/ca.pem\n" in environment
     assert "AWS_PROFILE=dns\n" in environment
     assert "--required-profile" not in (tmp_path / "calls").read_text()
+
+
+def test_another_ca_gets_neither_the_account_nor_the_bundle_of_the_usual_one(
+    authority: Authority, tmp_path: Path
+) -> None:
+    own = Authority(**{**vars(authority), "ca_bundle": "/etc/ca.pem"})
+    assert own.at(DIRECTORY) == own
+    own.at("https://staging.example/dir").order("foobar.com", ["foobar.com"], "ecdsa", "")
+    call = (tmp_path / "calls").read_text()
+    assert "--config /etc/tls/certbot-other.ini " in call
+    assert "--server https://staging.example/dir " in call
+    assert "REQUESTS_CA_BUNDLE" not in (tmp_path / "environment").read_text()
 
 
 def test_the_ca_s_words_are_the_sentence(authority: Authority, tmp_path: Path) -> None:
@@ -249,109 +261,26 @@ def test_only_https_is_asked(authority: Authority, answers: Callable[..., list[s
     assert asked == [DIRECTORY]
 
 
+@pytest.mark.parametrize(
+    ("meta", "identities"),
+    [
+        ({"meta": {"caaIdentities": ["LetsEncrypt.org"]}}, ["letsencrypt.org"]),
+        ({"meta": {}}, []),
+        ({}, []),
+        ({"meta": {"caaIdentities": "letsencrypt.org"}}, []),
+        ({"meta": None}, []),
+        ([], []),
+    ],
+)
+def test_a_ca_says_by_which_names_caa_records_let_it_issue(
+    authority: Authority, answers: Callable[..., list[str]], meta: Any, identities: list[str]
+) -> None:
+    asked = answers(None, directory=meta)
+    assert authority.identities() == identities
+    assert asked == [DIRECTORY]
+
+
 def test_a_ca_that_is_down_is_no_failure(authority: Authority) -> None:
     down = Authority(**{**vars(authority), "directory": "https://127.0.0.1:9/directory"})
     assert down.renewal_window(HELD) == (None, 21600)
-
-
-class Here(BaseHTTPRequestHandler):
-    """A web server that serves its webroot for one host name, and sends others away."""
-
-    webroot: Path
-
-    def do_GET(self) -> None:
-        """Answer."""
-        path = self.webroot / self.path.lstrip("/")
-        is_here = self.headers["Host"] == "foobar.com" and path.is_file()
-        self.send_response(200 if is_here else 302)
-        self.end_headers()
-        if is_here:
-            self.wfile.write(path.read_bytes())
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Serve a webroot on a port, in the place of port 80."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Mine", (Here,), {"webroot": tmp_path}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    real = tls_acme.http.client.HTTPConnection
-
-    def connection(host: str, _: int, timeout: float) -> Any:
-        return real(host, port, timeout=timeout)
-
-    monkeypatch.setattr(tls_acme.http.client, "HTTPConnection", connection)
-    yield port
-    server.shutdown()
-    server.server_close()
-
-
-def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str, error: int = 0) -> None:
-    """Have every name lead to some addresses, or to an error."""
-    real = socket.getaddrinfo
-
-    def found(host: str, port: int, *arguments: Any, **options: Any) -> list[Any]:
-        if port != 80:
-            return list(real(host, port, *arguments, **options))
-        if error:
-            raise socket.gaierror(error, "no such name")
-        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
-        return [(family, None, 0, "", (address, 80)) for family, address in zip(families, addresses, strict=True)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", found)
-
-
-def test_a_name_that_leads_here_passes_and_leaves_no_file(
-    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: connected(port))
-    leads_to(monkeypatch, "198.18.55.10", "2001:db8::1")
-    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == []
-    assert list((tmp_path / ".well-known/acme-challenge").iterdir()) == []
-
-
-def connected(port: int) -> socket.socket:
-    """Return a connection to the test's own server."""
-    connection = socket.socket()
-    connection.connect(("127.0.0.1", port))
-    return connection
-
-
-def test_another_server_that_answers_is_named_by_its_record(
-    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leads_to(monkeypatch, "127.0.0.1")
-    assert tls_acme.preflight(["www.foobar.com"], str(tmp_path)) == [
-        "www.foobar.com: its A record leads to 127.0.0.1, where another server answers, or this one not from its "
-        "webroot (status 302)"
-    ]
-
-
-def test_each_address_must_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
-        raise ConnectionRefusedError("[Errno 111] Connection refused")
-
-    monkeypatch.setattr(socket, "create_connection", refused)
-    leads_to(monkeypatch, "2001:db8::1", "192.0.2.1")
-    answer = "where port 80 does not answer ([Errno 111] Connection refused)"
-    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == [
-        f"foobar.com: its A record leads to 192.0.2.1, {answer}",
-        f"foobar.com: its AAAA record leads to 2001:db8::1, {answer}",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (socket.EAI_NONAME, "foobar.com has no A or AAAA record"),
-        (socket.EAI_AGAIN, "foobar.com: no name server answers for it; it, or the zone's DNSSEC, is broken"),
-    ],
-)
-def test_a_name_that_leads_nowhere_is_told_from_one_that_nobody_answers_for(
-    error: int, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leads_to(monkeypatch, error=error)
-    assert tls_acme.preflight(["foobar.com"], str(tmp_path)) == [sentence]
+    assert down.identities() == []

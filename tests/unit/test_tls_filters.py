@@ -14,6 +14,7 @@ ACME = {
     "challenge": "http-01",
     "dns_plugin": "",
     "dns_credentials": {},
+    "nameservers": [],
     "webroot": "/var/lib/tls/webroot",
 }
 DNS = {"challenge": "dns-01", "dns_plugin": "rfc2136", "dns_credentials": {"dns_rfc2136_secret": "canary"}}
@@ -47,6 +48,8 @@ def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: A
         ([own(), own(name="rsa", private_key=KEY.replace("PRIVATE", "RSA PRIVATE"))], {}),
         ([entry(provider="self_signed", domains=["*.foobar.com"])], {"acme_directory": ""}),
         ([entry()], {"acme_eab_kid": "kid", "acme_eab_hmac_key": "canary"}),
+        ([entry(acme_directory="https://staging.example/dir")], {}),
+        ([entry()], {"nameservers": ["192.0.2.1", "192.0.2.1:5353", "ns1.example.com", "2001:db8::1", "[::1]:53"]}),
     ],
 )
 def test_sound_variables_pass(certificates: list[dict[str, Any]], acme: dict[str, Any]) -> None:
@@ -80,6 +83,14 @@ def test_sound_variables_pass(certificates: list[dict[str, Any]], acme: dict[str
             entry(provider="self_signed", profile="shortlived"),
             "tls_certificates: foobar.com has a profile, which only provider: acme takes.",
         ),
+        (
+            entry(provider="self_signed", acme_directory="https://ca.example/"),
+            "tls_certificates: foobar.com has an acme_directory, which only provider: acme takes.",
+        ),
+        (
+            entry(acme_directory="http://a.example/"),
+            "tls_certificates: foobar.com has the acme_directory http://a.example/, which is no https address of a CA.",
+        ),
     ],
 )
 def test_a_mistake_in_a_certificate_is_one_sentence_without_secrets(certificate: dict[str, Any], sentence: str) -> None:
@@ -110,6 +121,7 @@ def test_two_certificates_can_t_be_one_file() -> None:
         ({**DNS, "dns_plugin": ""}, "tls_dns_plugin must name certbot's plugin"),
         ({**DNS, "dns_credentials": {}}, "tls_dns_credentials must have what the plugin"),
         ({"webroot": "webroot"}, "tls_webroot must be an absolute path"),
+        ({"nameservers": ["192.0.2.1", "dns://192.0.2.2"]}, "tls_nameservers has dns://192.0.2.2, which is no host"),
     ],
 )
 def test_a_mistake_about_the_ca_is_one_sentence_where_it_is_asked(acme: dict[str, Any], beginning: str) -> None:
@@ -128,9 +140,15 @@ def test_a_profile_needs_a_certbot_that_knows_of_them(system: str, is_old: bool)
 
 
 def test_the_server_is_told_no_key() -> None:
-    told = tls_wanted([own(), entry(name="other", key_type="rsa", profile="tlsserver")], "ecdsa")
+    told = tls_wanted([own(), entry(name="other", key_type="rsa", profile="tlsserver")], "ecdsa", "https://ca.example/")
     assert [(one["key_type"], one["profile"]) for one in told] == [("ecdsa", ""), ("rsa", "tlsserver")]
     assert "canary" not in str(told)
+
+
+def test_a_certificate_s_own_ca_stands_before_the_usual_one_and_others_have_none() -> None:
+    staging = entry(acme_directory="https://staging.example/")
+    told = [one["directory"] for one in tls_wanted([own(), entry(), staging], "ecdsa", "https://ca.example/")]
+    assert told == ["", "https://ca.example/", "https://staging.example/"]
 
 
 def test_a_certificate_of_one_s_own_is_one_file_for_root() -> None:

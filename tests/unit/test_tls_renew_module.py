@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.action import tls_renew as action
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_preflight import Check, Unanswered, Verdict
 from ansible_collections.foobar.webstack.plugins.modules import tls_renew
 
 from tests import calls
@@ -19,6 +23,7 @@ class Server:
         for name in ("bin", "sites", "failed"):
             (folder / name).mkdir()
         self.starts("true")
+        self.wants()
         self.program("journalctl", "echo Traceback; echo KeyError: group")
 
     def program(self, name: str, script: str) -> None:
@@ -26,14 +31,28 @@ class Server:
         (self.folder / "bin" / name).write_text(f"#!/bin/sh\ncd {self.folder}\n{script}\n")
         (self.folder / "bin" / name).chmod(0o755)
 
+    def wants(self, *domains: str, preflight: bool = True) -> None:
+        """Have the role want a certificate of a CA for some names, or none."""
+        keys = {"provider": "acme", "key_type": "ecdsa", "profile": "", "directory": "https://127.0.0.1:9/dir"}
+        authority = {"directory": keys["directory"], "ca_bundle": "", "challenge": "http-01", "environment": {}}
+        authority |= {"settings": "", "other_settings": "", "webroot": str(self.folder), "home": str(self.folder)}
+        told: dict[str, Any] = dict.fromkeys(("path", "home"), str(self.folder))
+        told |= dict.fromkeys(("group", "served_at", "reload_command"), "")
+        certificates = [{"name": "foobar.com", "domains": domains, **keys}] if domains else []
+        told |= {"preflight": preflight, "nameservers": ["192.0.2.53"], "certificates": certificates}
+        (self.folder / "settings").write_text(json.dumps({**told, "authority": authority}))
+
+    def asked(self) -> dict[str, Any]:
+        """Return what the unit was asked for at its last start."""
+        return dict(json.loads((self.folder / "asked").read_text()))
+
     def starts(self, script: str) -> None:
         """Have the unit do something once it has taken up what is new."""
-        self.program("systemctl", f'echo "$*" >> started\nrm -f {self.pending}\n{script}')
+        self.program("systemctl", f'echo "$*" >> started\nmv {self.pending} asked\n{script}')
 
-    def renew(self, **options: bool) -> calls.Result:
-        """Run the module."""
-        arguments = {"path": str(self.folder / "sites"), **{f"_ansible_{key}": value for key, value in options.items()}}
-        return calls.module("tls_renew", arguments)
+    def renew(self, check: bool = False) -> calls.Result:
+        """Run the action, and the module."""
+        return calls.action("tls_renew", {"path": str(self.folder / "sites"), "prune": True}, check=check)
 
     def started(self) -> list[str]:
         """Return how systemctl was called."""
@@ -46,6 +65,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """Return a server whose unit does nothing."""
     monkeypatch.setattr(tls_renew, "PENDING", tmp_path / "run/tls")
     monkeypatch.setattr(tls_renew, "HOME", tmp_path)
+    monkeypatch.setattr(tls_renew, "SETTINGS", tmp_path / "settings")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     return Server(tmp_path)
 
@@ -90,6 +110,61 @@ def test_a_unit_that_never_looks_is_a_failure(server: Server) -> None:
 
 
 def test_check_mode_starts_nothing(server: Server) -> None:
-    assert server.renew(check_mode=True)["changed"]
+    assert server.renew(check=True)["changed"]
     assert server.started() == []
     assert not server.pending.exists()
+
+
+def test_where_nothing_is_due_there_is_one_call_and_the_unit_knows_of_no_verdict(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = looks(monkeypatch, Verdict([], []))
+    server.renew()
+    assert server.asked() == {"verdicts": {}, "prune": True}
+    assert looked == []
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, verdict: Verdict | Unanswered) -> list[Check]:
+    """Have the controller find something out; return what it is asked."""
+    looked = list[Check]()
+
+    def look(check: Check) -> Verdict:
+        looked.append(check)
+        if isinstance(verdict, Unanswered):
+            raise verdict
+        return verdict
+
+    monkeypatch.setattr(action, "look", look)
+    return looked
+
+
+def test_before_an_order_the_controller_looks_and_tells_the_unit_what_it_has_found(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.wants("foobar.com")
+    looked = looks(monkeypatch, Verdict(["foobar.com has no A or AAAA record"], ["192.0.2.1"]))
+    server.renew()
+    (check,) = looked
+    assert (check.domains, check.challenge, check.nameservers) == (["foobar.com"], "http-01", ["192.0.2.53"])
+    verdict = {"mistakes": ["foobar.com has no A or AAAA record"], "reached": ["192.0.2.1"]}
+    assert server.asked() == {"verdicts": {"foobar.com": verdict}, "prune": True}
+    assert server.started() == ["start tls-renew.service"]
+    assert list((server.folder / ".well-known/acme-challenge").iterdir()) == []
+
+
+def test_where_the_controller_hears_nothing_the_server_looks_itself(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.wants("foobar.com")
+    looks(monkeypatch, Unanswered("no name server of foobar.com answers"))
+    server.renew()
+    assert server.asked()["verdicts"] == {}
+    assert server.started() == ["start tls-renew.service"]
+
+
+def test_without_the_preflight_the_controller_does_not_look(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.wants("foobar.com", preflight=False)
+    looked = looks(monkeypatch, Verdict([], []))
+    server.renew()
+    assert looked == []
+    assert len(server.started()) == 1

@@ -18,11 +18,14 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import tls_acme, tls_renewal
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_acme import RateLimited
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Refused, read_certificate
-from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal, Settings, Wanted
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_preflight import Check, Unanswered, Verdict
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_settings import Request, Settings, State, Wanted
 
 from tests.unit.tls_authority import Authority
 
 HOUR, DAY = 3600, 86400
+DIRECTORY = "https://ca.example/"
 
 
 class Stub(tls_acme.Authority):
@@ -34,6 +37,14 @@ class Stub(tls_acme.Authority):
     days: int
     window: tuple[float, float] | None
     asked: int
+
+    def at(self, directory: str) -> Stub:
+        """Be all CAs."""
+        return self
+
+    def identities(self) -> list[str]:
+        """Return what CAA records call it."""
+        return ["ca.example"]
 
     def order(self, name: str, domains: list[str], key_type: str, profile: str) -> None:
         """Issue a certificate as certbot would leave it."""
@@ -65,9 +76,14 @@ class Server:
         self.now = time.time()
         self.trusts = True
         self.unreachable = dict[str, str]()
-        self.authority = Stub("https://ca.example/", "", str(folder / "webroot"), "", str(folder / "acme"), {})
+        self.authority = Stub(
+            DIRECTORY, "", "http-01", str(folder / "webroot"), "", "", str(folder / "acme"), environment={}
+        )
         self.authority.__dict__.update(orders=[], refuses={}, days=90, window=None, asked=0, issuer=issuer)
-        self.certificates = [Wanted("foobar.com", ["foobar.com", "www.foobar.com"], "acme", "ecdsa", "")]
+        self.certificates = [Wanted("foobar.com", ["foobar.com", "www.foobar.com"], "acme", "ecdsa", "", DIRECTORY)]
+        # What the preflight has been asked, and how it answers.
+        self.looked = list[tuple[Check, list[str]]]()
+        self.reached, self.hears, self.is_served = list[str](), True, False
         self.options: dict[str, Any] = {}
         (folder / "files").mkdir()
         monkeypatch.setattr(time, "time", lambda: self.now)
@@ -75,9 +91,8 @@ class Server:
         monkeypatch.setattr(tls_renewal, "run", lambda command: self.reload(command))
         monkeypatch.setattr(tls_renewal, "served", lambda _, name: self.answer(name))
         monkeypatch.setattr(tls_renewal, "is_trusted", lambda pem: self.trusts and "CN=self" not in issuer_of(pem))
-        monkeypatch.setattr(
-            tls_renewal, "preflight", lambda names, _: [self.unreachable[n] for n in names if n in self.unreachable]
-        )
+        monkeypatch.setattr(tls_renewal, "look", lambda check, known: self.look(check, known))
+        monkeypatch.setattr(tls_renewal, "answers_over_http", lambda _: self.is_served)
 
     @property
     def settings(self) -> Settings:
@@ -90,15 +105,26 @@ class Server:
             served_at="127.0.0.1:443",
             reload_command="reload",
             preflight=True,
-            prune=False,
+            nameservers=[],
             authority=self.authority,
             certificates=self.certificates,
         )
         return replace(usual, **self.options)
 
-    def run(self, is_asked_for: bool = False) -> int:
+    def run(self, request: Request | None = None) -> int:
         """Run for all certificates."""
-        return Renewal(self.settings, is_asked_for).run()
+        return Renewal(self.settings, request).run()
+
+    def look(self, check: Check, known: list[str]) -> Verdict:
+        """Answer as the preflight does."""
+        self.looked.append((check, known))
+        if not self.hears:
+            raise Unanswered("no name server of foobar.com answers")
+        return Verdict([self.unreachable[name] for name in check.domains if name in self.unreachable], self.reached)
+
+    def state(self) -> State:
+        """Return what is known of the certificate."""
+        return State.read(self.folder / "state/foobar.com.json")
 
     def want(self, *domains: str, **keys: str) -> None:
         """Want the one certificate otherwise."""
@@ -209,7 +235,7 @@ def test_it_is_renewed_with_a_third_of_its_life_left_and_not_before(server: Serv
         lambda server: server.want("foobar.com"),
         lambda server: server.want(key_type="rsa"),
         lambda server: server.want(profile="shortlived"),
-        lambda server: server.authority.__dict__.update(directory="https://other.example/"),
+        lambda server: server.want(directory="https://other.example/"),
     ],
     ids=["a name more", "a name less", "another kind of key", "another profile", "another CA"],
 )
@@ -275,14 +301,14 @@ def test_a_failed_order_leaves_the_old_certificate_and_one_sentence_and_waits(se
 def test_who_waits_for_a_run_is_not_put_off_but_by_the_ca(server: Server) -> None:
     server.authority.refuses["foobar.com"] = Refused("no")
     server.run()
-    server.run(is_asked_for=True)
+    server.run(Request())
     assert len(server.orders) == 2
     server.authority.refuses["foobar.com"] = RateLimited("too many", server.now + 5 * HOUR)
-    server.run(is_asked_for=True)
-    server.run(is_asked_for=True)
+    server.run(Request())
+    server.run(Request())
     assert len(server.orders) == 3
     server.now += 6 * HOUR
-    server.run(is_asked_for=True)
+    server.run(Request())
     assert len(server.orders) == 4
 
 
@@ -312,7 +338,7 @@ def test_nothing_is_ordered_for_a_name_that_leads_elsewhere(server: Server) -> N
 
 
 def test_one_failure_does_not_keep_the_others_from_their_turn(server: Server) -> None:
-    server.certificates = [Wanted(f"{name}.com", [f"{name}.com"], "acme", "ecdsa", "") for name in "abc"]
+    server.certificates = [Wanted(f"{name}.com", [f"{name}.com"], "acme", "ecdsa", "", DIRECTORY) for name in "abc"]
     server.authority.refuses["b.com"] = Refused("blocked")
     assert server.run() == 1
     assert server.failed() == {"b.com": "b.com: blocked.\n"}
@@ -434,8 +460,11 @@ def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_tha
     assert len(server.orders) == 1
     assert server.pem()
     (server.folder / "sites/somebody-else.pem").write_text("theirs")
-    server.options = {"prune": True}
-    assert server.run() == 0
+    assert (server.folder / "unlisted").read_text() == "foobar.com\n"
+    assert server.run(Request()) == 0
+    assert server.pem()
+    assert server.run(Request(prune=True)) == 0
+    assert not (server.folder / "unlisted").exists()
     assert [path.name for path in (server.folder / "sites").iterdir()] == ["somebody-else.pem"]
     assert server.authority.lineage("foobar.com") == ""
     server.certificates = wanted
@@ -446,10 +475,170 @@ def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_tha
 def test_a_key_of_one_s_own_is_removed_with_its_certificate(server: Server) -> None:
     own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
     server.run()
-    server.certificates, server.options = [], {"prune": True}
-    assert server.run() == 0
+    server.certificates = []
+    assert server.run(Request(prune=True)) == 0
     left = [path.name for path in server.folder.rglob("*") if "foobar.com" in path.name]
     assert left == []
+
+
+def test_a_file_that_the_web_server_can_t_do_without_is_kept_and_said(server: Server) -> None:
+    server.run()
+    old, server.certificates = server.pem(), []
+    server.refuses_reload = True
+    for _ in range(2):
+        assert server.run(Request(prune=True)) == 1
+        assert server.pem() == old
+        assert server.failed() == {"foobar.com": "foobar.com: its files are kept, as reload failed: no.\n"}
+    assert server.switch()
+    # The timer has no part in it.
+    server.run()
+    assert server.failed() == {}
+    assert (server.folder / "unlisted").exists()
+    server.refuses_reload = False
+    assert server.run(Request(prune=True)) == 0
+    assert [path.name for path in server.folder.rglob("*") if "foobar.com" in path.name] == []
+
+
+def test_an_address_at_which_this_server_was_once_found_is_remembered(server: Server) -> None:
+    server.reached = ["198.18.55.60"]
+    server.run()
+    assert server.looked[0][1] == []
+    assert server.state().reached == ["198.18.55.60"]
+    server.reached = []
+    server.now += 61 * DAY
+    assert server.run() == 0
+    assert server.looked[1][1] == ["198.18.55.60"]
+    assert server.state().reached == ["198.18.55.60"]
+
+
+def test_the_controller_s_view_stands_before_the_server_s(server: Server) -> None:
+    server.unreachable["foobar.com"] = "foobar.com is not to be reached from here"
+    verdict = Verdict(["foobar.com: its A record leads elsewhere"], ["192.0.2.1"])
+    assert server.run(Request({"foobar.com": verdict})) == 1
+    assert server.failed() == {"foobar.com": "foobar.com: foobar.com: its A record leads elsewhere.\n"}
+    assert server.orders == []
+    assert server.run(Request({"foobar.com": Verdict([], [])})) == 0
+    assert server.looked == []
+    assert server.state().reached == ["192.0.2.1"]
+
+
+def test_without_any_answer_of_dns_nothing_is_ordered(server: Server) -> None:
+    server.hears = False
+    assert server.run(Request()) == 1
+    assert server.failed() == {"foobar.com": "foobar.com: no name server of foobar.com answers.\n"}
+    assert server.orders == []
+
+
+def test_without_the_preflight_nobody_looks(server: Server) -> None:
+    server.options = {"preflight": False}
+    server.hears = False
+    assert server.run() == 0
+    assert Renewal(server.settings, Request()).checks() == {}
+
+
+def test_what_has_to_be_looked_at_is_told_where_an_order_is_due_and_no_file_is_left_by_the_server_s_own_look(
+    server: Server,
+) -> None:
+    check = Renewal(server.settings, Request()).checks()["foobar.com"]
+    challenges = server.folder / "webroot/.well-known/acme-challenge"
+    assert check == Check(["foobar.com", "www.foobar.com"], "http-01", check.probe, ["ca.example"], [])
+    assert (challenges / check.probe).read_text() == check.probe
+    assert server.run() == 0
+    assert [path.name for path in challenges.iterdir()] == [check.probe]
+    assert Renewal(server.settings, Request()).checks() == {}
+    server.authority.__dict__["window"] = (0, 0)
+    server.now += 7 * HOUR
+    assert Renewal(server.settings, Request()).checks() == {}
+
+
+def test_what_the_ca_itself_has_put_off_is_not_looked_at(server: Server) -> None:
+    server.authority.refuses["foobar.com"] = RateLimited("too many", server.now + HOUR)
+    server.run()
+    assert Renewal(server.settings, Request()).checks() == {}
+
+
+def age(server: Server) -> str:
+    """Return whether browsers may keep for long that a site is served over HTTPS."""
+    return "long" if (server.folder / "sites/foobar.com.hsts").exists() else "short"
+
+
+def test_a_new_site_s_hsts_may_be_long_from_its_first_certificate_on(server: Server) -> None:
+    Renewal(server.settings).place_holders()
+    assert age(server) == "short"
+    # By then the web server answers, with the place holder.
+    server.is_served = True
+    assert server.run(Request()) == 0
+    assert age(server) == "long"
+
+
+def test_that_of_a_site_that_was_served_may_be_long_once_a_renewal_needed_nobody(server: Server) -> None:
+    server.is_served = True
+    Renewal(server.settings).place_holders()
+    server.run(Request())
+    assert age(server) == "short"
+    server.now += 61 * DAY
+    server.run(Request())
+    assert (age(server), len(server.orders)) == ("short", 2)
+    server.now += 61 * DAY
+    assert server.run() == 0
+    assert (age(server), len(server.orders)) == ("long", 3)
+
+
+def test_that_of_a_site_whose_file_was_there_before_is_short_at_first(server: Server) -> None:
+    (server.folder / "sites").mkdir()
+    (server.folder / "sites/foobar.com.pem").write_text(server.issuer.issue("foobar.com", "www.foobar.com"))
+    assert server.run() == 0
+    assert age(server) == "short"
+
+
+def test_that_of_a_certificate_that_nobody_trusts_stays_short(server: Server) -> None:
+    server.trusts = False
+    assert server.run() == 0
+    assert age(server) == "short"
+
+
+def test_that_of_one_s_own_certificate_may_be_long_once_it_was_replaced(server: Server) -> None:
+    server.is_served = True
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    assert age(server) == "short"
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    assert server.run() == 0
+    assert age(server) == "long"
+
+
+def test_an_answer_of_any_kind_over_http_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    real = tls_renewal.http.client.HTTPConnection
+    port = listener.getsockname()[1]
+    monkeypatch.setattr(
+        tls_renewal.http.client, "HTTPConnection", lambda host, _, timeout: real(host, port, timeout=timeout)
+    )
+
+    def serve() -> None:
+        for answer in (b"HTTP/1.1 404 Not Found\r\n\r\n", b""):
+            connection, _ = listener.accept()
+            with connection:
+                assert b"Host: foobar.com" in connection.recv(1000)
+                connection.sendall(answer)
+        listener.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert tls_renewal.answers_over_http("foobar.com")
+    assert not tls_renewal.answers_over_http("foobar.com")
+    thread.join()
+    assert not tls_renewal.answers_over_http("foobar.com")
+
+
+def test_what_the_role_asks_for_is_read_however_little_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "pending"
+    assert Request.read(path) is None
+    path.touch()
+    assert Request.read(path) == Request()
+    verdicts = {"foobar.com": {"mistakes": ["no"], "reached": []}}
+    path.write_text(json.dumps({"verdicts": verdicts, "prune": True}))
+    assert Request.read(path) == Request({"foobar.com": Verdict(["no"], [])}, True)
 
 
 def test_the_failure_of_one_that_is_no_longer_listed_is_forgotten(server: Server) -> None:
@@ -492,15 +681,21 @@ def test_what_is_broken_in_the_notes_of_before_is_begun_anew(server: Server, con
 
 
 def test_the_settings_are_read_as_the_role_writes_them(tmp_path: Path) -> None:
-    authority = {"directory": "d", "ca_bundle": "", "webroot": "/w", "settings": "/s", "home": "/h", "environment": {}}
+    authority = {"directory": "d", "ca_bundle": "", "challenge": "http-01", "webroot": "/w", "settings": "/s"}
+    authority |= {"other_settings": "/o", "home": "/h"}
     told = {"path": "/p", "group": "g", "home": "/h", "served_at": "", "reload_command": ""}
-    entry = {"name": "n", "domains": ["d"], "provider": "acme", "key_type": "rsa", "profile": ""}
-    rest = {"preflight": True, "prune": False, "authority": authority, "certificates": [entry]}
+    entry = {"name": "n", "domains": ["d"], "provider": "acme", "key_type": "rsa", "profile": "", "directory": "d"}
+    rest = {
+        "preflight": True,
+        "nameservers": [],
+        "authority": {**authority, "environment": {}},
+        "certificates": [entry],
+    }
     (tmp_path / "settings").write_text(json.dumps(told | rest))
     settings = Settings.read(tmp_path / "settings")
     assert settings.path == Path("/p")
     assert settings.authority.webroot == "/w"
-    assert settings.certificates == [Wanted("n", ["d"], "acme", "rsa", "")]
+    assert settings.certificates == [Wanted("n", ["d"], "acme", "rsa", "", "d")]
 
 
 def test_a_command_that_fails_is_told_with_its_last_words() -> None:

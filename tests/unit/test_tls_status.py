@@ -18,9 +18,10 @@ from tests import calls
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of a server that has one certificate, from itself and for thirty days."""
-    authority = {"directory": "d", "ca_bundle": "", "webroot": "/w", "settings": "/s", "home": "/h", "environment": {}}
+    authority = {"directory": "d", "ca_bundle": "", "challenge": "http-01", "webroot": "/w", "settings": "/s"}
+    authority |= {"other_settings": "/o", "home": "/h"}
     told = {"path": str(tmp_path), "group": "g", "home": str(tmp_path), "served_at": "", "reload_command": ""}
-    rest = {"preflight": True, "prune": False, "authority": authority}
+    rest = {"preflight": True, "nameservers": [], "authority": {**authority, "environment": {}}}
     settings = tmp_path / "settings"
     settings.write_text(json.dumps({**told, **rest, "certificates": [entry("acme")]}))
     monkeypatch.setattr(tls_status, "SETTINGS", settings)
@@ -32,7 +33,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def entry(provider: str) -> dict[str, Any]:
     """Return a certificate as it is wanted."""
-    return {"name": "foobar.com", "domains": ["foobar.com"], "provider": provider, "key_type": "ecdsa", "profile": ""}
+    rest = {"key_type": "ecdsa", "profile": "", "directory": "d"}
+    return {"name": "foobar.com", "domains": ["foobar.com"], "provider": provider, **rest}
 
 
 def told() -> dict[str, Any]:

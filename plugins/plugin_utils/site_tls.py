@@ -84,9 +84,8 @@ def caa_record(site: Entry, issuer: str) -> list[Entry]:
     """
     if provider(site) != "acme" or not site["tls"].get("caa"):
         return []
-    has_wildcard = any(name.startswith("*.") for name in site["tls"].get("names", []))
-    values = [f'0 issue "{issuer}"', f'0 issuewild "{issuer if has_wildcard else ";"}"']
-    return [{"record": site["domain"], "type": "CAA", "value": values, "merge": True}]
+    # No issuewild: it would end the wildcards of another CA that is allowed by an issue of its own.
+    return [{"record": site["domain"], "type": "CAA", "value": [f'0 issue "{issuer}"'], "merge": True}]
 
 
 def tls_mistakes(sites: list[Entry], directory: str, issuer: str) -> Iterator[str]:

@@ -7,3 +7,4 @@ openssl req -x509 -days 3650 $key -subj /CN=acme-address -keyout root.key -out r
 openssl req -new $key -subj /CN=acme -keyout pebble.key -addext "subjectAltName=IP:$1" |
   openssl x509 -req -days 3650 -CA root.pem -CAkey root.key -CAcreateserial -copy_extensions copy -out pebble.pem
 rm root.key
+chown pebble pebble.key

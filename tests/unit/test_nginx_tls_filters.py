@@ -98,8 +98,8 @@ def test_without_facts_the_groups_are_those_that_all_know() -> None:
 
 
 def test_sound_variables_pass() -> None:
-    hsts = {"hsts_max_age": YEAR, "hsts_include_subdomains": True, "hsts_preload": "true"}
-    files = {"ssl_trusted_file": "/etc/ssl/x.trusted", "hsts_long_file": "/etc/ssl/x.hsts"}
+    hsts: dict[str, Any] = {"hsts_max_age": YEAR, "hsts_include_subdomains": True, "hsts_preload": "true"}
+    files: dict[str, Any] = {"ssl_trusted_file": "/etc/ssl/x.trusted", "hsts_long_file": "/etc/ssl/x.hsts"}
     assert mistakes(root="/srv/acme", peers=["192.0.2.1", "2001:db8::1"]) == []
     assert mistakes(ssl_certificate=PEM, **hsts, **files) == []
     assert mistakes(trusted_proxies=["192.0.2.1"], ssl_redirect=True, hsts_max_age=0) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -34,14 +34,14 @@ def nginx_ecdh_curve(facts: Mapping[str, Any]) -> str:
     return f"X25519MLKEM768:{_GROUPS}" if first and (*numbers, 0, 0)[:2] >= first else _GROUPS
 
 
-def nginx_certificates(sites: list[Site]) -> list[str]:
+def nginx_certificates(sites: Sequence[Site]) -> list[str]:
     """Return the paths of the files that must be on a server before nginx is configured."""
     own = [site for site in sites if not _is_on(site, "ssl_certificate_managed")]
     files = [str(site[key]) for site in own for key in ("ssl_certificate", "ssl_certificate_key") if key in site]
     return list(dict.fromkeys(files))
 
 
-def nginx_lacks(paths: Mapping[str, list[str]], host: str, sites: list[Site], addresses: list[str]) -> list[str]:
+def nginx_lacks(paths: Mapping[str, list[str]], host: str, sites: Sequence[Site], addresses: list[str]) -> list[str]:
     """Return one sentence for each thing that a host lacks for its sites and for the addresses to listen on.
 
     `paths` is what the module server_state has found of the certificates and of /proc/net/if_inet6.
@@ -62,7 +62,9 @@ def nginx_lacks(paths: Mapping[str, list[str]], host: str, sites: list[Site], ad
     ]
 
 
-def nginx_tls_mistakes(sites: list[Site], listen_ssl: list[str], acme_root: str, acme_peers: list[str]) -> list[str]:
+def nginx_tls_mistakes(
+    sites: Sequence[Site], listen_ssl: list[str], acme_root: str, acme_peers: list[str]
+) -> list[str]:
     """Return one sentence for each mistake in what the variables say about HTTPS and challenges.
 
     `sites` are those of the filter nginx_completed.
@@ -102,7 +104,7 @@ def _hsts_mistakes(site: Site, name: str) -> Iterator[str]:
         yield f"hsts_preload of {name} needs hsts_include_subdomains and an hsts_max_age of {_PRELOAD_MIN_AGE} or more."
 
 
-def _challenge_mistakes(sites: list[Site], root: str, peers: list[str]) -> Iterator[str]:
+def _challenge_mistakes(sites: Sequence[Site], root: str, peers: list[str]) -> Iterator[str]:
     """Find what would keep a CA from its challenges."""
     if root and not _PATH.fullmatch(root):
         yield "nginx_acme_root must be the path of a folder, without spaces, quotes, variables and patterns."

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,21 +61,17 @@ def test_until_the_certificate_is_trusted_a_site_stays_as_it_was(ask: Ask) -> No
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize(
-    ("tls", "name", "place"),
-    [
+def test_the_scheme_is_redirected_first_and_then_the_name(ask: Ask) -> None:
+    for tls, name, place in [
         (False, SITE, f"https://{SITE}"),
         (False, f"{SITE}:8080", f"https://{SITE}"),
         (False, f"www.{SITE}", f"https://www.{SITE}"),
         (True, f"www.{SITE}", f"https://{SITE}"),
         (True, f"www.{SITE}:8443", f"https://{SITE}:8443"),
-    ],
-)
-def test_the_scheme_is_redirected_first_and_then_the_name(ask: Ask, tls: bool, name: str, place: str) -> None:
-    for method in ("GET", "POST"):
-        answer = ask("/page?a=1&b=%20", site=name, tls=tls, method=method)
+    ]:
+        answer = ask("/page?a=1&b=%20", site=name, tls=tls)
         assert (answer.status, answer.headers["Location"]) == (301, f"{place}/page?a=1&b=%20")
-        assert (answer.headers[HSTS] is not None) == tls
+        assert answer.headers[HSTS] == ("max-age=300; includeSubDomains" if tls else None)
 
 
 @pytest.mark.usefixtures("trusted")
@@ -86,26 +83,24 @@ def test_a_preview_name_is_neither_redirected_nor_remembered(ask: Ask) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/", 200),
-        ("/own-hsts", 200),
-        ("/hidden", 200),
-        ("/static/site.css", 200),
-        ("/static/old.css", 200),
-        ("/static/none.css", 404),
-        ("/static/", 403),
-        ("/own/site.css", 200),
-        ("/own/none.css", 404),
-        ("/dead", 502),
-        (f"{CHALLENGES}none", 404),
-    ],
-)
-def test_hsts_is_on_every_answer_once(host: Any, ask: Ask, path: str, status: int) -> None:
+def test_hsts_is_on_every_answer_once(host: Any, ask: Ask) -> None:
+    answers = {
+        "/": 200,
+        "/own-hsts": 200,
+        "/hidden": 200,
+        "/static/site.css": 200,
+        "/static/old.css": 200,
+        "/static/none.css": 404,
+        "/static/": 403,
+        "/own/site.css": 200,
+        "/own/none.css": 404,
+        "/dead": 502,
+        f"{CHALLENGES}none": 404,
+    }
     for seconds in (300, 31536000):
-        answer = ask(path, site=SITE, tls=True)
-        assert (answer.status, answer.headers.get_all(HSTS)) == (status, [f"max-age={seconds}; includeSubDomains"])
+        for path, status in answers.items():
+            answer = ask(path, site=SITE, tls=True)
+            assert (answer.status, answer.headers.get_all(HSTS)) == (status, [f"max-age={seconds}; includeSubDomains"])
         host.check_output(f"touch {FILES}.hsts")
 
 
@@ -129,29 +124,55 @@ def test_an_age_of_nothing_is_sent_too_and_only_by_https(ask: Ask) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("site", [SITE, f"www.{SITE}", "guarded.example", "shop.example", "www.shop.example"])
-def test_a_challenge_is_answered_before_redirects_maintenance_and_passwords(host: Any, ask: Ask, site: str) -> None:
+def test_a_challenge_is_answered_before_redirects_maintenance_and_passwords(host: Any, ask: Ask) -> None:
     host.check_output(f"mkdir -p {MAINTENANCE} && touch {MAINTENANCE}/{SITE} {MAINTENANCE}/shop.example")
     name = host.backend.get_hostname()
-    for _ in range(5):
+    for site in [SITE, f"www.{SITE}", "shop.example", "www.shop.example", *(["guarded.example"] * 3)]:
         answer = ask(CHALLENGES + name, site=site)
         assert (answer.status, answer.body) == (200, name.encode())
         answer = ask(f"{CHALLENGES}none", site=site)
         assert (answer.status, answer.body) == (404, b"No such challenge.\n")
 
 
-@pytest.mark.parametrize("path", [f"{CHALLENGES}../../secret", f"{CHALLENGES}%2e%2e/%2e%2e/", f"{CHALLENGES}..%2f"])
 @pytest.mark.usefixtures("trusted")
-def test_a_challenge_leads_nowhere_else(ask: Ask, path: str) -> None:
-    assert ask(path, site=SITE).headers["Location"] == f"https://{SITE}{path}"
-    assert ask(path, site="guarded.example", tls=True).status in (403, 429)
+def test_a_challenge_is_found_on_whichever_server_it_is(ask: Ask) -> None:
+    for name in ("webstack-nginx-trixie", "webstack-nginx-bookworm", "webstack-nginx-latest"):
+        for site in (SITE, f"www.{SITE}", "guarded.example"):
+            answer = ask(CHALLENGES + name, site=site)
+            assert (answer.status, answer.body) == (200, name.encode())
+
+
+def test_an_unknown_challenge_is_soon_known_to_be_none_though_a_server_is_down(host: Any, ask: Ask) -> None:
+    host.check_output("systemctl reload nginx")  # It asks the server that is down anew.
+    started = time.monotonic()
+    assert ask(f"{CHALLENGES}unknown", site=SITE).status == 404
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_peer_asks_for_is_not_asked_for_again(host: Any, ask: Ask) -> None:
+    other = "trixie" if "bookworm" in host.backend.get_hostname() else "bookworm"
+    answer = ask(f"{CHALLENGES}webstack-nginx-{other}", site=SITE, headers={"X-ACME-Peer": "1"})
+    assert (answer.status, answer.body) == (404, b"No such challenge.\n")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_challenge_leads_nowhere_else(ask: Ask) -> None:
+    for path in (f"{CHALLENGES}../../secret", f"{CHALLENGES}%2e%2e/%2e%2e/", f"{CHALLENGES}..%2f"):
+        assert ask(path, site=SITE).headers["Location"] == f"https://{SITE}{path}"
+        assert ask(path, site="guarded.example", tls=True).status in (403, 429)
+
+
+def new_visitor() -> str:
+    """Return an address that has sent no request yet."""
+    return f"2001:db8::{time.time_ns() % 0x10000:x}:{time.time_ns() // 0x10000 % 0x10000:x}"
 
 
 def test_a_trusted_proxy_tells_scheme_and_address(through: Through) -> None:
-    status, headers, body = through("https", "198.51.100.20")
+    visitor = new_visitor()
+    status, headers, body = through("https", visitor)
     seen = {name.lower(): value for name, value in json.loads(body)["headers"]}
     assert (status, headers[HSTS]) == (200, "max-age=600")
-    assert (seen["x-forwarded-proto"], seen["x-forwarded-for"]) == ("https", "198.51.100.20")
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-for"]) == ("https", visitor)
 
 
 def test_a_visitor_of_a_proxy_is_sent_to_https_once(through: Through) -> None:
@@ -174,7 +195,8 @@ def test_nobody_but_the_proxy_is_believed(ask: Ask) -> None:
 
 
 def test_maintenance_and_limits_go_by_the_visitor_behind_the_proxy(host: Any, through: Through) -> None:
-    assert [through("https", "198.51.100.22")[0] for _ in range(3)] == [200, 200, 429]
+    visitor = new_visitor()
+    assert [through("https", visitor)[0] for _ in range(3)] == [200, 200, 429]
     host.check_output(f"mkdir -p {MAINTENANCE} && touch {MAINTENANCE}/proxied.example")
     assert through("https", "198.51.100.7")[0] == 200
     for visitor in ("198.51.100.8", "198.51.100.7, 198.51.100.8"):
@@ -208,9 +230,6 @@ def test_sessions_are_resumed_by_tickets_only_where_their_keys_change(host: Any)
     assert ("TLS session ticket:" in openssl(host, f"-servername {SITE} -tls1_2")) == changes
 
 
-def test_strangers_get_no_handshake_on_any_address(host: Any) -> None:
-    for address in ("127.0.0.1", "[::1]"):
-        curl = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve '*:443:{address}' https://"
-        assert host.run(curl + "unknown.example/").rc == 35
-        assert host.check_output(f"{curl}{SITE}/") == "200"
-        assert host.run(f"curl -sk https://{address}/").rc == 35
+def test_strangers_get_no_handshake(host: Any) -> None:
+    for name in ("unknown.example", f"x.{SITE}", "127.0.0.1"):
+        assert host.run(f"curl -sk --resolve '*:443:127.0.0.1' https://{name}/").rc == 35

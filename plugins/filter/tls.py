@@ -61,9 +61,10 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
         elif provider == "files" and not beginning.match(str(entry.get(key, ""))):
             # The value itself may be a secret.
             yield f"{where} needs a {key} as PEM, which begins with -----BEGIN."
-    for key, what in (("acme_directory", "an acme_directory"), ("profile", "a profile")):
-        if provider != "acme" and entry.get(key):
-            yield f"{where} has {what}, which only provider: acme takes."
+    if provider != "acme" and entry.get("profile"):
+        yield f"{where} has a profile, which only provider: acme takes."
+    if provider != "acme" and entry.get("acme_directory"):
+        yield f"{where} has an acme_directory, which only provider: acme takes."
     if not str(entry.get("acme_directory", "https://")).startswith("https://"):
         yield f"{where} has the acme_directory {entry['acme_directory']}, which is no https address of a CA."
 

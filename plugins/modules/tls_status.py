@@ -36,6 +36,11 @@ certificates:
     Of each certificate its C(name), C(domains), C(provider), C(issuer), when it ends as C(not_after), C(days_left),
     when the server gets the next one as C(renewal), whether the switch is set as C(is_trusted), and the C(failure) of
     the last run, which is empty where there was none. A server that the role tls has not set up has none.
+lines:
+  type: list
+  elements: str
+  returned: success
+  description: The same as a table of name, issuer, days left, next renewal and last error, for people.
 """
 
 import re
@@ -78,6 +83,18 @@ def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:
     }
 
 
+def table(certificates: list[dict[str, Any]]) -> list[str]:
+    """Return lines that show certificates, those first that end first."""
+    if not certificates:
+        return ["There are no certificates of the role tls."]
+    rows = [("NAME", "ISSUER", "DAYS LEFT", "NEXT RENEWAL", "LAST ERROR")]
+    for one in sorted(certificates, key=lambda one: (one["days_left"], one["name"])):
+        failure = one["failure"].replace("\n", " ").removeprefix(f"{one['name']}: ")
+        rows.append((one["name"], one["issuer"], str(one["days_left"]), one["renewal"] or "by hand", failure or "none"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
@@ -86,7 +103,7 @@ def main() -> None:
         found = [status(settings, wanted) for wanted in settings.certificates] if settings else []
     except (OSError, Refused) as error:
         module.fail_json(msg=f"The certificates can't be read: {error}.")
-    module.exit_json(changed=False, certificates=found)
+    module.exit_json(changed=False, certificates=found, lines=table(found))
 
 
 if __name__ == "__main__":

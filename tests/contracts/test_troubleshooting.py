@@ -28,12 +28,21 @@ QUIET = {
     "… is ready: its README.md says how it is used.",
     "+ the zone …",
     "Nothing to change.",
+    "There are no certificates of the role tls.",
     "This is a dry run: nothing is changed.",
     "This was a dry run: nothing has been changed.",
+    "…: ordering a certificate, as ….",
+    "there is none yet",
+    "it expires on …",
+    "the CA asks for it",
+    "…: installed a certificate until ….",
     # A part of a message that stands for a name, or a title.
     "a process",
     "What it said last:",
     "without a server_name",
+    # certbot's words, and a URL of a CA that is passed over.
+    "An unexpected error occurred:",
+    "… is no address of a CA",
     # Written to a file, and looked for in a journal.
     "This server was taken over by the role foobar.webstack.mysql: accounts that are not in mysql_users stay.",
     "still could not bind",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import json
 import os
+import signal
 import socket
 import ssl
 import threading
@@ -665,6 +666,36 @@ def test_a_run_that_was_killed_between_the_file_and_the_reload_is_made_up_for(
     assert server.run() == 0
     assert server.memory["foobar.com"] == read_certificate(server.pem()).der
     assert len(server.orders) == 2
+
+
+def test_a_kill_between_the_writing_and_the_rename_leaves_the_old_file_and_costs_no_further_order(
+    server: Server,
+) -> None:
+    server.run()
+    old = server.pem()
+    server.now += 70 * DAY
+    child = os.fork()
+    if child == 0:
+        rename = Path.replace
+
+        def killed(path: Path, target: Path) -> Path:
+            if target.name == "foobar.com.pem":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return rename(path, target)
+
+        # It is the child alone whose functions are replaced.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            server.run()
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert (server.folder / "sites/.foobar.com.pem.new").exists()
+    assert server.pem() == old
+    assert server.run() == 0
+    assert server.pem() != old
+    assert [path.name for path in (server.folder / "sites").glob(".*")] == []
+    # That of before; the child's, which the parent has not seen, was not lost.
+    assert len(server.orders) == 1
 
 
 def test_what_a_killed_run_has_half_written_is_in_nobody_s_way(server: Server) -> None:

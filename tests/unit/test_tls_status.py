@@ -45,6 +45,20 @@ def told() -> dict[str, Any]:
     return dict(certificate)
 
 
+def test_the_table_has_a_line_for_each_and_the_one_that_ends_first_is_the_first(server: Path) -> None:
+    (server / "failed/foobar.com").write_text("foobar.com: no.\nfoobar.com: nothing serves it.\n")
+    certificates = [
+        {**told(), "renewal": "2027-01-02 00:00 UTC"},
+        {**told(), "name": "a.example", "issuer": "Own CA", "days_left": 7, "renewal": "", "failure": ""},
+    ]
+    assert tls_status.table(certificates) == [
+        "NAME        ISSUER       DAYS LEFT  NEXT RENEWAL          LAST ERROR",
+        "a.example   Own CA       7          by hand               none",
+        "foobar.com  self-signed  29         2027-01-02 00:00 UTC  no. foobar.com: nothing serves it.",
+    ]
+    assert calls.module("tls_status", {})["lines"][1].startswith("foobar.com  self-signed  29")
+
+
 def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) -> None:
     certificate = told()
     ends = time.time() + 30 * 86400
@@ -83,7 +97,9 @@ def test_nobody_but_its_owner_renews_a_certificate_of_one_s_own(server: Path) ->
 
 def test_a_server_without_the_role_has_none(server: Path) -> None:
     (server / "settings").unlink()
-    assert calls.module("tls_status", {})["certificates"] == []
+    result = calls.module("tls_status", {})
+    assert result["certificates"] == []
+    assert result["lines"] == ["There are no certificates of the role tls."]
 
 
 def test_a_file_that_can_t_be_read_is_named(server: Path) -> None:

@@ -5,43 +5,36 @@ The tests stand in the order of a server's life, and each leaves it as the scena
 
 import json
 import re
-import socket
 import ssl
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import pytest
-import testinfra
-import yaml
 
 from tests import playbook
-from tests.playbook import ROOT, Finished, said
+from tests.playbook import ROOT, said
+
+from .conftest import (
+    ADDRESS,
+    CA_ADDRESS,
+    FIRST,
+    LAB,
+    OLD_ADDRESS,
+    VARIABLES,
+    Authority,
+    Play,
+    changes,
+    make_due,
+    renew,
+    served,
+)
 
 testinfra_hosts = ["ansible://webstack-tls"]
 
-ADDRESS = "198.18.55.60"
 SECRET = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAwMDE"
 DNS_SECRET = "Y2FuYXJ5LWRucy1jYW5hcnktZG5zLTAwMDE="
-# With it the tests change the zone.
-KEY = "hmac-sha256:tests:dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtMDE="
 LIFE = 60
-VARIABLES = yaml.safe_load((ROOT / "molecule/tls/vars/main.yml").read_text())
-FIRST, LAB = VARIABLES["acme_certificates"]
-
-Play = Callable[..., Finished]
-
-
-def served(name: str) -> bytes:
-    """Return the certificate that a visitor gets who asks for a name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection((ADDRESS, 443), timeout=20) as connection,
-        context.wrap_socket(connection, server_hostname=name) as session,
-    ):
-        return session.getpeercert(binary_form=True) or b""
 
 
 def ask(name: str) -> HTTPResponse:
@@ -51,77 +44,15 @@ def ask(name: str) -> HTTPResponse:
     return connection.getresponse()
 
 
-def manage(path: str, body: str | None = None) -> str:
-    """Return what the CA's own management says."""
-    address = f"https://198.18.55.61:15000/{path}"
-    unverified = ssl._create_unverified_context()
-    with urllib.request.urlopen(address, body and body.encode(), timeout=20, context=unverified) as answer:
-        return str(answer.read().decode())
-
-
-class Authority:
-    """The machine with the CA and the name server."""
-
-    def __init__(self, host: Any) -> None:
-        """Find it beside the web server."""
-        inventory = host.backend.ansible_inventory
-        self.host = testinfra.get_host("ansible://webstack-tls-ca", ansible_inventory=inventory)
-
-    def orders(self) -> int:
-        """Return how many orders the CA has got."""
-        return int(self.host.run("journalctl --unit=pebble --output=cat | grep -c 'POST /order-plz'").stdout)
-
-    def requests(self) -> int:
-        """Return how many requests of any kind the CA has got."""
-        return int(self.host.run("journalctl --unit=pebble --output=cat | grep -cE '(GET|POST|HEAD) /'").stdout)
-
-    def stop(self) -> None:
-        """Stop the CA."""
-        self.host.check_output("systemctl stop pebble")
-
-    def start(self) -> None:
-        """Start the CA, which knows nobody then, and wait until it answers."""
-        self.host.check_output("systemctl start pebble")
-        listens = "ss -ltn | grep -q :14000"
-        self.host.check_output(f"timeout 30 sh -c 'until {listens}; do sleep 0.1; done'")
-
-    def record(self, *changes: str) -> None:
-        """Change records of the zone."""
-        lines = "\\n".join(["server 127.0.0.1", *changes, "send"])
-        self.host.check_output("printf '%%b\\n' %s | nsupdate -y %s", lines, KEY)
-
-
-@pytest.fixture
-def ca(host: Any) -> Authority:
-    """Return the CA."""
-    return Authority(host)
-
-
-@pytest.fixture
-def play(host: Any) -> Play:
-    """Run the scenario's playbook, with variables that differ from the scenario's."""
-
-    def _play(*options: str, **variables: Any) -> Finished:
-        return playbook.play("molecule/tls/converge.yml", "--limit=webstack-tls", *options, **variables)
-
-    return _play
-
-
-def changes(finished: Finished) -> int:
-    """Return how many tasks of a run that went well have changed something."""
-    assert finished.returncode == 0, said(finished)
-    return int(re.search(r"changed=(\d+)", finished.stdout)[1])
-
-
-def renew(host: Any) -> int:
-    """Start the unit as its timer does, and return its code."""
-    return int(host.run("systemctl start tls-renew").rc)
-
-
 def subject(host: Any, name: str) -> str:
     """Return what openssl says of a file's certificate."""
     words = "-noout -issuer -serial -enddate -ext subjectAltName"
     return str(host.check_output(f"openssl x509 {words} -in /etc/ssl/sites/{name}.pem"))
+
+
+def failure(host: Any, name: str) -> str:
+    """Return what the last run has left of a certificate that failed."""
+    return str(host.check_output("cat /var/lib/tls/failed/%s", name))
 
 
 @pytest.fixture
@@ -129,6 +60,8 @@ def alias(ca: Authority) -> Iterator[str]:
     """Return a name that DNS does not have before and after the test."""
     yield "new.foobar.com"
     ca.record("del new.foobar.com")
+    ca.record("del cdn.foobar.com")
+    ca.record("del foobar.com CAA")
 
 
 def test_both_names_get_the_ca_s_certificate_and_not_the_place_holder(host: Any) -> None:
@@ -167,11 +100,46 @@ def test_only_a_certificate_that_the_system_trusts_sets_the_switch(host: Any) ->
     assert ask("foobar.com").status == 200
 
 
-def test_a_second_run_changes_nothing_and_asks_the_ca_nothing(play: Play, ca: Authority) -> None:
-    before = ca.requests()
-    assert before > 0
-    assert changes(play()) == 0
-    assert ca.requests() == before
+def test_a_second_run_changes_nothing_and_asks_no_ca_anything(play: Play, ca: Authority, staging: Authority) -> None:
+    before = ca.requests(), staging.requests()
+    assert min(before) > 0
+    assert changes(play(limit="web")) == 0
+    assert (ca.requests(), staging.requests()) == before
+
+
+def test_debian_12_gets_its_certificate_and_renews_it_when_the_ca_wants_that(old: Any, staging: Authority) -> None:
+    assert old.system_info.release.startswith("12")
+    assert old.file("/etc/ssl/sites/old.foobar.com.pem").mode == 0o640
+    before = served("old.foobar.com", OLD_ADDRESS)
+    assert "Pebble Intermediate CA" in subject(old, "old.foobar.com")
+    assert renew(old) == 0
+    orders = staging.orders()
+    staging.wants_back(before)
+    ask_again(old, "old.foobar.com")
+    for _ in range(2):
+        assert renew(old) == 0, old.run("journalctl -u tls-renew -n 20").stdout
+    assert staging.orders() == orders + 1
+    assert served("old.foobar.com", OLD_ADDRESS) != before
+
+
+def ask_again(host: Any, name: str) -> None:
+    """Have a server find that the hours have passed after which the CA wants to be asked again."""
+    host.check_output('sed -i -E \'s/"ask_at": [0-9.]+/"ask_at": 0/\' /var/lib/tls/state/%s.json', name)
+
+
+def test_two_servers_under_one_name_find_each_other_s_challenges_and_have_keys_of_their_own(
+    host: Any, old: Any
+) -> None:
+    keys = set()
+    for server, address in ((host, ADDRESS), (old, OLD_ADDRESS)):
+        assert "Pebble Intermediate CA" in subject(server, "both.foobar.com")
+        pem = server.file("/etc/ssl/sites/both.foobar.com.pem").content_string
+        assert ssl.DER_cert_to_PEM_cert(served("both.foobar.com", address)) in pem
+        keys.add(pem.partition("PRIVATE KEY")[2])
+        # Where they were found: both servers answered with the file of each.
+        reached = json.loads(server.file("/var/lib/tls/state/both.foobar.com.json").content_string)["reached"]
+        assert reached == [ADDRESS, OLD_ADDRESS]
+    assert len(keys) == 2
 
 
 def test_the_timer_s_run_is_green_while_the_ca_is_down_and_nothing_is_due(host: Any, ca: Authority) -> None:
@@ -192,11 +160,8 @@ def test_an_alias_is_added_by_an_account_that_is_registered_anew(host: Any, play
     assert served("shop.foobar.com") == served("foobar.com") != before
     # The one by the account that is not known any longer is the first.
     assert ca.orders() - orders == 2
-    assert sorted(host.check_output("ls /var/lib/tls/acme/live").split()) == [
-        "README",
-        "foobar.com",
-        "lab.foobar.com",
-    ]
+    found = host.check_output("ls /var/lib/tls/acme/live").split()
+    assert sorted(found) == ["README", "both.foobar.com", "foobar.com", "lab.foobar.com"]
 
 
 def test_a_blocked_alias_fails_by_name_and_the_certificate_of_before_is_served_on(
@@ -215,38 +180,87 @@ def test_a_blocked_alias_fails_by_name_and_the_certificate_of_before_is_served_o
     assert ca.orders() == orders, "it was tried again too soon"
 
 
-def test_a_name_that_leads_nowhere_or_elsewhere_costs_no_order_and_is_got_once_it_leads_here(
+def test_nothing_is_ordered_for_a_name_that_leads_elsewhere_or_that_caa_forbids_and_it_is_got_once_all_is_right(
     host: Any, play: Play, ca: Authority, alias: str
 ) -> None:
     entry = {**LAB, "domains": ["lab.foobar.com", alias]}
     orders, before = ca.orders(), served("lab.foobar.com")
     finished = play(acme_certificates=[FIRST, entry], tls_served_at="")
-    assert f"lab.foobar.com: {alias} has no A or AAAA record." in said(finished)
+    assert f"lab.foobar.com: {alias} has no A or AAAA record at ns1.foobar.com." in said(finished)
     assert finished.returncode == 2
     # The other one, whose blocked alias is gone, had its turn.
     assert sorted(re.findall(r"DNS:(\S+[a-z])", subject(host, "foobar.com"))) == FIRST["domains"]
     assert ca.orders() == orders + 1
-    ca.record(f"add {alias} 5 A 198.18.55.61")
+    ca.record(f"add {alias} 5 A {CA_ADDRESS}")
     assert renew(host) == 1
-    failure = host.file("/var/lib/tls/failed/lab.foobar.com").content_string
-    assert f"{alias}: its A record leads to 198.18.55.61, where port 80 does not answer" in failure
+    where = f"{alias}: its A record leads to {CA_ADDRESS}, where port 80 does not answer"
+    assert where in failure(host, "lab.foobar.com")
+    forbids = '0 issue "other.example"'
+    ca.record(f"del {alias}", f"add {alias} 5 CNAME cdn.foobar.com.", f"add cdn.foobar.com 5 A {ADDRESS}")
+    ca.record(f"add cdn.foobar.com 5 CAA {forbids}", f"add foobar.com 5 CAA {forbids}")
+    assert renew(host) == 1
+    assert failure(host, "lab.foobar.com") == (
+        f"lab.foobar.com: lab.foobar.com: the CAA record of foobar.com, {forbids}, does not let pebble.letsencrypt.org "
+        f"issue; {alias}: the CAA record of {alias} (by cdn.foobar.com), {forbids}, does not let "
+        "pebble.letsencrypt.org issue."
+    )
     assert ca.orders() == orders + 1
     assert served("lab.foobar.com") == before
-    ca.record(f"del {alias}", f"add {alias} 5 A {ADDRESS}")
+    ca.record("del cdn.foobar.com CAA", "del foobar.com CAA")
     assert renew(host) == 0, host.run("journalctl -u tls-renew -n 20").stdout
     assert ca.orders() == orders + 2
 
 
-def test_a_window_that_the_ca_moves_is_obeyed(host: Any, ca: Authority) -> None:
-    assert renew(host) == 0
+# What it passes on comes from everybody but the server itself, as behind a router.
+ROUTER = """
+import http.client, http.server
+class Router(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.client_address[0] == "{0}":
+            return
+        inside = http.client.HTTPConnection("{0}")
+        inside.request("GET", self.path, headers={{"Host": self.headers["Host"]}})
+        answer = inside.getresponse()
+        self.send_response(answer.status)
+        self.end_headers()
+        self.wfile.write(answer.read())
+http.server.ThreadingHTTPServer(("", 80), Router).serve_forever()
+"""
+
+
+def test_a_router_that_sends_the_server_not_back_to_itself_does_not_keep_it_from_its_certificate(
+    host: Any, play: Play, ca: Authority, alias: str
+) -> None:
+    """The controller looks first, as the CA does; from then on the server knows that address."""
+    ca.record(f"add {alias} 5 A {CA_ADDRESS}")
+    ca.host.check_output("systemd-run --unit=router python3 -c %s", ROUTER.format(ADDRESS))
+    ca.host.check_output("timeout 30 sh -c 'until ss -ltn | grep -q :80; do sleep 0.1; done'")
+    try:
+        entry = {**LAB, "domains": ["lab.foobar.com", alias]}
+        orders = ca.orders()
+        make_due(host, "lab.foobar.com")
+        assert changes(play(acme_certificates=[FIRST, entry], tls_served_at="", tls_nameservers=[CA_ADDRESS])) > 0
+        assert ca.orders() == orders + 1
+        make_due(host, "lab.foobar.com")
+        assert renew(host) == 0, host.run("journalctl -u tls-renew -n 20").stdout
+        assert ca.orders() == orders + 2
+        make_due(host, "lab.foobar.com")
+        host.check_output('sed -i \'s/"reached": .[^]]*.,/"reached": [],/\' /var/lib/tls/state/lab.foobar.com.json')
+        assert renew(host) == 1
+        where = f"{alias}: its A record leads to {CA_ADDRESS}, where port 80 does not answer"
+        assert where in failure(host, "lab.foobar.com")
+        assert ca.orders() == orders + 2
+    finally:
+        ca.host.check_output("systemctl stop router")
+
+
+def test_a_window_that_the_ca_moves_is_obeyed(host: Any, play: Play, ca: Authority) -> None:
+    assert changes(play()) > 0
     orders, before = ca.orders(), served("foobar.com")
-    window = {"suggestedWindow": {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}}
-    told = {"certificate": ssl.DER_cert_to_PEM_cert(before), "ariResponse": json.dumps(window)}
-    manage("set-renewal-info/", json.dumps(told))
+    ca.wants_back(before)
     assert renew(host) == 0
     assert ca.orders() == orders, "it was asked again too soon"
-    # As if the hours had passed after which the CA wants to be asked again.
-    host.check_output('sed -i -E \'s/"ask_at": [0-9.]+/"ask_at": 0/\' /var/lib/tls/state/foobar.com.json')
+    ask_again(host, "foobar.com")
     for _ in range(2):
         assert renew(host) == 0
     assert ca.orders() == orders + 1
@@ -256,7 +270,8 @@ def test_a_window_that_the_ca_moves_is_obeyed(host: Any, ca: Authority) -> None:
 def test_a_short_certificate_is_renewed_once_per_half_of_its_life(host: Any, play: Play, ca: Authority) -> None:
     assert changes(play(acme_certificates=[FIRST, {**LAB, "profile": "short"}])) > 0
     orders, first = ca.orders(), served("lab.foobar.com")
-    lives_on = f"openssl x509 -checkend {LIFE // 2} -in /etc/ssl/sites/lab.foobar.com.pem"
+    # Its life is counted to its last second, which makes it one less.
+    lives_on = f"openssl x509 -checkend {LIFE // 2 - 1} -in /etc/ssl/sites/lab.foobar.com.pem"
     playbook.wait_for(lambda: host.run(lives_on).rc == 1)
     assert served("lab.foobar.com") == first
     for _ in range(2):
@@ -279,6 +294,30 @@ def test_a_key_of_another_certificate_is_refused_and_the_old_one_served_on(host:
     assert renew(host) == 0
 
 
+def test_a_full_disk_leaves_the_old_certificate_served_and_the_next_run_makes_up_for_it(host: Any) -> None:
+    folder, before = "/etc/ssl/sites", served("foobar.com")
+    make_due(host, "foobar.com")
+    # Of other files there is room for a half of the new one at most.
+    script = (
+        f"mount -t tmpfs -o size=64k,mode=0750,gid=www-data tmpfs /mnt && cp -p {folder}/* /mnt && "
+        f"mount --move /mnt {folder} && dd if=/dev/zero of={folder}/filler bs=1k status=none; ls {folder}/filler"
+    )
+    host.check_output("sh -c %s", script)
+    try:
+        assert renew(host) == 1
+        assert "foobar.com: [Errno 28] No space left on device" in failure(host, "foobar.com")
+        assert served("foobar.com") == before
+        host.check_output("systemctl reload nginx")
+        assert served("foobar.com") == before
+        host.check_output(f"rm {folder}/filler")
+        assert renew(host) == 0, host.run("journalctl -u tls-renew -n 20").stdout
+        assert served("foobar.com") != before
+    finally:
+        host.check_output(f"umount {folder}")
+    assert renew(host) == 0
+    assert served("foobar.com") != before
+
+
 def test_a_reload_that_was_missed_is_made_up_for_by_the_next_tick(host: Any) -> None:
     pem = "/etc/ssl/sites/foobar.com.pem"
     old = served("foobar.com")
@@ -295,7 +334,7 @@ def test_a_reload_that_was_missed_is_made_up_for_by_the_next_tick(host: Any) -> 
 def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made_up_for(
     host: Any, play: Play, ca: Authority
 ) -> None:
-    site = (ROOT / "molecule/tls/sites.conf").read_text().rpartition("server {")[2].replace("self.example", SECOND)
+    site = (ROOT / "molecule/tls/sites.conf").read_text().rpartition("server {")[2].replace("both.foobar.com", SECOND)
     host.check_output("printf '%%s' %s > /etc/nginx/conf.d/second.conf", f"server {{{site}")
     entry = {"name": SECOND, "domains": [SECOND], "provider": "acme", "profile": "long"}
     variables = {"acme_certificates": [FIRST, LAB, entry]}
@@ -312,10 +351,22 @@ def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made
     assert "issuer=CN = self-signed" in subject(host, SECOND).replace("issuer=CN=", "issuer=CN = ")
     assert changes(play(**variables)) > 0
     assert "Pebble" in subject(host, SECOND)
-    host.check_output("rm /etc/nginx/conf.d/second.conf && systemctl reload nginx")
 
 
 SECOND = "second.foobar.com"
+
+
+def test_a_file_that_the_web_server_still_names_is_not_removed_and_once_it_is_not_it_is(host: Any, play: Play) -> None:
+    finished = play(tls_prune=True)
+    assert finished.returncode == 2
+    assert f"{SECOND}: its files are kept, as systemctl reload nginx failed: " in said(finished)
+    served_on = host.file(f"/etc/ssl/sites/{SECOND}.pem").content_string
+    assert ssl.DER_cert_to_PEM_cert(served(SECOND)) in served_on
+    host.check_output("rm /etc/nginx/conf.d/second.conf && systemctl reload nginx")
+    assert renew(host) == 0
+    assert host.file(f"/etc/ssl/sites/{SECOND}.pem").exists
+    assert changes(play(tls_prune=True)) > 0
+    assert not host.file(f"/etc/ssl/sites/{SECOND}.pem").exists
 
 
 def test_a_wildcard_is_got_by_a_key_that_changes_nothing_but_the_challenge_and_is_pruned(
@@ -343,6 +394,9 @@ def test_a_wildcard_is_got_by_a_key_that_changes_nothing_but_the_challenge_and_i
     for name in ("wild", SECOND):
         assert name not in left
     assert "foobar.com.pem" in left
+    # The timer knows of it no longer.
+    assert renew(host) == 0
+    assert ca.orders() == orders + 1
 
 
 def test_no_secret_is_in_a_process_list_a_log_or_what_certbot_keeps(host: Any, ca: Authority) -> None:
@@ -362,24 +416,68 @@ def test_no_secret_is_in_a_process_list_a_log_or_what_certbot_keeps(host: Any, c
         assert host.run(f"journalctl --output=cat | grep -c {secret}").stdout.strip() == "0"
 
 
-def test_somebody_else_s_certbot_is_neither_read_nor_changed(host: Any) -> None:
+def test_somebody_else_s_certbot_is_neither_read_nor_changed_and_its_timer_renews_nothing_of_ours(
+    host: Any, ca: Authority
+) -> None:
     assert host.file("/etc/letsencrypt/live/foobar.com/fullchain.pem").content_string == "theirs\n"
     # The third is what the package brings, which leaves a file of before as it is.
     found = sorted(host.check_output("cd /etc/letsencrypt && find . -type f").splitlines())
     assert found == ["./cli.ini", "./cli.ini.dpkg-dist", "./live/foobar.com/fullchain.pem"]
     assert host.check_output("ls -A /var/lib/letsencrypt /var/log/letsencrypt 2>/dev/null | grep -v : || true") == ""
+    orders, ours = ca.orders(), "find /var/lib/tls /etc/ssl/sites -type f | sort | xargs sha256sum"
+    make_due(host, "foobar.com")
+    before = host.check_output(ours)
+    host.check_output("systemctl start certbot.service")
+    assert host.service("certbot.timer").is_enabled
+    assert host.check_output(ours) == before
+    assert ca.orders() == orders
+    assert not host.file("/etc/letsencrypt/hooked").exists
+    assert renew(host) == 0
+    assert ca.orders() == orders + 1
 
 
-def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(host: Any) -> None:
+@pytest.fixture
+def trusted(host: Any, ca: Authority) -> Iterator[None]:
+    """Have the server trust the CA, as it trusts those of the world."""
     path = "/usr/local/share/ca-certificates/pebble.crt"
-    host.check_output("printf '%%s\\n' %s > %s && update-ca-certificates", manage("roots/0").strip(), path)
+    host.check_output("printf '%%s\\n' %s > %s && update-ca-certificates", ca.manage("roots/0").strip(), path)
+    yield
+    host.check_output(f"rm {path} && update-ca-certificates --fresh")
+
+
+def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(host: Any, trusted: None) -> None:
     assert ask("foobar.com").status == 200
     assert renew(host) == 0
     answer = ask("foobar.com")
     assert (answer.status, answer.headers["Location"]) == (301, "https://foobar.com/page")
-    host.check_output("rm /usr/local/share/ca-certificates/pebble.crt && update-ca-certificates --fresh")
+    # It was not served before its place holder was made.
+    assert host.file("/etc/ssl/sites/foobar.com.hsts").exists
+
+
+def test_without_its_ca_a_site_is_redirected_no_longer(host: Any) -> None:
     assert renew(host) == 0
     assert ask("foobar.com").status == 200
+
+
+def test_staging_never_sets_the_switch_and_production_takes_its_place_and_hsts_is_long_after_a_renewal_alone(
+    host: Any, play: Play, ca: Authority, staging: Authority, trusted: None
+) -> None:
+    entry = {"name": SECOND, "domains": [SECOND], "provider": "acme"}
+    files = f"cd /etc/ssl/sites && ls {SECOND}.*"
+    orders, tests = ca.orders(), staging.orders()
+    staged = {**entry, "acme_directory": VARIABLES["staging_directory"]}
+    assert changes(play(acme_certificates=[FIRST, LAB, staged], tls_served_at="")) > 0
+    issuer = subject(host, SECOND).splitlines()[0]
+    assert (ca.orders(), staging.orders()) == (orders, tests + 1)
+    assert host.check_output(files).split() == [f"{SECOND}.pem"]
+    assert changes(play(acme_certificates=[FIRST, LAB, {**entry, "profile": "long"}], tls_served_at="")) > 0
+    assert (ca.orders(), staging.orders()) == (orders + 1, tests + 1)
+    assert subject(host, SECOND).splitlines()[0] != issuer
+    # It was served over HTTP before.
+    assert host.check_output(files).split() == [f"{SECOND}.pem", f"{SECOND}.trusted"]
+    make_due(host, SECOND)
+    assert renew(host) == 0
+    assert host.check_output(files).split() == [f"{SECOND}.hsts", f"{SECOND}.pem", f"{SECOND}.trusted"]
 
 
 def test_the_unit_is_sandboxed_and_its_timer_waits(host: Any) -> None:

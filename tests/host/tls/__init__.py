@@ -1,0 +1,1 @@
+"""What is asked of servers that look after their certificates."""

@@ -34,6 +34,7 @@ QUIET = {
     "there is none yet",
     "it expires on …",
     "the CA asks for it",
+    "There are no certificates of the role tls.",
     "…: installed a certificate until ….",
     # A part of a message that stands for a name, or a title.
     "a process",

@@ -4,6 +4,7 @@ endif
 
 .DEFAULT_GOAL := help
 PORT ?= 8080
+TLS_PORT ?= 8443
 PYTHON ?= python3
 # What the demo says at its end is counted from here, as the tools and the engine come before it.
 BEGAN := $(shell date +%s)
@@ -24,8 +25,8 @@ NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts t
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(BIN)/.complete engine ## Set the site up on containers of this machine and look at it; PORT=8080 shows it
-	@$(BIN)/python demo/demo.py up --port $(PORT) --began $(BEGAN)
+demo: $(BIN)/.complete engine ## Set the site up on containers of this machine and look at it; PORT=8080 and TLS_PORT=8443 show it
+	@$(BIN)/python demo/demo.py up --port $(PORT) --tls-port $(TLS_PORT) --began $(BEGAN)
 
 down: $(BIN)/.complete engine ## Remove what the demo has made
 	@$(BIN)/python demo/demo.py down

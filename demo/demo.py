@@ -1,7 +1,7 @@
 """Run the demo: two containers stand in for a server and a name server; the site is set up, and then visited.
 
-demo.py up [--port 8080] [--began <time>]   create the machines, run site.yml over SSH, look at the site as a visitor
-demo.py down                                remove every container, network and key that the demo has made
+demo.py up      create the machines, run site.yml over SSH, look at the site as a visitor
+demo.py down    remove every container, network and key that the demo has made
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import dns.resolver
 import requests
@@ -23,7 +25,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-NAMESERVER = "198.18.53.53"
+SERVER, NAMESERVER = "198.18.53.10", "198.18.53.53"
 NETWORK = ipaddress.ip_network("198.18.53.0/24")
 NETWORK_NAME = "webstack-demo"
 NAMES = ("web01", "ns01")
@@ -89,7 +91,7 @@ def machines() -> list[str]:
     return run("docker", "ps", "--all", "--quiet", "--filter", f"network={NETWORK_NAME}", *named).split()
 
 
-def check(port: int) -> None:
+def check(ports: tuple[int, ...]) -> None:
     """Refuse a machine on which the demo could not run."""
     free = shutil.disk_usage(ROOT).free // 2**30
     if free < 3:
@@ -104,12 +106,28 @@ def check(port: int) -> None:
         raise DemoError(f"This machine uses {NETWORK} already: change the addresses in demo/ and inventory/local/.")
     if run("docker", "inspect", "--format", "{{.State.Running}}", "web01") == "true":
         return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise DemoError(f"Port {port} is taken: choose another one, as in `make demo PORT={port + 1}`.") from None
+    for name, port in zip(("PORT", "TLS_PORT"), ports, strict=True):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise DemoError(
+                    f"Port {port} is taken: choose another one, as in `make demo {name}={port + 1}`."
+                ) from None
+
+
+def secured() -> str:
+    """Return what a visitor's browser that trusts the demo's CA sees of the site's certificate, without a request."""
+    context = ssl.create_default_context(cafile=str(ROOT / ".demo" / "ca.pem"))
+    with (
+        socket.create_connection((SERVER, 443), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname="foobar.com") as session,
+    ):
+        certificate: dict[str, Any] = dict(session.getpeercert() or {})
+        issuer = dict(pair for (pair,) in certificate["issuer"])["commonName"]
+        days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86400
+        return f"{session.version()}, certificate by {issuer} for {days:.0f} days"
 
 
 def visit() -> dict[str, str]:
@@ -120,6 +138,7 @@ def visit() -> dict[str, str]:
     dns.resolver.override_system_resolver(resolver)
     with requests.Session() as browser:
         browser.trust_env = False
+        browser.verify = str(ROOT / ".demo" / "ca.pem")
         page = browser.get("http://www.foobar.com/", timeout=10)
         page.raise_for_status()
         query = f"SELECT CONCAT(name, ': ', message) FROM guestbook.entries WHERE message = '{WORDS}' LIMIT 1"
@@ -134,6 +153,7 @@ def visit() -> dict[str, str]:
         raise DemoError("The entry that the visitor left is not in MySQL: see `docker exec web01 journalctl -n 50`.")
     return {
         "DNS": f"www.foobar.com → {str(answer.canonical_name).rstrip('.')} → {answer[0]}",
+        "TLS": secured(),
         "nginx": on_web01("nginx -v 2>&1").rpartition("/")[2] + f", answered {page.status_code} at {page.url}",
         "gunicorn": on_web01("/srv/guestbook/current/.venv/bin/gunicorn --version").split()[-1].strip("()")
         + f", release {on_web01('basename $(readlink /srv/guestbook/current)')}",
@@ -141,27 +161,29 @@ def visit() -> dict[str, str]:
     }
 
 
-def up(port: int, began: float) -> None:
+def up(port: int, tls_port: int, began: float) -> None:
     """Bring the demo up and print what became of it."""
     seconds = preparations(began, time.time())
-    check(port)
+    check((port, tls_port))
     start = time.monotonic()
     images()
     built = time.monotonic()
-    playbooks = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml"]
-    print("Two bare servers in containers: web01 for the site, ns01 for its names", end="", flush=True)
-    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", "-e", f"demo_port={port}", *playbooks)
+    playbooks = ["machines/create.yml", "machines/ssh.yml", "machines/nameserver.yml", "machines/acme.yml"]
+    print("Two bare servers in containers: web01 for the site, ns01 for its names and a CA", end="", flush=True)
+    ports = ["-e", f"demo_port={port}", "-e", f"demo_tls_port={tls_port}"]
+    playbook("-i", "inventory/local", "-e", "@demo/machines.yml", *ports, *playbooks)
     print("\nNow what you would type for a server of your own", end="", flush=True)
     setup = time.monotonic()
     playbook("-i", "inventory/local", "site.yml")
     end = time.monotonic()
     seconds |= {"images": built - start, "machines": setup - built, "site": end - setup}
     seen = visit()
-    address = run("docker", "port", "web01", "80/tcp")
+    published = [run("docker", "port", "web01", f"{number}/tcp").rpartition(":")[2] for number in (80, 443)]
     print("\nThe site as a visitor sees it")
     for part, text in seen.items():
         print(f"  {part:10}{text}")
-    print(f"\n  Look at it:    http://localhost:{address.rpartition(':')[2]}")
+    print(f"\n  Look at it:    http://localhost:{published[0]} or, as visitors do, https://localhost:{published[1]}")
+    print(f"  Trust its CA:  curl --cacert .demo/ca.pem --connect-to ::localhost:{published[1]} https://foobar.com/")
     print("  Look around:   docker exec -it web01 bash")
     print("  Remove it:     make down")
     print("\nSeconds: " + ", ".join(f"{part} {spent:.0f}" for part, spent in seconds.items()) + ".")
@@ -183,10 +205,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Set the site up on containers of this machine.")
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--port", type=int, default=8080, help="port of this machine that shows the site")
+    parser.add_argument("--tls-port", type=int, default=8443, help="port of this machine that shows it over HTTPS")
     parser.add_argument("--began", type=float, default=time.time(), help="when make began, in seconds of the epoch")
     arguments = parser.parse_args()
     try:
-        up(arguments.port, arguments.began) if arguments.action == "up" else down()
+        up(arguments.port, arguments.tls_port, arguments.began) if arguments.action == "up" else down()
     except (DemoError, requests.RequestException, dns.exception.DNSException) as error:
         sys.exit(f"\n{error}")
 

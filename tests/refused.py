@@ -98,6 +98,10 @@ GROUPS: dict[str, dict[str, Any]] = {
         "records": [{"record": "board.example", "type": "TXT", "value": ["two"]}],
         "static": {"/assets/": "staticfiles"},
         "nginx.client_max_body_size": "1k",
+        "nginx.hsts_include_subdomains": True,
+        "nginx.hsts_long_file": "/etc/ssl/sites/board.example.hsts",
+        "nginx.hsts_max_age": 31_536_000,
+        "nginx.hsts_preload": True,
         "nginx.http2": True,
         "nginx.limit_req_burst": 1,
         "nginx.limit_req_rate": "1r/m",
@@ -106,7 +110,44 @@ GROUPS: dict[str, dict[str, Any]] = {
         "nginx.maintenance_page": "<p>Another page</p>",
         "nginx.maintenance_retry_after": 30,
         "nginx.options": {"add_header": "X-Another one always"},
+        "nginx.preview_names": ["preview.board.example"],
         "nginx.proxy_cache": True,
+        "nginx.ssl_certificate": "/etc/ssl/sites/board.example.pem",
+        "nginx.ssl_certificate_key": "/etc/ssl/sites/board.example.pem",
+        "nginx.ssl_certificate_managed": True,
+        "nginx.ssl_redirect": False,
+        "nginx.ssl_trusted_file": "/etc/ssl/sites/board.example.trusted",
+        "nginx.trusted_proxies": ["192.0.2.1"],
+    },
+    "a certificate of one's own": {
+        "tls": {
+            "provider": "files",
+            "certificate": "{certificate}",
+            "private_key": "{private_key}",
+            "hsts_max_age": 63072000,
+            "hsts_include_subdomains": True,
+            "hsts_preload": True,
+        },
+        "trusted_proxies": ["192.0.2.1"],
+    },
+    "a certificate of a CA": {
+        "tls": {
+            "provider": "acme",
+            "staging": True,
+            "profile": "shortlived",
+            "names": ["w.board.example"],
+            "caa": True,
+        },
+    },
+    "files that nginx is given": {
+        "nginx.hsts_include_subdomains": True,
+        "nginx.hsts_long_file": "/etc/hostname",
+        "nginx.hsts_max_age": 63072000,
+        "nginx.hsts_preload": True,
+        "nginx.ssl_certificate": "/etc/ssl/own.pem",
+        "nginx.ssl_certificate_key": "/etc/ssl/own.key",
+        "nginx.ssl_redirect": True,
+        "nginx.ssl_trusted_file": "/etc/hostname",
     },
     "another domain": {
         "domain": "shop.board.example",
@@ -152,6 +193,12 @@ def keys(options: Mapping[str, Any], before: str = "") -> Iterator[str]:
 
 def changed(entry: Entry, group: Mapping[str, Any], **places: str) -> Entry:
     """Return a site's entry with the changes of a group; `places` are what names in braces stand for."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: filled(item) for name, item in value.items()}
+        return value.format(**places) if isinstance(value, str) and "{" in value else value
+
     result = copy.deepcopy(entry)
     for key, value in group.items():
         *way, last = key.split(".")
@@ -162,5 +209,5 @@ def changed(entry: Entry, group: Mapping[str, Any], **places: str) -> Entry:
         if value is None:
             part.pop(last)
         else:
-            part[last] = value.format(**places) if isinstance(value, str) and "{" in value else value
+            part[last] = filled(value)
     return result

@@ -44,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(page)))
         if self.path.startswith("/cacheable"):
             self.send_header("Cache-Control", "max-age=1" if "soon" in self.path else "max-age=60")
+        if self.path == "/own-hsts":
+            self.send_header("Strict-Transport-Security", "max-age=1")
         self.end_headers()
         self.wfile.write(page)
 

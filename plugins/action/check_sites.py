@@ -12,6 +12,7 @@ from ansible.template import trust_as_template
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
     ARGUMENTS,
+    OF_ALL_SITES,
     input_mistakes,
     request_mistakes,
 )
@@ -25,7 +26,13 @@ NO_SITES = (
     "a playbook of your own are not read."
 )
 # The groups of which a playbook needs one that has a server; others need any.
-GROUPS = {"deploy": ("app",), "rollback": ("app",), "releases": ("app",), "maintenance": ("web",)}
+GROUPS = {
+    "deploy": ("app",),
+    "rollback": ("app",),
+    "releases": ("app",),
+    "maintenance": ("web",),
+    "certificates": ("web",),
+}
 ANY_GROUP = ("web", "app", "db", "dns")
 # Expressions of the names that maintenance knows.
 NAMES = (
@@ -96,7 +103,8 @@ class ActionModule(ActionBase):
         # Ansible would add where each step of a failure stands.
         message = ""
         try:
-            given = {name: self._templar.template(variables[name]) for name in ARGUMENTS if name in variables}
+            names = (*ARGUMENTS, *OF_ALL_SITES)
+            given = {name: self._templar.template(variables[name]) for name in names if name in variables}
             if arguments["playbook"] == "maintenance":
                 mistakes = request_mistakes(given, self._domains(), "maintenance")
             else:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -17,6 +17,13 @@ HELPERS = Path(__file__).parents[1] / "plugin_utils" / "octodns"
 TIMEOUT = 300
 # Zones that are read at the same time, as each takes some round trips; providers throttle who asks much more.
 WORKERS = 8
+
+
+class Outcome(TypedDict):
+    """What octoDNS printed: the plans of the zones that change, and the records that can't be compared."""
+
+    plans: list[dict[str, Any]]
+    varying: list[str]
 
 
 class ActionModule(ActionBase):
@@ -38,22 +45,24 @@ class ActionModule(ActionBase):
         )
         zones: list[Zone] = args["zones"]
         options = ["--doit"] * (not self._task.check_mode) + ["--force"] * args["force"]
-        plans = sync(zones, args["executable"], options) if zones else []
-        lines = [line for plan in plans for line in plan_lines(plan)]
+        done = sync(zones, args["executable"], options) if zones else Outcome(plans=[], varying=[])
+        lines = [line for plan in done["plans"] for line in plan_lines(plan)]
         result.update(changed=bool(lines), msg="\n".join(lines) or "Nothing to change.")
+        if done["varying"]:
+            result["varying"] = done["varying"]
         if lines and self._task.diff:
-            result["diff"] = [plan_diff(plan) for plan in plans]
+            result["diff"] = [plan_diff(plan) for plan in done["plans"]]
         elif lines:
             result["_ansible_verbose_always"] = True
         return result
 
 
-def sync(zones: list[Zone], executable: str, options: list[str]) -> list[dict[str, Any]]:
-    """Run octodns-sync for all zones at once and return the plans."""
+def sync(zones: list[Zone], executable: str, options: list[str]) -> Outcome:
+    """Run octodns-sync for all zones at once and return what it plans."""
     done = run(zones, executable, options, WORKERS)
     if done.returncode == 0:
-        plans: list[dict[str, Any]] = json.loads(done.stdout)
-        return plans
+        outcome: Outcome = json.loads(done.stdout)
+        return outcome
     log = done.stderr
     if len(zones) > 1 and not has_begun(log):
         # Read one after the other, the zones tell which of them it is.
@@ -113,6 +122,8 @@ def octodns_record(record: Any) -> dict[str, Any]:
         values = [value.replace(";", "\\;") for value in values]
     elif record["type"] == "MX":
         values = [dict(zip(("preference", "exchange"), value.split(), strict=True)) for value in values]
+    elif record["type"] == "SRV":
+        values = [dict(zip(("priority", "weight", "port", "target"), value.split(), strict=True)) for value in values]
     elif record["type"] == "CAA":
         parts = [value.split(" ", 2) for value in values]
         values = [{"flags": flags, "tag": tag, "value": value.strip('"')} for flags, tag, value in parts]
@@ -121,8 +132,10 @@ def octodns_record(record: Any) -> dict[str, Any]:
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
     """Return a plan as lines to read."""
+    before, after = plan["before"], plan["after"]
     created = [f"+ the zone {plan['zone']}"] * plan["new_zone"]
-    return created + [f"- {line}" for line in plan["before"]] + [f"+ {line}" for line in plan["after"]]
+    gone = [f"- {line}" for line in before if line not in after]
+    return created + gone + [f"+ {line}" for line in after if line not in before]
 
 
 def plan_diff(plan: dict[str, Any]) -> dict[str, str]:
@@ -143,7 +156,9 @@ def failure(zones: list[Zone], log: str) -> str:
     kind = kind.rsplit(".", 1)[-1]
     named = re.findall(r"apply: making \d+ changes to (\S+)", log) or re.findall(r"plan: desired=(\S+)", log)
     zone = named[-1].rstrip(".") if named else "the zone"
-    if kind in ("TooMuchChange", "RootNsChange"):
+    if kind == "ProcessorException":
+        why = detail
+    elif kind in ("TooMuchChange", "RootNsChange"):
         why = f"octoDNS finds the change too big: {detail}. If it is meant, run once with dns_records_force=true"
     elif kind in ("AxfrSourceZoneTransferFailed", "Rfc2136ProviderUpdateFailed", "PeerBadKey", "PeerBadSignature"):
         why = (

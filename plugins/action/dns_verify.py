@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils.name_servers import HAS_DNS, MISSING, Server, addresses
 from ansible_collections.foobar.webstack.plugins.plugin_utils.zones import Record, Zone
 
-try:
+if HAS_DNS:
     import dns.exception
     import dns.flags
     import dns.message
@@ -21,15 +20,9 @@ try:
     import dns.rdata
     import dns.rdatatype
     import dns.resolver
-except ImportError:
-    HAS_DNS = False
-else:
-    HAS_DNS = True
 
 QUERY_TIMEOUT = 3.0
 PAUSE = 0.5
-
-Server = tuple[str, str, int]
 
 
 class ActionModule(ActionBase):
@@ -44,12 +37,14 @@ class ActionModule(ActionBase):
         _, args = self.validate_argument_spec(
             {
                 "zones": {"type": "list", "elements": "dict", "required": True},
+                "varying": {"type": "list", "elements": "str", "default": []},
                 "wait": {"type": "int", "default": 60},
             }
         )
         if not HAS_DNS:
-            raise AnsibleActionFail("dnspython is not in Ansible's own environment: pip install dnspython.")
-        zones = [zone for zone in args["zones"] if zone["records"]]
+            raise AnsibleActionFail(MISSING)
+        comparable = [without(zone, args["varying"]) for zone in args["zones"]]
+        zones = [zone for zone in comparable if zone["records"]]
         deadline = time.monotonic() + args["wait"]
         with ThreadPoolExecutor(max_workers=16) as pool:
             by_zone = zip(zones, pool.map(servers, zones), strict=True)
@@ -61,30 +56,24 @@ class ActionModule(ActionBase):
         return result
 
 
+def without(zone: Zone, varying: list[str]) -> Zone:
+    """Return a zone without the records of these names and types."""
+    records = [record for record in zone["records"] if f"{record['name']} {record['type']}" not in varying]
+    return Zone(zone=zone["zone"], provider={}, nameservers=zone["nameservers"], records=records)
+
+
 def servers(zone: Zone) -> list[Server]:
     """Return name, address and port of the zone's servers: the listed ones, or those of its NS records."""
     names = zone["nameservers"]
     try:
         if not names:
             names = sorted(str(ns.target).rstrip(".") for ns in dns.resolver.resolve(zone["zone"], "NS"))
-        return [server for name in names for server in _addresses(name)]
+        return [server for name in names for server in addresses(name)]
     except (dns.exception.DNSException, OSError, ValueError) as error:
         raise AnsibleActionFail(
             f"The name servers of {zone['zone']} can't be found ({error}): name them in its nameservers "
             "(dns_records_zones), or set dns_records_wait to 0 not to ask them."
         ) from None
-
-
-def _addresses(text: str) -> Iterator[Server]:
-    """Yield a server's addresses; those of IPv6 only where it has no other, for not every controller reaches them."""
-    name, port = text, "53"
-    if text.count(":") == 1 or "]:" in text:
-        name, _, port = text.rpartition(":")
-    name = name.strip("[]")
-    found = socket.getaddrinfo(name, int(port), type=socket.SOCK_DGRAM)
-    legacy = [item for item in found if item[0] == socket.AF_INET]
-    for item in legacy or found:
-        yield text, str(item[4][0]), int(port)
 
 
 def disagreement(server: Server, records: list[Record], deadline: float) -> str:
@@ -120,7 +109,7 @@ def _wrong_answer(server: Server, record: Record, deadline: float) -> str:
     sets = [rrset for rrset in [*reply.answer, *reply.authority] if str(rrset.name).lower() == record["name"]]
     given = {_canonical(rdata) for rrset in sets if rrset.rdtype == kind for rdata in rrset}
     wanted = {_canonical(dns.rdata.from_text("IN", kind, _presentation(record, value))) for value in record["values"]}
-    if given == wanted:
+    if wanted <= given if record["merge"] else wanted == given:
         return ""
     texts = sorted(f"{dns.rdatatype.to_text(rrset.rdtype)} {rdata}" for rrset in sets for rdata in rrset)
     return f"answers {', '.join(texts) or 'nothing'} for {subject}, not {', '.join(record['values'])}"

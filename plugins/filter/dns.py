@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.zones import Zone, read_zones
+from ansible_collections.foobar.webstack.plugins.plugin_utils.zones import Zone, not_public, read_zones
 
 
 def dns_zones(zones: list[dict[str, Any]], default_ttl: int) -> list[Zone]:
@@ -13,9 +13,10 @@ def dns_zones(zones: list[dict[str, Any]], default_ttl: int) -> list[Zone]:
     return read_zones(zones, default_ttl)[0]
 
 
-def dns_mistakes(zones: list[dict[str, Any]], default_ttl: int) -> list[str]:
-    """Return one sentence for each mistake in the list."""
-    return read_zones(zones, default_ttl)[1]
+def dns_mistakes(zones: list[dict[str, Any]], default_ttl: int, private_addresses: bool = False) -> list[str]:
+    """Return one sentence for each mistake in the list; addresses that are not public are one unless allowed."""
+    found, mistakes = read_zones(zones, default_ttl)
+    return mistakes if private_addresses else mistakes + not_public(found)
 
 
 class FilterModule:

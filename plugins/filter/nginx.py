@@ -31,6 +31,38 @@ def nginx_system_mistakes(facts: Mapping[str, Any]) -> list[str]:
     return [f"nginx_repository: {system} {version} has an nginx older than 1.22; set nginx.org."]
 
 
+def nginx_syntax(version: str) -> dict[str, bool]:
+    """Return what the configuration has to mind of a version of nginx, such as `1.22.1-9+deb12u3`.
+
+    Without a version it is a recent one. `http2_on_listen` says that HTTP/2 is a word of the listen directive, after
+    which plain connections speak nothing else, and `rotates_ticket_keys` that session tickets stay safe.
+    """
+    numbers = tuple(int(number) for number in re.findall(r"\d+", re.split("[^0-9.]", version)[0])) or (9,)
+    return {"http2_on_listen": numbers < (1, 25, 1), "rotates_ticket_keys": numbers >= (1, 23, 2)}
+
+
+def nginx_completed(sites: list[Entry], listen: list[str], listen_ssl: list[str], ipv6: bool) -> list[dict[str, Any]]:
+    """Return sites with the keys that follow from their others: what they listen on, HTTP/2, key and redirect.
+
+    `listen` is for those that don't say it themselves, `listen_ssl` is added for those with a certificate. Without
+    `ipv6` its addresses are left out.
+    """
+    return [_completed(site, listen, listen_ssl, ipv6) for site in sites]
+
+
+def _completed(site: Entry, listen: list[str], listen_ssl: list[str], ipv6: bool) -> dict[str, Any]:
+    """Return one site with these keys."""
+    has_certificate = "ssl_certificate" in site
+    key = {"ssl_certificate_key": site["ssl_certificate"]} if has_certificate else {}
+    wanted = [*site.get("listen", listen), *(listen_ssl if has_certificate else [])]
+    by_address: dict[str, str] = {}
+    for words in map(str, wanted):
+        if ipv6 or not words.startswith("["):
+            by_address.setdefault(_address(words), words)
+    usual = {"http2": has_certificate, "ssl_redirect": has_certificate, **key}
+    return {**usual, **site, "listen": list(by_address.values())}
+
+
 def nginx_mistakes(
     sites: list[Entry],
     upstreams: list[Entry],
@@ -43,7 +75,7 @@ def nginx_mistakes(
     return [
         *_name_mistakes(sites, listen),
         *_listen_mistakes(sites, listen),
-        *_maintenance_mistakes(sites),
+        *_network_mistakes(sites),
         *(
             f"nginx_sites: location {location['path']} of {site['server_name']} {mistake}"
             for site in sites
@@ -60,7 +92,7 @@ def _name_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
     places: list[tuple[str, str]] = []
     for site in sites:
         server_name = str(site["server_name"])
-        names = [str(name) for name in server_name.split() + site.get("redirect_from", [])]
+        names = _names(site)
         ports = [port for words in site.get("listen", listen) for port in str(words).split()[:1]]
         places += [(name.lower(), port) for name in names for port in ports]
         for name in names:
@@ -76,6 +108,14 @@ def _name_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
             yield f"nginx_sites: {name} stands there more than once for {port}; give each name to one site."
 
 
+def _names(site: Entry) -> list[str]:
+    """Return every name that a site answers for."""
+    return [
+        *str(site["server_name"]).split(),
+        *(str(name) for key in ("redirect_from", "preview_names") for name in site.get(key, [])),
+    ]
+
+
 def _listen_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
     """Find what is no address to listen on, and words that are for the role to say, such as default_server."""
     for words in dict.fromkeys(map(str, listen + [words for site in sites for words in site.get("listen", [])])):
@@ -86,14 +126,12 @@ def _listen_mistakes(sites: list[Entry], listen: list[str]) -> Iterator[str]:
             )
 
 
-def _maintenance_mistakes(sites: list[Entry]) -> Iterator[str]:
-    """Find what nobody can come from during maintenance."""
-    for allowed in dict.fromkeys(str(allowed) for site in sites for allowed in site.get("maintenance_allow", [])):
-        if not _is_network(allowed):
-            yield (
-                f"nginx_sites: {allowed} in maintenance_allow is neither an address nor a network, such as "
-                "192.0.2.0/24."
-            )
+def _network_mistakes(sites: list[Entry]) -> Iterator[str]:
+    """Find what nobody can come from: during maintenance, or as a proxy in front."""
+    for key in ("maintenance_allow", "trusted_proxies"):
+        for network in dict.fromkeys(str(network) for site in sites for network in site.get(key, [])):
+            if not _is_network(network):
+                yield f"nginx_sites: {network} in {key} is neither an address nor a network, such as 192.0.2.0/24."
 
 
 def _is_network(text: str) -> bool:
@@ -229,9 +267,9 @@ def _double_names(kept: list[Entry], sites: list[Entry], listen: list[str]) -> I
         for words in server["listen"] or ["80"]
     }
     for site in sites:
-        for name in str(site["server_name"]).split() + site.get("redirect_from", []):
+        for name in _names(site):
             for port in dict.fromkeys(_port(str(words)) for words in site.get("listen", listen)):
-                if server := claimed.get((str(name).lower(), port)):
+                if server := claimed.get((name.lower(), port)):
                     yield (
                         f"nginx_sites: {name} is also in {server['file']}, for the same port {port}; take it out of "
                         "one of them."
@@ -321,6 +359,8 @@ class FilterModule:
         """Return them by name."""
         return {
             "nginx_mistakes": nginx_mistakes,
+            "nginx_syntax": nginx_syntax,
+            "nginx_completed": nginx_completed,
             "nginx_system_mistakes": nginx_system_mistakes,
             "nginx_conflicts": nginx_conflicts,
             "nginx_free_addresses": nginx_free_addresses,

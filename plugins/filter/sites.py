@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_dump_command, mysql_restore_command
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, with_tls
 
 Entry = dict[str, Any]
 
@@ -23,7 +25,7 @@ FOLLOWS = {
         *("migrate_environment", "name", "packages", "path", "service", "shared_paths", "sockets_path", "static_paths"),
         *("build_environment", "shared_settings", "target", "user"),
     },
-    "nginx": {"redirect_from", "server_name"},
+    "nginx": {"preview_names", "redirect_from", "server_name", "ssl_certificate_managed", "trusted_proxies"},
 }
 # Keys of a site's entry that are a release's, so that a deploy applies them.
 RELEASED = {
@@ -98,7 +100,8 @@ def app_deploy_apps(sites: list[Entry], databases: list[str], gunicorn_version: 
             "name": site["app"],
             "service": names.service(site["app"]),
             "sockets_path": names.sockets(site["app"]),
-            "health_headers": {"Host": site["domain"]},
+            # As nginx passes a visitor's request on.
+            "health_headers": {"Host": site["domain"], "X-Forwarded-Proto": site_tls.scheme(site)},
             "environment_file": names.environment(site["app"]),
             "shared_settings": names.shared_settings(site["app"]),
             "fallback_requirements": [f"gunicorn=={gunicorn_version or names.GUNICORN_VERSION}"],
@@ -133,8 +136,9 @@ def app_deploy_applied(sites: list[Entry]) -> dict[str, dict[str, str]]:
     applied = {}
     for site in sites:
         own = {key: value for key, value in site.items() if key not in RELEASED}
-        if "database" in site:
-            own["database"] = {key: value for key, value in site["database"].items() if "password" not in key}
+        for name, secret in (("database", "password"), ("tls", "private_key")):
+            if name in site:
+                own[name] = {key: value for key, value in site[name].items() if secret not in key}
         applied[site["app"]] = {
             key: hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
             for key, value in own.items()
@@ -167,16 +171,19 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
     ]
 
 
-def nginx_sites(sites: list[Entry], preview_names: list[str]) -> list[Entry]:
+def nginx_sites(sites: list[Entry], preview_names: list[str], tls_path: str = "/etc/ssl/sites") -> list[Entry]:
     """Return `nginx_sites`: the aliases redirect, nginx serves the static files, the application all else.
 
     Pages of the previous release find their static files there for one more release.
-    The first site answers to the preview names, too, such as localhost, without a redirect.
+    The first site answers to the preview names, too, such as localhost, without a redirect. Certificates lie in the
+    folder `tls_path`.
     """
     return [
         {
-            "server_name": " ".join([site["domain"], *(preview_names if site is sites[0] else [])]),
+            "server_name": site["domain"],
             "redirect_from": site.get("aliases", []),
+            **({"preview_names": preview_names} if preview_names and site is sites[0] else {}),
+            **site_tls.nginx_keys(site, tls_path),
             "locations": [
                 *(
                     {
@@ -264,19 +271,24 @@ def mysql_users(sites: list[Entry]) -> list[Entry]:
     ]
 
 
+def tls_certificates(sites: list[Entry]) -> list[Entry]:
+    """Return `tls_certificates`: one per site, for its domain and its aliases."""
+    return [site_tls.certificate(site) for site in sites if site_tls.provider(site) != "none"]
+
+
 def dns_records_zones(
-    sites: list[Entry], provider: Entry, nameservers: list[str], web_addresses: list[str]
+    sites: list[Entry], provider: Entry, nameservers: list[str], web_addresses: list[str], caa_issuer: str = ""
 ) -> list[Entry]:
     """Return `dns_records_zones`: each site's addresses at its domain, and a CNAME to it for each alias.
 
-    A site that names no addresses has those of the web servers.
+    A site that names no addresses has those of the web servers. `caa_issuer` is the CA of those that want CAA records.
     """
     return [
         {
             "zone": site.get("zone", site["domain"]),
             "provider": provider,
             "nameservers": nameservers,
-            "records": records(site, web_addresses),
+            "records": [*records(site, web_addresses), *site_tls.caa_record(site, caa_issuer)],
         }
         for site in sites
     ]
@@ -324,5 +336,8 @@ class FilterModule:
                 mysql_databases,
                 mysql_users,
                 dns_records_zones,
+                tls_certificates,
+                caa_issuer,
+                with_tls,
             )
         }

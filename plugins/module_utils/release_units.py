@@ -62,7 +62,8 @@ def ask(path: Path, health: dict[str, Any]) -> None:
     connection = SocketConnection(path, health["timeout"])
     try:
         connection.request("GET", health["path"], headers={"Connection": "close", **health["headers"]})
-        status = connection.getresponse().status
+        answer = connection.getresponse()
+        status, place = answer.status, answer.headers.get("Location", "")
     except TimeoutError:
         raise UnitError(
             f"{NO_ANSWER} {health['timeout']} s; if it needs longer, raise health_timeout of the app"
@@ -72,7 +73,7 @@ def ask(path: Path, health: dict[str, Any]) -> None:
     finally:
         connection.close()
     if status != 200:
-        raise UnitError(f"it answered {status}")
+        raise UnitError(f"it answered {status}" + (f" and led to {place}" if place else ""))
 
 
 def last_words(run: Run, unit: str, since: float) -> list[str]:

@@ -5,7 +5,7 @@ module: dns_verify
 short_description: Ask every authoritative server of some zones until all agree
 description:
   - Asks each server for each listed record, and fails with the name of each server that still differs at the end.
-  - Compares values, not TTLs.
+  - Compares values, not TTLs. A record with C(merge) may have other values, too.
 author: [The foobar.webstack authors (@foobar)]
 options:
   zones:
@@ -13,6 +13,11 @@ options:
     type: list
     elements: dict
     required: true
+  varying:
+    description: Records not to ask for, as P(foobar.webstack.dns_sync#module) returns them.
+    type: list
+    elements: str
+    default: []
   wait:
     description: Seconds to wait for all of them together.
     type: int
@@ -25,7 +30,7 @@ attributes:
 EXAMPLES = r"""
 - name: Wait for the name servers
   foobar.webstack.dns_verify:
-    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(3600) }}"
+    zones: "{{ dns_records_zones | foobar.webstack.dns_zones(0) }}"
 """
 
 RETURN = r"""

@@ -251,7 +251,7 @@ def _find_commands(code: Code, found: Project, report: Report) -> None:
 
 
 def _find_redirect(code: Code, found: Project, report: Report) -> None:
-    """Note what turns off a redirect to https that is on by default: the health page would be redirected, too."""
+    """Note what turns off a redirect to https that is on by default: nginx redirects once there is a certificate."""
     where, node = code.setting_node(found.settings, "SECURE_SSL_REDIRECT") if found.settings else ("", None)
     variable = reads(code, where, node) if node is not None else None
     if variable and (variable.required or (variable.default or "").lower() in ("true", "1", "yes", "on")):
@@ -264,7 +264,10 @@ def _ask_about_literals(code: Code, found: Project, report: Report) -> None:
     for name, text in (
         ("DEBUG", "shows each visitor the code of what fails"),
         ("SECRET_KEY", "is no secret in the code"),
-        ("SECURE_SSL_REDIRECT", "sends the health page on to https, which is not set up yet"),
+        (
+            "SECURE_SSL_REDIRECT",
+            "sends visitors to https before there is a certificate; nginx does so once there is one",
+        ),
     ):
         where, node = code.setting_node(found.settings, name) if found.settings else ("", None)
         if node is None or reads(code, where, node):

@@ -10,6 +10,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites
 from ansible_collections.foobar.webstack.plugins.filter.sites import sites_mistakes
 from ansible_collections.foobar.webstack.plugins.filter.types import wrong_types
+from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
 
 Entry = dict[str, Any]
 
@@ -20,6 +21,8 @@ WANTED = {
     "release": "the id of a release",
 }
 ARGUMENTS = (*WANTED, "database", "mode")
+# Variables of a user's that say something of all sites.
+OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory")
 
 
 def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str) -> list[str]:
@@ -59,6 +62,18 @@ def _sentence(message: str) -> str:
     """Return a message of Ansible's validator as a sentence; of unknown keys it gives the bare names."""
     names, found, known = message.partition(". Supported parameters include: ")
     return f"unknown key {names}; there are {known.rstrip('.')}." if found else f"{message.rstrip('.')}."
+
+
+def certificate_mistakes(sites: list[Entry], spec: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each mistake in what sites, and variables for all of them, say about certificates."""
+    default, directory = given.get("default_tls", {}), str(given.get("tls_acme_directory", ""))
+    options = {"default_tls": spec["sites"]["options"]["tls"]}
+    issuer = str(given.get("caa_issuer", "")) or site_tls.caa_issuer(directory)
+    return (
+        wrong_types({"default_tls": default}, options)
+        or site_tls.default_mistakes(default)
+        or list(site_tls.tls_mistakes(site_tls.with_tls(sites, default), directory, issuer))
+    )
 
 
 def address_mistakes(sites: list[Entry], web_addresses: list[str]) -> list[str]:
@@ -105,6 +120,7 @@ def input_mistakes(
         wrong_types({"sites": sites}, spec)
         or spec_mistakes(sites, spec["sites"]["options"])
         or sites_mistakes(sites)
+        or certificate_mistakes(sites, spec, given)
         or request_mistakes(given, sites, playbook)
         or ([] if web_addresses is None else address_mistakes(sites, web_addresses))
     )

@@ -146,7 +146,7 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
 def _variable(entry: Entry, variable: Variable, domain: str) -> None:
     """Set a variable of the environment whose value follows from what it is for."""
     key = f"environment.{variable.name}"
-    values = {"domain": domain, "origin": f"http://{domain}"}
+    values = {"domain": domain, "origin": f"https://{domain}"}
     if variable.kind == "secret":
         entry.set(key, entry.secret(variable.name), variable.reason)
     elif variable.kind in values:

@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import callback_loader, filter_loader, fragment_loader, lookup_loader, module_loader
 from ansible.template import Templar, trust_as_template
 from ansible.utils.plugin_docs import get_plugin_docs
+from ansible_collections.foobar.webstack.plugins.plugin_utils import name_servers
 
 from . import ROLES, ROOT, entry_points, load
 
@@ -204,12 +205,15 @@ def test_a_callback_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOOKUPS)
-def test_the_example_of_a_lookup_can_be_filled_in(name: str, tmp_path: Path) -> None:
+def test_the_example_of_a_lookup_can_be_filled_in(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its name servers are nowhere.
+    monkeypatch.setattr(name_servers, "cuts", lambda zones: [name_servers.Cut("shop.example.com", "example.com")])
     document, examples, result = shown("lookup", name)
     assert document["name"] == name
     assert lacking(document["options"], "type", "description") == []
     assert lacking(result, "type", "description") == []
-    assert last_value(examples, secrets=str(tmp_path))
+    value = last_value(examples, secrets=str(tmp_path))
+    assert value == result["_raw"]["sample"] if "sample" in result["_raw"] else value
 
 
 @pytest.mark.parametrize("name", MODULES)

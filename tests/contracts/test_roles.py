@@ -29,7 +29,7 @@ ENTRIES = {
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}

@@ -19,7 +19,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import o
 
 from . import PLAYBOOKS, load
 
-SITE = {"domain": "shop.example", "app": "shop", "directory": "shop", "wsgi_app": "shop:app", "health_path": "/"}
+SITE: dict[str, Any] = {
+    **{"domain": "shop.example", "app": "shop", "directory": "shop", "wsgi_app": "shop:app", "health_path": "/"},
+    "tls": {"caa": True},
+}
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider", "host": "ns1.example"}
 GROUPS = ("web", "app", "db", "dns", "staging")
 Told = Callable[[str], Any]
@@ -55,7 +58,10 @@ def told(folder: Path, group: str = "all", **variables: Any) -> Told:
 SETTINGS = {
     "dns_nameservers": (["192.0.2.53"], "dns_records_zones[0].nameservers"),
     "dns_provider": ({"class": "octodns_ovh.OvhProvider"}, "dns_records_zones[0].provider"),
-    "preview_names": (["localhost"], "nginx_sites[0].server_name.split()[1:]"),
+    "caa_issuer": ("ca.example", "dns_records_zones[0].records[-1].value[0].split('\"')[1]"),
+    "certificate_email": ("you@example.com", "tls_acme_email"),
+    "default_tls": ({"profile": "shortlived"}, "{'profile': complete_sites[0].tls.profile}"),
+    "preview_names": (["localhost"], "nginx_sites[0].preview_names"),
     "web_addresses": (["192.0.2.9"], "dns_records_zones[0].records[0].value"),
     "web_server_user": ("www", "nginx_user"),
 }

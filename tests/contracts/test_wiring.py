@@ -46,12 +46,15 @@ DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
 ASKED = {"database", "env", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables", "strict_variables"}
 # What only a user sets, and may leave out.
-OPTIONAL = {"dns_nameservers", "preview_names", "web_addresses", "web_server_user"}
+OPTIONAL = {
+    *("caa_issuer", "certificate_email", "default_tls", "dns_nameservers", "preview_names", "web_addresses"),
+    "web_server_user",
+}
 
 
 def handed() -> set[str]:
@@ -130,18 +133,22 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
     examples = {"dict": {}, "list": [], "path": "/srv", "str": "x"}
     database = Site({name: "x" for name in SPEC["sites"]["options"]["database"]["options"]})
     values = {name: examples[option["type"]] for name, option in SPEC["sites"]["options"].items()}
-    site = Site({**values, "addresses": ["8.8.8.8"], "database": database})
+    tls = Site(dict.fromkeys(SPEC["sites"]["options"]["tls"]["options"], ()) | {"caa": True, "provider": "acme"})
+    site = Site({**values, "addresses": ["8.8.8.8"], "database": database, "tls": tls})
     further: dict[str, tuple[Any, ...]] = {
         "app_deploy_apps": (["db01"],),
         "dns_records_zones": ({}, [], []),
         "nginx_sites": (["localhost"],),
+        "with_tls": ({},),
     }
     for name, function in filters.FilterModule().filters().items():
-        if name.startswith("of_") or name.endswith("_kept"):  # these take a role's list
+        # These take a role's list, or none.
+        if name.startswith("of_") or name.endswith("_kept") or name == "caa_issuer":
             continue
         function([site], *further.get(name, ()))
     assert site.asked == set(SPEC["sites"]["options"])
     assert database.asked == set(database)
+    assert tls.asked == set(tls)
 
 
 @pytest.mark.parametrize("key", ["background", "scheduled"])
@@ -211,7 +218,7 @@ def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, A
 def test_the_site_s_names_lead_to_the_web_server_s_address(wiring: dict[str, Any]) -> None:
     (zone,) = wiring["dns_records_zones"]
     address = wiring["default_addresses"]
-    assert zone["records"] == [
+    assert [record for record in zone["records"] if record["type"] != "CAA"] == [
         {"record": "foobar.com", "type": "A", "value": address},
         {"record": "www.foobar.com", "type": "CNAME", "value": ["foobar.com."]},
     ]

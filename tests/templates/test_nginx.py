@@ -73,7 +73,137 @@ def test_http2_is_not_mentioned_where_nobody_wants_it() -> None:
 
 def test_a_redirect_keeps_scheme_port_and_path() -> None:
     text = conf(site(server_name="foobar.com localhost", redirect_from=["www.foobar.com"]))
-    assert "server_name www.foobar.com;\n        return 301 $scheme://foobar.com$visited_port$request_uri;" in text
+    redirecting = text.split("server_name www.foobar.com;")[1].split("server {")[0]
+    assert "        return 301 $scheme://foobar.com$visited_port$request_uri;\n" in redirecting
+
+
+PEM = "/etc/ssl/sites/foobar.com.pem"
+TLS: dict[str, Any] = {"ssl_certificate": PEM, "redirect_from": ["www.foobar.com"], "hsts_max_age": 31536000}
+SWITCHES = {"ssl_trusted_file": "/etc/ssl/sites/foobar.com.trusted", "hsts_long_file": "/etc/ssl/sites/foobar.com.hsts"}
+
+
+def servers(text: str, name: str) -> list[str]:
+    """Return the server blocks that answer for a name, each in one line."""
+    blocks = [" ".join(block.split()) for block in re.split(r"\n    }\n", text)]
+    return [block for block in blocks if re.search(rf"server_name [^;]*\b{re.escape(name)}[ ;]", block)]
+
+
+def test_tls_is_set_up_for_all_sites_where_one_speaks_it() -> None:
+    assert "ssl" not in conf(site())
+    text = conf(site(**TLS), site(server_name="b.example"), __nginx_installed={"stdout": "1.22.1-9"})
+    for line in ["ssl_protocols TLSv1.2 TLSv1.3;", "ssl_session_tickets off;", "ssl_ecdh_curve X25519:"]:
+        assert text.count(line) == 1
+    facts = {"distribution": "Debian", "distribution_version": "13.1"}
+    text = conf(site(listen=["443 ssl"]), __nginx_installed={"stdout": "1.26.3"}, ansible_facts=facts)
+    for line in ["ssl_session_tickets on;", "ssl_ecdh_curve X25519MLKEM768:X25519:"]:
+        assert text.count(line) == 1
+
+
+def test_a_certificate_is_served_by_each_block_of_its_site() -> None:
+    text = conf(site(**TLS), __nginx_installed={"stdout": "1.26.3"})
+    lines = f"ssl_certificate {PEM}; ssl_certificate_key {PEM};"
+    for name in ("www.foobar.com", "foobar.com"):
+        (block,) = [found for found in servers(text, name) if f"server_name {name};" in found]
+        assert (
+            f"listen 80; listen [::]:80; listen 443 ssl; listen [::]:443 ssl; server_name {name}; http2 on; {lines}"
+            in (block)
+        )
+
+
+def test_strangers_are_refused_on_every_address_that_speaks_tls() -> None:
+    drop = conf(site(**TLS)).split("return 444;")[0].rsplit("server {", 1)[1]
+    for line in ["listen 443 ssl default_server;", "listen [::]:443 ssl default_server;", "ssl_reject_handshake on;"]:
+        assert line in drop
+
+
+def test_without_ipv6_no_address_of_it_is_listened_on() -> None:
+    for sites in ([], [site(**TLS, listen=["80", "[::1]:80"])]):
+        text = conf(*sites, nginx_ipv6="false")
+        assert "listen [" not in text
+        assert "listen 80 default_server;" in text
+
+
+@pytest.mark.parametrize("switches", [{}, SWITCHES])
+def test_a_challenge_comes_before_the_scheme_the_name_and_maintenance(switches: dict[str, str]) -> None:
+    text = conf(site(**TLS, **switches), nginx_acme_root="/srv/acme")
+    steps = ["if ($uri ~ ^/\\.well-known/acme-challenge/) { break; }", "if ($to_https_1) { return 301 https://$host$"]
+    for name, last in [
+        ("www.foobar.com", "return 301 $scheme://foobar.com$"),
+        ("foobar.com", "if (-f $maintenance_1)"),
+    ]:
+        (block,) = [found for found in servers(text, name) if f"server_name {name};" in found]
+        places = [block.index(step) for step in [*(f"if (-f {file})" for file in switches.values()), *steps, last]]
+        assert places == sorted(places)
+
+
+def test_challenges_are_looked_for_only_where_there_is_a_folder() -> None:
+    assert "acme" not in conf(site(**TLS))
+    alone = conf(site(**TLS), nginx_acme_root="/srv/acme")
+    assert alone.count("root /srv/acme;") == 2
+    assert "proxy_pass http://acme_peers" not in alone
+    text = conf(site(), nginx_acme_root="/srv/acme", nginx_acme_peers=["192.0.2.2", "2001:db8::2"])
+    assert "server 192.0.2.2;\n        server [2001:db8::2];" in text
+
+
+def test_hsts_is_repeated_wherever_a_header_of_its_own_would_hide_it() -> None:
+    files = {"path": "/static/", "alias": "/srv/a/", "fallback": "/srv/b/"}
+    own = {
+        "path": "/own/",
+        "proxy_pass": "http://shop",
+        "options": {"add_header": "X-Own 1", "proxy_hide_header": "X-A"},
+    }
+    plain = {"path": "/", "proxy_pass": "http://shop"}
+    header = "add_header Strict-Transport-Security $hsts_1 always;"
+    text = conf(site(locations=[files, own, plain], **TLS), nginx_http_options={"add_header": "X-All 1"})
+    blocks = dict(re.findall(r"\n {8}location (.*?) {\n(.*?)\n {8}}", text, re.DOTALL))
+    assert {name: block.count(header) for name, block in blocks.items()} == {
+        "/static/": 1,
+        "^~ /.fallback/static/": 1,
+        "/own/": 1,
+        "/": 0,
+        "= /.maintenance": 1,
+        "@unavailable": 1,
+    }
+    assert blocks["/own/"].count("proxy_hide_header Strict-Transport-Security;") == 1
+    # The blocks themselves, which would else hide the header of all sites.
+    assert text.count(f"\n        {header}\n        add_header X-All 1;") == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "values"),
+    [
+        ({"hsts_max_age": 0}, {"https 1 1": "max-age=0"}),
+        ({"hsts_max_age": 60, "hsts_include_subdomains": True}, {"https 1 1": "max-age=60; includeSubDomains"}),
+        (
+            {"hsts_max_age": 31536000, "hsts_include_subdomains": "yes", "hsts_preload": True},
+            {"https 1 1": "max-age=31536000; includeSubDomains; preload"},
+        ),
+        (
+            {"hsts_max_age": 31536000, "hsts_long_file": "/l"},
+            {"https 1 1": "max-age=31536000", "https 1 ": "max-age=300"},
+        ),
+        ({"hsts_max_age": 60, "hsts_long_file": "/l"}, {"https 1 1": "max-age=60", "https 1 ": "max-age=60"}),
+    ],
+)
+def test_hsts_says_what_it_was_told(keys: dict[str, Any], values: dict[str, str]) -> None:
+    text = conf(site(ssl_certificate=PEM, **keys))
+    (lines,) = re.findall(r" \$hsts_1 {\n(.*?)\n    }", text, re.DOTALL)
+    assert dict(re.findall(r'"(.*?)" "(.*?)";', lines)) == values
+    assert 'default "";' in lines
+
+
+def test_only_what_a_trusted_proxy_says_of_the_scheme_counts() -> None:
+    proxied = site(trusted_proxies=["192.0.2.1", "192.0.2.1"], redirect_from=["www.foobar.com"], proxy_cache=True)
+    text = conf(proxied, site(server_name="b.example"))
+    words = " ".join(text.split())
+    assert "geo $realip_remote_addr $is_proxy_1 { default 0; 192.0.2.1 1; }" in words
+    assert words.count("real_ip_header X-Forwarded-For; real_ip_recursive on; set_real_ip_from 192.0.2.1;") == 2
+    assert "return 301 $scheme_1://foobar.com$visited_port$request_uri;" in text
+    assert "proxy_cache_key $scheme_1$host" in text
+    assert text.count("proxy_set_header X-Forwarded-Proto $scheme_1;") == 1
+    assert text.count("proxy_set_header X-Forwarded-Proto $scheme;") == 1
+    other = conf(site(trusted_proxies=["192.0.2.1"], options={"real_ip_header": "CF-Connecting-IP"}))
+    assert re.findall(r"real_ip_header (\S+);", other) == ["CF-Connecting-IP"]
 
 
 def test_options_are_nginx_s_own_words_and_replace_the_role_s() -> None:
@@ -221,6 +351,13 @@ def test_kept_sites_inherit_nothing_that_the_role_sets_for_its_own() -> None:
     assert "    sendfile on;" in http
 
 
+def test_kept_sites_keep_their_tls_too() -> None:
+    text = conf(site(**TLS), nginx_include_existing=True, __nginx_existing={"servers": [BLOG]})
+    http, own = text.split("# foobar.com\n")
+    assert "ssl_protocols" not in http
+    assert own.count("ssl_protocols TLSv1.2 TLSv1.3;") == 2
+
+
 def unit(**variables: Any) -> str:
     return render("nginx", "webstack.conf.j2", {**variables})
 
@@ -331,6 +468,25 @@ def test_what_is_not_replaced_is_never_removed() -> None:
         found = state(missing_packages=missing, **absent)
         assert decided("__nginx_install.missing", found, nginx_repository=repository) == missing
         assert decided("__nginx_install.removable", found, nginx_repository=repository) == []
+
+
+@pytest.mark.parametrize(
+    ("release", "version", "keys", "is_written"),
+    [
+        ("bookworm", "1.22.1-9+deb12u3", {"ssl_certificate": PEM}, False),
+        ("trixie", "1.26.3-3+deb13u1", {"ssl_certificate": PEM}, False),
+        # From the backports, say: the file was compared as if it were for 1.22.
+        ("bookworm", "1.26.3-3~bpo12+1", {"ssl_certificate": PEM}, True),
+        ("bookworm", "1.26.3-3~bpo12+1", {"http2": True}, True),
+        ("bookworm", "1.26.3-3~bpo12+1", {}, False),
+    ],
+)
+def test_a_file_that_was_compared_is_written_again_only_for_another_syntax(
+    release: str, version: str, keys: dict[str, Any], is_written: bool
+) -> None:
+    found = state(packages={"nginx": {"status": "installed", "version": version}})
+    facts = {"distribution": "Debian", "distribution_release": release}
+    assert decided("__nginx_must_write", found, nginx_sites=[site(**keys)], ansible_facts=facts) == is_written
 
 
 def test_a_new_module_is_loaded_by_a_reload() -> None:

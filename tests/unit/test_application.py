@@ -893,7 +893,7 @@ def test_settings_that_git_ignores_are_a_question(tmp_path: Path) -> None:
             "config/settings.py:11 sets SECRET_KEY, which is no secret",
         ),
         ("ALLOWED_HOSTS = []\n", "environment.ALLOWED_HOSTS", "config/settings.py:11 lists ALLOWED_HOSTS"),
-        ("SECURE_SSL_REDIRECT = True\n", "environment.SECURE_SSL_REDIRECT", "sends the health page on to https"),
+        ("SECURE_SSL_REDIRECT = True\n", "environment.SECURE_SSL_REDIRECT", "sends visitors to https before"),
         ("STATIC_ROOT = '/var/www/static'\n", "static", "no folder of the release"),
         ("STATIC_URL = 'https://cdn.example.com/'\n", "static", "on another server"),
         ("MEDIA_ROOT = '/var/media'\n", "shared_paths", "no folder of the release"),

@@ -16,10 +16,15 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.foobar.webstack.plugins.action import dns_sync, dns_verify
 from ansible_collections.foobar.webstack.plugins.filter.dns import FilterModule
-from ansible_collections.foobar.webstack.plugins.plugin_utils.octodns import foobar_webstack as octodns_parts
 
-dns_zones, dns_mistakes = (FilterModule().filters()[name] for name in ("dns_zones", "dns_mistakes"))
+dns_zones, all_mistakes = (FilterModule().filters()[name] for name in ("dns_zones", "dns_mistakes"))
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider", "host": "192.0.2.53", "key_secret": "c2VjcmV0"}
+
+
+def dns_mistakes(zones: list[dict[str, Any]], default_ttl: int) -> list[str]:
+    """Return the mistakes of zones that may have addresses from the ranges for documentation."""
+    sentences: list[str] = all_mistakes(zones, default_ttl, private_addresses=True)
+    return sentences
 
 
 def zone(*records: dict[str, Any], **keys: Any) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def only(*records: dict[str, Any]) -> dict[str, Any]:
         ("a.b.foobar.com", "a.b.foobar.com."),
         ("key1._domainkey", "key1._domainkey.foobar.com."),
         ("*", "*.foobar.com."),
-        ("bücher", "xn--bcher-kva.foobar.com."),
+        ("xn--bcher-kva", "xn--bcher-kva.foobar.com."),
     ],
 )
 def test_a_name_is_read_in_every_usual_form(written: str, name: str) -> None:
@@ -68,17 +73,27 @@ def test_a_name_is_read_in_every_usual_form(written: str, name: str) -> None:
         ("AAAA", "2001:DB8:0:0::1", "2001:db8::1"),
         ("CAA", "0 issue letsencrypt.org", '0 issue "letsencrypt.org"'),
         ("CAA", '0 issue ";"', '0 issue ";"'),
+        ("SRV", "010 5  5060 Sip.example.com", "10 5 5060 sip.example.com."),
+        ("SRV", "0 0 0 .", "0 0 0 ."),
         ("TXT", '"v=spf1 " "-all"', "v=spf1 -all"),
         ("TXT", "v=DMARC1\\; p=none", "v=DMARC1; p=none"),
     ],
 )
 def test_a_value_is_made_canonical(kind: str, written: str, value: str) -> None:
-    assert only(record("x", kind, written))["values"] == [value]
+    assert only(record("_x._tcp", kind, written))["values"] == [value]
 
 
 def test_a_single_value_and_a_missing_ttl_are_filled_in() -> None:
     assert only({"record": "x", "type": "A", "value": "192.0.2.1"})["ttl"] == 3600
     assert only(record("x", "A", "192.0.2.1", ttl="60"))["ttl"] == 60
+
+
+@pytest.mark.parametrize(
+    ("keys", "default", "ttl", "stays"), [({}, 0, 3600, True), ({}, 300, 300, False), ({"ttl": 60}, 0, 60, False)]
+)
+def test_a_ttl_stays_where_nothing_names_one(keys: dict[str, int], default: int, ttl: int, stays: bool) -> None:
+    (found,) = dns_zones([zone(record("x", "A", "192.0.2.1", **keys))], default)[0]["records"]
+    assert (found["ttl"], found["keep_ttl"]) == (ttl, stays)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +116,20 @@ def test_a_single_value_and_a_missing_ttl_are_filled_in() -> None:
         ([record("-x", "A", "192.0.2.1")], "-x is not a valid name"),
         ([record("a..b.foobar.com", "A", "192.0.2.1")], "is not a valid name"),
         ([record("stra\u00dfe", "A", "192.0.2.1")], "can be written in two ways"),
+        ([record("b\u00fccher", "A", "192.0.2.1")], "DNS knows b\u00fccher as xn--bcher-kva; write that"),
+        ([record("www", "CNAME", "b\u00fccher.de")], "DNS knows b\u00fccher.de as xn--bcher-kva.de; write that"),
         ([record("www", "AX", "192.0.2.1")], "www AX: type must be one of A, AAAA,"),
         ([record("www", "A", "192.0.2.1", ttl=0)], "ttl 0 is not a number of seconds"),
         ([record("", "MX", "mx.example.com")], "is not a preference and a mail server"),
         ([record("", "CAA", "letsencrypt.org")], "is not flags, tag and value"),
+        ([record("sip", "SRV", "10 5 5060 sip.example.com")], "begins with a service and its protocol"),
+        ([record("_sip._tcp", "SRV", "10 5 sip.example.com")], "is not priority, weight, port and target"),
+        ([record("_sip._tcp", "SRV", "10 5 65536 sip.example.com")], "is not priority, weight, port and target"),
+        ([record("_sip._tcp", "SRV", "10 5 5060 192.0.2.1")], "is an address, but a name is wanted"),
+        (
+            [record("www", "CNAME", "a.example", merge=True)],
+            "merge adds to several values, and a CNAME has exactly one",
+        ),
         ([record("", "TXT", "gr\u00fc\u00dfe")], "printable ASCII"),
         ([record("x", "A", "192.0.2.1"), record("x", "A", "192.0.2.2")], "listed twice with different values"),
     ],
@@ -121,6 +146,7 @@ def test_a_mistake_is_named_in_one_sentence(records: list[dict[str, Any]], words
     [
         ({"zone": ""}, "zone (empty) is not a full name"),
         ({"zone": "com"}, "zone com is not a full name"),
+        ({"zone": "b\u00fccher.de"}, "DNS knows b\u00fccher.de as xn--bcher-kva.de; write that"),
         ({"provider": {"host": "192.0.2.53"}}, "provider needs a class"),
         ({"provider": PROVIDER | {"key_secret": ""}}, "key_secret of the provider is empty"),
     ],
@@ -139,43 +165,51 @@ def test_two_sites_of_one_zone_are_merged() -> None:
     assert merged["nameservers"] == ["ns1.example.net"]
 
 
+def test_what_two_entries_merge_is_one_record() -> None:
+    ours, theirs = '0 issue "letsencrypt.org"', '0 issue "digicert.com"'
+    merged = only(record("", "CAA", ours, merge=True), record("", "CAA", theirs, merge=True))
+    assert (merged["values"], merged["merge"]) == ([ours, theirs], True)
+    listed_whole = only(record("", "CAA", ours, merge=True), record("", "CAA", theirs))
+    assert (listed_whole["values"], listed_whole["merge"]) == ([ours, theirs], False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("A", "10.1.2.3"),
+        ("A", "172.16.0.1"),
+        ("A", "192.168.1.1"),
+        ("A", "100.64.0.1"),
+        ("A", "127.0.0.1"),
+        ("A", "169.254.169.254"),
+        ("A", "203.0.113.7"),
+        ("A", "198.18.0.1"),
+        ("A", "224.0.0.1"),
+        ("A", "0.0.0.0"),
+        ("AAAA", "::1"),
+        ("AAAA", "fd00::1"),
+        ("AAAA", "fe80::1"),
+        ("AAAA", "2001:db8::1"),
+    ],
+)
+def test_an_address_that_the_public_cannot_reach_is_refused_unless_it_is_meant(kind: str, address: str) -> None:
+    zones = [zone(record("www", kind, address))]
+    (sentence,) = all_mistakes(zones, 3600)
+    assert sentence.startswith(f"dns_records_zones, foobar.com, www.foobar.com {kind}: {address} is no public address")
+    assert "(addresses of the site)" in sentence
+    assert "dns_records_private_addresses: true" in sentence
+    assert all_mistakes(zones, 3600, private_addresses=True) == []
+
+
+@pytest.mark.parametrize(("kind", "address"), [("A", "8.8.8.8"), ("A", "172.32.0.1"), ("AAAA", "2a00:1450:4001::1")])
+def test_a_public_address_is_taken(kind: str, address: str) -> None:
+    assert all_mistakes([zone(record("www", kind, address))], 3600) == []
+
+
 def test_two_providers_of_one_zone_are_refused_without_showing_secrets() -> None:
     (sentence,) = dns_mistakes([zone(), zone(provider=PROVIDER | {"key_secret": "b3RoZXI="})], 3600)
     assert "listed twice with different provider settings" in sentence
     assert "b3RoZXI=" not in sentence
-
-
-def existing(*records: tuple[str, str]) -> Any:
-    """Return a stand-in for octoDNS's zone."""
-    found = [SimpleNamespace(name=name, _type=kind, fqdn=f"{name}.foobar.com.") for name, kind in records]
-    return SimpleNamespace(records=found, remove_record=found.remove)
-
-
-def seen(listed: list[tuple[str, str]], there: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return what of the existing zone octoDNS gets to see, and so may change or delete."""
-    processor = octodns_parts.ListedOnly("listed-only")
-    _, left = processor.process_source_and_target_zones(existing(*listed), existing(*there), None)
-    return [(item.name, item._type) for item in left.records]
-
-
-def test_names_and_types_are_hidden_as_pairs() -> None:
-    listed = [("", "A"), ("www", "TXT")]
-    assert seen(listed, [("", "A"), ("", "TXT"), ("", "MX"), ("www", "TXT"), ("www", "A"), ("x", "A")]) == [
-        ("", "A"),
-        ("www", "TXT"),
-    ]
-
-
-def test_addresses_and_a_cname_of_one_name_replace_each_other() -> None:
-    assert seen([("www", "CNAME")], [("www", "A"), ("www", "AAAA")]) == [("www", "A"), ("www", "AAAA")]
-    assert seen([("www", "AAAA")], [("www", "CNAME")]) == [("www", "CNAME")]
-    assert seen([("www", "A")], [("www", "AAAA")]) == []
-
-
-@pytest.mark.parametrize(("listed", "there"), [("CNAME", "TXT"), ("TXT", "CNAME")])
-def test_an_unlisted_record_is_not_removed_to_make_room(listed: str, there: str) -> None:
-    with pytest.raises(Exception, match=f"www.foobar.com. has {there}, which is not listed"):
-        seen([("www", listed)], [("www", there)])
 
 
 @pytest.mark.parametrize(
@@ -184,6 +218,10 @@ def test_an_unlisted_record_is_not_removed_to_make_room(listed: str, there: str)
         (
             "INFO plan: desired=foobar.com.\noctodns_bind.AxfrSourceZoneTransferFailed: bad key c2VjcmV0",
             "The name server of foobar.com refuses: bad key ********.",
+        ),
+        (
+            "octodns.processor.base.ProcessorException: www.foobar.com. has TXT, which is not listed",
+            "www.foobar.com. has TXT, which is not listed.",
         ),
         (
             "octodns.provider.plan.TooMuchChange: [foobar.com.] Too many updates, 90.00% is over 30.00%",
@@ -219,7 +257,7 @@ def test_a_missing_octodns_is_named(tmp_path: Path) -> None:
 
 
 class Server:
-    """A name server that answers every question with one address, which may change while it runs."""
+    """A name server that answers every question with the same addresses, which may change while it runs."""
 
     def __init__(self, address: str) -> None:
         """Listen on a free port."""
@@ -234,7 +272,7 @@ class Server:
             data, client = self.socket.recvfrom(4096)
             query = dns.message.from_wire(data)
             reply = dns.message.make_response(query)
-            reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", self.address))
+            reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", *self.address.split()))
             self.socket.sendto(reply.to_wire(), client)
 
 
@@ -275,6 +313,20 @@ def test_a_server_that_keeps_the_old_value_is_named(
     ]
 
 
+def test_a_server_may_have_more_values_than_a_merged_record_lists(server: Callable[[str], Server]) -> None:
+    both = server("192.0.2.1 192.0.2.9")
+    for keys, is_fine in (({"merge": True}, True), ({}, False)):
+        item = dns_zones([zone(record("www", "A", "192.0.2.1", **keys), nameservers=[both.name])], 3600)[0]
+        found = [dns_verify.disagreement(asked, item["records"], 0) for asked in dns_verify.servers(item)]
+        assert (found == [""]) is is_fine
+
+
+def test_a_record_behind_a_proxy_is_not_asked_for() -> None:
+    item = dns_zones([zone(record("www", "A", "192.0.2.1"), record("www", "TXT", "x"))], 3600)[0]
+    left = dns_verify.without(item, ["www.foobar.com. A", "foobar.com. TXT"])
+    assert [found["type"] for found in left["records"]] == ["TXT"]
+
+
 def test_a_dead_server_is_named_within_the_time() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
@@ -311,11 +363,17 @@ def test_a_zone_without_known_servers_is_told_what_to_do(monkeypatch: pytest.Mon
 
 
 def test_the_configuration_goes_to_octodns_as_plain_json() -> None:
-    zones = dns_zones([zone(record("", "CAA", '0 issue "x.example"'), record("a", "TXT", "a;b"))], 3600)
+    records = [
+        record("", "CAA", '0 issue "x.example"'),
+        record("a", "TXT", "a;b"),
+        record("_a._tcp", "SRV", "1 2 3 b.c"),
+    ]
+    zones = dns_zones([zone(*records)], 3600)
     config = json.loads(json.dumps(dns_sync.configuration(zones)))
-    caa, txt = config["providers"]["listed"]["zones"]["foobar.com."]
+    caa, txt, srv = config["providers"]["listed"]["zones"]["foobar.com."]
     assert caa["values"] == [{"flags": "0", "tag": "issue", "value": "x.example"}]
     assert txt["values"] == ["a\\;b"]
+    assert srv["values"] == [{"priority": "1", "weight": "2", "port": "3", "target": "b.c."}]
     assert config["providers"]["provider-1"] == PROVIDER
 
 
@@ -343,7 +401,7 @@ for name in names:
 if "c.com." in config["zones"]:
     print("octodns_bind.AxfrSourceZoneTransferFailed: refused", file=sys.stderr)
     sys.exit(1)
-print("[]")
+print('{"plans": [], "varying": []}')
 """
 
 
@@ -352,7 +410,7 @@ def test_all_zones_take_one_run_and_a_failure_tells_which_it_is(tmp_path: Path) 
     program.write_text(OCTODNS)
     program.chmod(0o755)
     zones = dns_zones([zone(zone="a.com"), zone(zone="b.com"), zone(zone="c.com")], 3600)
-    assert dns_sync.sync(zones[:2], str(program), ["--doit"]) == []
+    assert dns_sync.sync(zones[:2], str(program), ["--doit"])["plans"] == []
     assert (tmp_path / "runs").read_text() == f"{dns_sync.WORKERS} 2 --doit\n"
     with pytest.raises(AnsibleActionFail, match=r"The name server of b.com refuses: refused.*Nothing was changed"):
         dns_sync.sync(zones, str(program), ["--doit"])

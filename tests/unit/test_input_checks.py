@@ -107,6 +107,12 @@ def test_a_domain_chooses_its_site_and_none_chooses_all() -> None:
 
 
 def test_a_host_is_reached_at_its_address_or_by_its_name() -> None:
+    own = {"all_ipv6_addresses": ["fe80::1", "2a01:4f8::7"]}
+    known = {"one": {"ansible_host": "192.0.2.1", "ansible_facts": own}, "two": {"ansible_host": "2a01:4f8::8"}}
+    assert host_addresses(["one", "two"], known) == ["192.0.2.1", "2a01:4f8::8"]
+    assert host_addresses(["one", "two"], known, with_ipv6=True) == ["192.0.2.1", "2a01:4f8::8", "2a01:4f8::7"]
+    own["all_ipv6_addresses"].append("2a01:4f8::9")
+    assert host_addresses(["one"], known, with_ipv6=True) == ["192.0.2.1"]
     assert host_addresses(["one", "192.0.2.2"], {"one": {"ansible_host": "192.0.2.1"}, "192.0.2.2": {}}) == [
         "192.0.2.1",
         "192.0.2.2",

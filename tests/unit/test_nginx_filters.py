@@ -80,6 +80,9 @@ def test_sound_variables_pass() -> None:
             ({"sites": [site(maintenance_allow=[none])]}, f"nginx_sites: {none} in maintenance_allow is neither")
             for none in ["office.example", "192.0.2", "192.0.2.0/", "cafe", "192.0.2.1; default"]
         ),
+        ({"sites": [site(trusted_proxies=["proxy.example"])]}, "proxy.example in trusted_proxies is neither"),
+        ({"sites": [site(preview_names=["foobar.com"])]}, "foobar.com stands there more than once"),
+        ({"sites": [site(preview_names=["http://x"])]}, "http://x is no host name"),
         *(
             ({"sites": [site(maintenance_allow=[none])]}, f"nginx_sites: {none} in maintenance_allow is neither")
             for none in ["192.0.2.0/255.255.255.0", "192.0.2.0/33", "fe80::1%eth0"]

@@ -76,10 +76,9 @@ def test_a_small_entry_is_enough() -> None:
 def test_two_sites_stay_apart() -> None:
     other = {**FULL, "domain": "shop.example", "aliases": [], "app": "other"}
     assert [app["name"] for app in gunicorn_apps([SITE, other])] == ["shop", "other"]
-    assert [site["server_name"] for site in nginx_sites([SITE, other], ["localhost"])] == [
-        "foobar.com localhost",
-        "shop.example",
-    ]
+    served = nginx_sites([SITE, other], ["localhost"])
+    assert [site["server_name"] for site in served] == ["foobar.com", "shop.example"]
+    assert [site.get("preview_names") for site in served] == [["localhost"], None]
     assert [upstream["name"] for upstream in nginx_upstreams([SITE, other])] == ["shop", "other"]
     services = [app["service"] for app in app_deploy_apps([SITE, other], ["db01"])]
     assert services == ["gunicorn-shop", "gunicorn-other"]
@@ -91,7 +90,7 @@ def test_a_release_knows_its_source_and_its_commands() -> None:
         assert app[key] == FULL[key]
     assert "directory" not in app
     assert app["static_paths"] == ["public", "media"]
-    assert app["health_headers"] == {"Host": "foobar.com"}
+    assert app["health_headers"] == {"Host": "foobar.com", "X-Forwarded-Proto": "http"}
     assert app["fallback_requirements"] == ["gunicorn==27.0.1"]
 
 

@@ -13,6 +13,7 @@ from guestbook import errors, hooks
 from guestbook.config import DEFAULTS, from_environment
 from guestbook.logs import configure_logging
 from guestbook.models import db
+from guestbook.sessions import Sessions
 from guestbook.views import blueprint
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(DEFAULTS, RELEASE=release())
     app.config.from_mapping(from_environment() if config is None else config)
 
+    app.session_interface = Sessions()
     hooks.init_app(app)
     errors.init_app(app)
     db.init_app(app)

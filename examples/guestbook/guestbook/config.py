@@ -36,7 +36,6 @@ def from_environment() -> dict[str, Any]:
         raise ConfigurationError("DATABASE_URL is not a database address.") from None
     return {
         "SECRET_KEY": required("SECRET_KEY", "a long random text that signs the sessions"),
-        "SESSION_COOKIE_SECURE": os.environ.get("SESSION_COOKIE_SECURE", "").lower() in {"1", "true", "yes"},
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": MYSQL_OPTIONS if backend == "mysql" else {},
     }

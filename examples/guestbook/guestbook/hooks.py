@@ -11,6 +11,7 @@ HEADERS = {
         "default-src 'none'; style-src 'self'; img-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
     # Not no-referrer: behind https the protection against forged posts looks at the referrer.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",

@@ -96,15 +96,24 @@ def test_every_answer_has_the_security_headers(client: FlaskClient, path: str) -
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
 
 
 def test_the_session_cookie_is_kept_from_scripts_and_other_sites(client: FlaskClient) -> None:
-    """Secure is for https, and set by the environment."""
+    """Over http it has to be sent over http, too."""
     cookie = client.get("/").headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Secure" not in cookie
+
+
+def test_over_https_the_session_cookie_is_for_https_alone(client: FlaskClient) -> None:
+    """No page over http can have set one of this name."""
+    cookie = client.get("/", base_url="https://localhost").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-session=")
+    for word in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/"):
+        assert word in cookie
 
 
 def test_the_page_names_who_answered(client: FlaskClient) -> None:

@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shlex
+import socket
+import ssl
 import subprocess
 import time
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 
 import dns.resolver
@@ -31,6 +34,7 @@ def browser(host):
     dns.resolver.override_system_resolver(resolver)
     with requests.Session() as session:
         session.trust_env = False
+        session.verify = str(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ca.pem")
         yield session
     dns.resolver.restore_system_resolver()
 
@@ -66,11 +70,39 @@ def test_other_records_of_the_zone_are_left_alone():
     assert lookup("mail.foobar.com", "A") == ["198.18.55.25"]
 
 
-def test_a_visitor_of_www_ends_up_at_the_domain_in_one_hop(browser):
+def test_a_visitor_of_www_is_led_to_https_first_and_to_the_domain_then(browser):
     page = browser.get("http://www.foobar.com/?from=test", timeout=10)
-    assert [hop.status_code for hop in page.history] == [301]
-    assert page.url == "http://foobar.com/?from=test"
+    assert [(hop.status_code, hop.url) for hop in page.history] == [
+        (301, "http://www.foobar.com/?from=test"),
+        (301, "https://www.foobar.com/?from=test"),
+    ]
+    assert page.url == "https://foobar.com/?from=test"
     assert page.status_code == 200
+
+
+def test_browsers_keep_to_https_for_a_year_after_any_answer(browser):
+    page = browser.get("https://foobar.com/", timeout=10)
+    style = re.search(r'href="(/static/[^"]+\.css)"', page.text).group(1)
+    for path, status in (("/", 200), (style, 200), ("/static/none.css", 404), ("/nowhere", 404)):
+        answer = browser.get(f"https://foobar.com{path}", timeout=10)
+        assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (status, "max-age=31536000")
+    assert "Strict-Transport-Security" not in browser.get("http://foobar.com/", allow_redirects=False).headers
+
+
+def test_the_preview_answers_over_both_and_promises_nothing(browser):
+    http = browser.get(f"http://{ADDRESS}/", headers={"Host": "localhost:8080"}, timeout=10, allow_redirects=False)
+    unverified = ssl._create_unverified_context()
+    with socket.create_connection((ADDRESS, 443)) as plain:
+        connection = HTTPConnection("localhost")
+        connection.sock = unverified.wrap_socket(plain, server_hostname="localhost")
+        connection.request("GET", "/", headers={"Host": "localhost:8443"})
+        https = connection.getresponse()
+        assert (http.status_code, https.status) == (200, 200)
+        assert "Strict-Transport-Security" not in {*http.headers, *https.headers}
+
+
+def test_dns_says_that_no_other_ca_may_issue():
+    assert lookup("foobar.com", "CAA") == ['0 issue "pebble.letsencrypt.org"']
 
 
 def test_an_entry_is_stored_in_mysql_and_shown(host, browser):
@@ -84,15 +116,15 @@ def test_an_entry_is_stored_in_mysql_and_shown(host, browser):
 
 def test_a_forged_post_stores_nothing(host, browser):
     before = sql(host, "SELECT COUNT(*) FROM guestbook.entries")
-    answer = browser.post("http://foobar.com/", data={"name": "Mallory", "message": "forged"}, timeout=10)
+    answer = browser.post("https://foobar.com/", data={"name": "Mallory", "message": "forged"}, timeout=10)
     assert answer.status_code == 400
     assert sql(host, "SELECT COUNT(*) FROM guestbook.entries") == before
 
 
 def test_static_files_come_from_nginx_and_may_be_kept_for_good(browser):
-    page = browser.get("http://foobar.com/", timeout=10)
+    page = browser.get("https://foobar.com/", timeout=10)
     style = re.search(r'href="(/static/[^"]+\.css)"', page.text).group(1)
-    answer = browser.get(f"http://foobar.com{style}", timeout=10)
+    answer = browser.get(f"https://foobar.com{style}", timeout=10)
     assert answer.status_code == 200
     assert "immutable" in answer.headers["Cache-Control"]
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -106,7 +138,7 @@ def test_nobody_answers_to_an_unknown_host(browser):
 def test_only_sshd_and_nginx_listen_on_the_network(host):
     listeners = [line.split()[3] for line in host.check_output("ss -Hltn").splitlines()]
     ours = {where for where in listeners if not where.startswith("127.0.0.11:")}  # Docker's resolver
-    assert ours == {"0.0.0.0:22", "[::]:22", "0.0.0.0:80", "[::]:80"}
+    assert ours == {"0.0.0.0:22", "[::]:22", "0.0.0.0:80", "[::]:80", "0.0.0.0:443", "[::]:443"}
 
 
 def test_sockets_belong_to_those_who_use_them(host):
@@ -204,7 +236,7 @@ def test_a_release_that_fails_does_not_keep_nginx_from_its_settings_and_the_run_
     assert result.returncode != 0
     assert "no-such-package" in " ".join(result.stdout.split())
     assert "client_max_body_size 11m;" in host.check_output("nginx -T")
-    assert browser.get("http://foobar.com/", timeout=10).status_code == 200
+    assert browser.get("https://foobar.com/", timeout=10).status_code == 200
     assert play().returncode == 0
 
 
@@ -252,7 +284,7 @@ def test_everything_comes_back_after_a_restart_of_the_machine(browser):
     status = 0
     while status != 200 and time.monotonic() < deadline:
         try:
-            status = browser.get("http://foobar.com/health", timeout=10).status_code
+            status = browser.get("https://foobar.com/health", timeout=10).status_code
         except requests.RequestException:
             time.sleep(1)
     assert status == 200

@@ -60,7 +60,12 @@ class Controller:
             "gather_facts": False,
             "become": True,
             "roles": ["foobar.webstack.dns_records"],
-            "vars": {"dns_records_zones": [zone], "dns_records_wait": 2, **variables},
+            "vars": {
+                "dns_records_zones": [zone],
+                "dns_records_wait": 2,
+                "dns_records_private_addresses": True,
+                **variables,
+            },
         }
         playbook = self.folder / "play.yml"
         playbook.write_text(yaml.safe_dump([copy.deepcopy(play)]))
@@ -114,6 +119,7 @@ def ask(name: str, kind: str) -> list[str]:
         ("www.foobar.com", "CNAME", ["foobar.com."]),
         ("old.foobar.com", "AAAA", ["2001:db8::8"]),
         ("foobar.com", "CAA", ['0 iodef "mailto:hostmaster@foobar.com"', '0 issue "letsencrypt.org"']),
+        ("_sip._tcp.foobar.com", "SRV", ["10 5 5060 sip.example.com.", "20 5 5060 sip2.example.com."]),
         ("_dmarc.foobar.com", "TXT", ['"v=DMARC1; p=none"']),
         ("shop.foobar.com", "A", ["8.8.4.4", "8.8.8.8"]),
         ("shop.foobar.com", "MX", ["10 mx1.example.com.", "20 mx2.example.com."]),
@@ -181,9 +187,8 @@ def test_a_changed_value_is_applied_and_shown(controller: Controller) -> None:
         lambda update: update.delete("moving"),
         lambda update: update.replace("moving", 3600, "A", "192.0.2.66"),
         lambda update: update.add("moving", 3600, "A", "192.0.2.66"),
-        lambda update: update.replace("moving", 60, "A", "192.0.2.1"),
     ],
-    ids=["removed", "another value", "a value more", "another TTL"],
+    ids=["removed", "another value", "a value more"],
 )
 def test_a_record_that_was_changed_by_hand_is_put_right_once(
     controller: Controller, drift: Callable[[dns.update.UpdateMessage], None]
@@ -196,6 +201,72 @@ def test_a_record_that_was_changed_by_hand_is_put_right_once(
     answer = dns.query.udp(dns.message.make_query("moving.foobar.com", "A"), "127.0.0.1", port=10053, timeout=3)
     assert [found.to_text() for found in answer.answer] == ["moving.foobar.com. 3600 IN A 192.0.2.1"]
     assert "changed=0" in controller.run(listed)[1]
+
+
+def test_a_ttl_that_was_changed_by_hand_stays_unless_one_is_named(controller: Controller) -> None:
+    assert controller.run(record("moving", "A", "192.0.2.1"))[0] == 0
+    by_hand(lambda update: update.replace("moving", 60, "A", "192.0.2.1"))
+    assert "changed=0" in controller.run(record("moving", "A", "192.0.2.1"))[1]
+    for ttl, keys, variables in ((600, {"ttl": 600}, {}), (300, {}, {"dns_records_default_ttl": 300})):
+        code, output = controller.run(record("moving", "A", "192.0.2.1", **keys), **variables)
+        assert code == 0, output
+        assert f"+ moving.foobar.com. {ttl} A 192.0.2.1" in output
+
+
+def test_values_of_others_stay_beside_merged_ones(controller: Controller) -> None:
+    ours, theirs = ['0 issue "letsencrypt.org"', '0 issuewild ";"'], '0 issue "digicert.com; policy=ev"'
+    # As the scenario's own run has left it.
+    assert ask("shop.foobar.com", "CAA") == sorted([theirs, *ours])
+    new = '0 iodef "mailto:hostmaster@foobar.com"'
+    listed = record("early", "CAA", new, *ours, merge=True)
+    by_hand(lambda update: update.add("early", 60, "CAA", theirs))
+    code, output = controller.run(listed, options=("--check", "--diff"))
+    assert code == 0, output
+    assert f"+early.foobar.com. 60 CAA {new}" in output
+    assert f"-early.foobar.com. 60 CAA {theirs}" not in output
+    assert ask("early.foobar.com", "CAA") == [theirs]
+    assert "changed=1" in controller.run(listed)[1]
+    assert ask("early.foobar.com", "CAA") == sorted([theirs, new, *ours])
+    code, output = controller.run(listed)
+    assert (code, "changed=0" in output) == (0, True), output
+
+
+def test_a_ca_is_not_merged_into_a_record_that_forbids_every_ca(controller: Controller) -> None:
+    code, output = controller.run(
+        record("early", "A", "192.0.2.1"), record("locked", "CAA", '0 issue "letsencrypt.org"', merge=True)
+    )
+    assert code != 0
+    assert 'locked.foobar.com. CAA forbids every CA (0 issue ";"), and merge would add' in output
+    assert "Nothing was changed." in output
+    assert (ask("early.foobar.com", "A"), ask("locked.foobar.com", "CAA")) == ([], ['0 issue ";"'])
+
+
+def test_a_zone_that_is_only_a_name_in_another_one_is_refused_before_anything_changes(controller: Controller) -> None:
+    zone = {"zone": "shop.foobar.com", "nameservers": [NAMESERVER]}
+    code, output = controller.run(record("early", "A", "192.0.2.1"), zone=zone)
+    assert code != 0
+    assert "dns_records_zones: shop.foobar.com is no zone of its own" in output
+    assert "but lies in foobar.com; write zone: foobar.com." in output
+    assert "octoDNS" not in output
+
+
+def test_name_servers_that_tell_nothing_of_the_zone_are_no_reason_to_refuse_it(controller: Controller) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        nameserver = f"127.0.0.1:{silent.getsockname()[1]}"
+        zone = {"nameservers": [nameserver]}
+        code, output = controller.run(record("early", "A", "192.0.2.1"), zone=zone, options=("--check",))
+    assert code == 0, output
+    assert "Whether foobar.com is a zone could not be found out" in output
+    assert "+ early.foobar.com. 3600 A 192.0.2.1" in output
+
+
+def test_a_private_address_is_refused_before_anything_changes(controller: Controller) -> None:
+    listed = [record("early", "A", "8.8.8.8"), record("planned", "A", "10.0.0.7")]
+    code, output = controller.run(*listed, dns_records_private_addresses=False)
+    assert code != 0
+    assert "planned.foobar.com A: 10.0.0.7 is no public address" in output
+    assert ask("early.foobar.com", "A") == []
 
 
 def test_an_address_replaces_a_cname(controller: Controller) -> None:

@@ -87,7 +87,7 @@ def test_route_53_gets_the_listed_records_once(route53: Any, address: str, tmp_p
         done = run(command(playbook, *options, inventory="localhost,"), environment, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout + done.stderr)
-    assert "+ www.foobar.com. 3600 CNAME foobar.com." in outputs[0]
+    assert "+ www.foobar.com. 60 CNAME foobar.com." in outputs[0]
     assert ["changed=1" in output for output in outputs] == [True, True, False]
     assert KEYS["secret_access_key"] not in "".join(outputs)
     assert records(route53) == {

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,10 +48,12 @@ def address(host: Any) -> str:
 
 @pytest.fixture
 def ask(address: str) -> Ask:
-    """Ask for a path of a site, from the controller."""
+    """Ask for a path of a site, from the controller, by HTTP or HTTPS."""
 
-    def _ask(path: str, site: str = "shop.example", method: str = "GET", **kwargs: Any) -> Answer:
+    def _ask(path: str, site: str = "shop.example", method: str = "GET", tls: bool = False, **kwargs: Any) -> Answer:
         connection = HTTPConnection(address, 80, timeout=20)
+        if tls:
+            connection.sock = tls_connection(address, site.partition(":")[0])
         try:
             headers = {"Host": site, **kwargs.pop("headers", {})}
             connection.request(method, path, headers=headers, **kwargs)
@@ -59,6 +63,14 @@ def ask(address: str) -> Ask:
             connection.close()
 
     return _ask
+
+
+def tls_connection(address: str, name: str) -> ssl.SSLSocket:
+    """Connect to a site, whoever has signed its certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(socket.create_connection((address, 443), timeout=20), server_hostname=name)
 
 
 def wait_until(is_so: Callable[[], Any], seconds: float = 60) -> None:

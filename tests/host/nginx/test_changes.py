@@ -38,6 +38,17 @@ def test_a_broken_configuration_fails_every_run_while_the_old_one_serves(host: A
     assert ask("/").status == 200
 
 
+def test_a_certificate_that_is_not_there_is_refused_before_anything_is_touched(host: Any, play: Play) -> None:
+    before = host.file(LIVE).mtime
+    result = play(nginx_sites=[*SITES, new_site(ssl_certificate="/etc/ssl/sites/none.pem")])
+    assert (result.returncode, changes(result.stdout)) == (2, 0)
+    assert (
+        "nginx_sites: /etc/ssl/sites/none.pem is not on webstack-nginx-trixie; put it there first, or set "
+        "ssl_certificate_managed if it is made before nginx is configured."
+    ) in words(result.stdout)
+    assert host.file(LIVE).mtime == before
+
+
 def test_a_key_that_only_root_reads_is_refused_with_the_reason(play: Play) -> None:
     key = {"ssl_certificate": "/etc/ssl/http2.crt", "ssl_certificate_key": "/etc/shadow"}
     result = play(nginx_sites=[*SITES, new_site(listen=["443 ssl"], options=key)])
@@ -124,14 +135,13 @@ def state(host: Any) -> str:
     )
 
 
-def test_a_run_that_changes_nothing_asks_the_server_once_and_once_more_for_http2(play: Play) -> None:
+def test_a_run_that_changes_nothing_asks_the_server_once(play: Play) -> None:
     again = play()
     assert (again.returncode, changes(again.stdout)) == (0, 0)
     assert re.findall(r"TASK \[foobar.webstack.nginx : (\w+ \| .*?)\]", again.stdout) == [
         "check | Refuse what cannot work",
         "check | Read the state of the server",
-        "server | Configure",
-        "configure | Write nginx.conf and the drop-in of the unit",
+        "check | Refuse to go on without what the sites need",
         "report | Export what waits for a restart",
     ]
 

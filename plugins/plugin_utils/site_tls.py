@@ -1,0 +1,134 @@
+"""What an entry of `sites` says about HTTPS, and what follows from it for its certificate, nginx and DNS."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+Entry = dict[str, Any]
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+YEAR = 365 * 86400
+# How CAs call themselves in CAA records, by the host of their directory.
+CAA_ISSUERS = {
+    "acme-v02.api.letsencrypt.org": "letsencrypt.org",
+    "acme-staging-v02.api.letsencrypt.org": "letsencrypt.org",
+    "acme.zerossl.com": "sectigo.com",
+    "dv.acme-v02.api.pki.goog": "pki.goog",
+    "acme.ssl.com": "ssl.com",
+}
+
+
+def with_tls(sites: Iterable[Entry], default: Entry) -> list[Entry]:
+    """Return sites with all that is said about each one's certificate: by itself, for all of them, or by nobody."""
+    return [{**site, "tls": {"provider": "acme", **default, **site.get("tls", {})}} for site in sites]
+
+
+def provider(site: Entry) -> str:
+    """Return where a site's certificate comes from; one that was not given by `with_tls` has none."""
+    return str(site.get("tls", {}).get("provider", "none"))
+
+
+def scheme(site: Entry) -> str:
+    """Return the scheme of a visitor's request: a proxy in front that is trusted ends TLS itself."""
+    return "http" if provider(site) == "none" and not site.get("trusted_proxies") else "https"
+
+
+def names(site: Entry) -> list[str]:
+    """Return the names of a site, as visitors know them."""
+    return [site["domain"], *site.get("aliases", [])]
+
+
+def certificate(site: Entry) -> Entry:
+    """Return the entry of `tls_certificates` for a site."""
+    tls = site["tls"]
+    return {
+        "name": site["domain"],
+        "domains": list(dict.fromkeys([*names(site), *tls.get("names", [])])),
+        "provider": tls["provider"],
+        **{key: tls[key] for key in ("certificate", "private_key", "profile") if key in tls},
+        **({"acme_directory": STAGING} if tls.get("staging") else {}),
+    }
+
+
+def nginx_keys(site: Entry, path: str) -> Entry:
+    """Return the keys of an entry of `nginx_sites` by which a site is served over HTTPS, from a folder's files."""
+    proxies = {"trusted_proxies": site["trusted_proxies"]} if "trusted_proxies" in site else {}
+    if provider(site) == "none":
+        return proxies
+    tls, files = site["tls"], f"{path}/{site['domain']}"
+    return {
+        **proxies,
+        "ssl_certificate": f"{files}.pem",
+        # The role tls makes it before nginx reads it.
+        "ssl_certificate_managed": True,
+        "ssl_trusted_file": f"{files}.trusted",
+        "hsts_long_file": f"{files}.hsts",
+        "hsts_max_age": tls.get("hsts_max_age", YEAR),
+        **{key: tls[key] for key in ("hsts_include_subdomains", "hsts_preload") if key in tls},
+    }
+
+
+def caa_issuer(directory: str) -> str:
+    """Return how the CA of a directory calls itself in CAA records, or nothing where that is not known."""
+    return CAA_ISSUERS.get(urlsplit(directory or LETS_ENCRYPT).hostname or "", "")
+
+
+def caa_record(site: Entry, issuer: str) -> list[Entry]:
+    """Return the record by which no other CA may issue for a site, in a list, or an empty one where nobody asks for it.
+
+    It is added to those that are there, as another certificate of the domain may come from elsewhere.
+    """
+    if provider(site) != "acme" or not site["tls"].get("caa"):
+        return []
+    # No issuewild: it would end the wildcards of another CA that is allowed by an issue of its own.
+    return [{"record": site["domain"], "type": "CAA", "value": [f'0 issue "{issuer}"'], "merge": True}]
+
+
+def tls_mistakes(sites: list[Entry], directory: str, issuer: str) -> Iterator[str]:
+    """Find mistakes in names and certificates of sites that are complete, for a CA by its directory.
+
+    What is wrong with a certificate itself is for the role tls to say.
+    """
+    given = Counter(name for site in sites for name in names(site))
+    for name in (name for name, times in given.items() if times > 1):
+        yield f"sites: {name} stands there more than once; give each name to one site, as its domain or as an alias."
+    for site in sites:
+        tls, domain = site["tls"], site["domain"]
+        zone = site.get("zone", domain)
+        for name in [*names(site), *tls.get("names", [])]:
+            if not name.isascii():
+                yield f"sites: {name} is {_ascii(name)} to name servers and CAs; write it like that."
+        for name in tls.get("names", []):
+            if name.isascii() and not f".{name}".endswith(f".{zone}"):
+                yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zone}; take it out."
+        for key in sorted(site.get("nginx", {})) if tls["provider"] != "none" else []:
+            if key.startswith(("ssl_", "hsts_")):
+                yield f"sites: {key} of nginx of {domain} follows from its tls: take it out, or set provider: none."
+        if tls.get("staging") and (tls["provider"] != "acme" or directory not in ("", LETS_ENCRYPT, STAGING)):
+            yield f"sites: staging in tls of {domain} is Let's Encrypt's; take it out, or order from that CA."
+        if tls.get("caa") and tls["provider"] == "acme" and not issuer:
+            yield (
+                f"sites: caa in tls of {domain} needs to know how {directory} calls itself in CAA records; set "
+                "caa_issuer, such as letsencrypt.org."
+            )
+
+
+def _ascii(name: str) -> str:
+    """Return a name in the letters of DNS, where there is such a form."""
+    try:
+        return name.lower().encode("idna").decode()
+    except UnicodeError:
+        return "no name"
+
+
+def default_mistakes(default: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each key of `default_tls` that only one site can have."""
+    return [
+        f"default_tls: {key} is one site's; set it in tls of that site."
+        for key in ("certificate", "private_key", "names")
+        if key in default
+    ]

@@ -110,14 +110,12 @@ GROUPS: dict[str, dict[str, Any]] = {
         "nginx.maintenance_page": "<p>Another page</p>",
         "nginx.maintenance_retry_after": 30,
         "nginx.options": {"add_header": "X-Another one always"},
-        "nginx.preview_names": ["preview.board.example"],
         "nginx.proxy_cache": True,
         "nginx.ssl_certificate": "/etc/ssl/sites/board.example.pem",
         "nginx.ssl_certificate_key": "/etc/ssl/sites/board.example.pem",
         "nginx.ssl_certificate_managed": True,
         "nginx.ssl_redirect": False,
         "nginx.ssl_trusted_file": "/etc/ssl/sites/board.example.trusted",
-        "nginx.trusted_proxies": ["192.0.2.1"],
     },
     "a certificate of one's own": {
         "tls": {
@@ -138,16 +136,6 @@ GROUPS: dict[str, dict[str, Any]] = {
             "names": ["w.board.example"],
             "caa": True,
         },
-    },
-    "files that nginx is given": {
-        "nginx.hsts_include_subdomains": True,
-        "nginx.hsts_long_file": "/etc/hostname",
-        "nginx.hsts_max_age": 63072000,
-        "nginx.hsts_preload": True,
-        "nginx.ssl_certificate": "/etc/ssl/own.pem",
-        "nginx.ssl_certificate_key": "/etc/ssl/own.key",
-        "nginx.ssl_redirect": True,
-        "nginx.ssl_trusted_file": "/etc/hostname",
     },
     "another domain": {
         "domain": "shop.board.example",

@@ -25,7 +25,7 @@ FOLLOWS = {
         *("migrate_environment", "name", "packages", "path", "service", "shared_paths", "sockets_path", "static_paths"),
         *("build_environment", "shared_settings", "target", "user"),
     },
-    "nginx": {"preview_names", "redirect_from", "server_name", "ssl_certificate_managed", "trusted_proxies"},
+    "nginx": {"preview_names", "redirect_from", "server_name", "trusted_proxies"},
 }
 # Keys of a site's entry that are a release's, so that a deploy applies them.
 RELEASED = {

@@ -9,9 +9,12 @@ from __future__ import annotations
 import http.client
 import secrets
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 try:
     import dns.exception
@@ -32,6 +35,8 @@ CHALLENGES = ".well-known/acme-challenge"
 QUERY_TIMEOUT, PROBE_TIMEOUT = 3.0, 10.0
 # Aliases of aliases that CAs follow.
 ALIASES = 8
+# Redirects that CAs follow.
+REDIRECTS = 10
 # Of a flag in a CAA record: a CA that does not know its tag issues nothing.
 CRITICAL = 128
 KNOWN_TAGS = {"issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"}
@@ -133,10 +138,11 @@ class Zones:
         for address, port in addresses(server):
             if (address, port) in self.silent:
                 continue
-            try:
-                return dns.query.udp_with_fallback(query, address, timeout=QUERY_TIMEOUT, port=port)[0]
-            except (dns.exception.DNSException, OSError):
-                self.silent.add((address, port))
+            # A packet may get lost.
+            for _ in range(2):
+                with suppress(dns.exception.DNSException, OSError):
+                    return dns.query.udp_with_fallback(query, address, timeout=QUERY_TIMEOUT, port=port)[0]
+            self.silent.add((address, port))
         return None
 
     def followed(self, name: str, kind: str) -> tuple[str, Answer]:
@@ -251,19 +257,43 @@ def unreachable(zones: Zones, domain: str, probe: str, known: set[str], reached:
 
 
 def asked(address: str, domain: str, probe: str) -> str:
-    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing."""
-    connection = http.client.HTTPConnection(address, 80, timeout=PROBE_TIMEOUT)
+    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing.
+
+    As a CA does, it follows redirects, also to https, whatever certificate is there.
+    """
+    url, status = f"http://{domain}/{CHALLENGES}/{probe}", 0
+    for _ in range(REDIRECTS):
+        target = urlsplit(url)
+        host = target.hostname or ""
+        is_secure = target.scheme == "https"
+        try:
+            status, location, body = fetched(address if host == domain else host, target, is_secure, len(probe))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            port = 443 if is_secure else 80
+            return f"port {port} does not answer ({error or type(error).__name__})"
+        if status == http.client.OK and body.strip() == probe.encode():
+            return ""
+        url = urljoin(url, location)
+        if status not in (301, 302, 303, 307, 308) or not location or not url.startswith(("http://", "https://")):
+            break
+    return f"another server answers, or this one not from its webroot (status {status})"
+
+
+def fetched(address: str, target: SplitResult, is_secure: bool, length: int) -> tuple[int, str, bytes]:
+    """Return status, Location and the beginning of what an address answers for a URL; raise OSError and others."""
+    connection = http.client.HTTPConnection(address, 443 if is_secure else 80, timeout=PROBE_TIMEOUT)
     try:
-        connection.request("GET", f"/{CHALLENGES}/{probe}", headers={"Host": domain})
+        if is_secure:
+            connection.connect()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=target.hostname)
+        path = target.path or "/"
+        connection.request("GET", f"{path}?{target.query}" if target.query else path, headers={"Host": target.netloc})
         answer = connection.getresponse()
-        body = answer.read(len(probe) + 1)
-    except (OSError, http.client.HTTPException) as error:
-        return f"port 80 does not answer ({error or type(error).__name__})"
+        return answer.status, answer.headers.get("Location", ""), answer.read(length + 1)
     finally:
         connection.close()
-    if answer.status == http.client.OK and body.strip() == probe.encode():
-        return ""
-    return f"another server answers, or this one not from its webroot (status {answer.status})"
 
 
 def is_own(address: str) -> bool:

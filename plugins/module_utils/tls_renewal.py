@@ -104,7 +104,10 @@ class Renewal:
             try:
                 step(wanted)
             except FAILURES as error:
-                sentences.append(f"{wanted.name}: {str(error).rstrip('.') or type(error).__name__}")
+                text = str(error).rstrip(".") or type(error).__name__
+                # What begins with the name of the site, which is that of its certificate, needs it only once.
+                is_named = text.startswith((f"{wanted.name} ", f"{wanted.name}:"))
+                sentences.append(text if is_named else f"{wanted.name}: {text}")
         return list(dict.fromkeys(sentences))
 
     def pem(self, wanted: Wanted) -> Path:
@@ -180,16 +183,17 @@ class Renewal:
             self.save(name, state)
         return bool(state.window) and now >= window_time(state.window[0], state.window[1], held.serial)
 
-    def put_off_until(self, state: State) -> float:
+    def put_off_until(self, wanted: Wanted, state: State) -> float:
         """Return when an order may be tried again; what the CA itself has said counts even where somebody waits."""
-        return max(state.blocked_until, 0 if self.request else state.retry_at)
+        blocked_until = state.blocked_until if state.blocked_by == wanted.directory else 0
+        return max(blocked_until, 0 if self.request else state.retry_at)
 
     def checks(self) -> dict[str, Check]:
         """Return what has to be looked at before the orders that are due, by certificate; files are put for it."""
         found = {}
         for wanted in self.settings.certificates if self.settings.preflight else []:
             state = State.read(self.state_path(wanted.name))
-            if wanted.provider != "acme" or time.time() < self.put_off_until(state):
+            if wanted.provider != "acme" or time.time() < self.put_off_until(wanted, state):
                 continue
             # What only the CA wants is left to the unit, which alone notes what the CA says.
             if self.overdue(wanted, self.held(wanted, state), state):
@@ -222,7 +226,7 @@ class Renewal:
         reason = self.due(wanted, held, state)
         if not reason:
             return
-        if now < (until := self.put_off_until(state)):
+        if now < (until := self.put_off_until(wanted, state)):
             raise Refused(f"{state.error}; it is tried again after {moment(until)}")
         verdict = self.verdict(wanted, state)
         if set(verdict.reached) - set(state.reached):
@@ -240,6 +244,7 @@ class Renewal:
             state.failures, state.error = state.failures + 1, str(refused)
             state.retry_at = retry_time(now, state.failures, held.not_after if held else 0)
             state.blocked_until = refused.until if isinstance(refused, RateLimited) else 0
+            state.blocked_by = wanted.directory
             self.save(wanted.name, state)
             raise
         is_alone = held is not None and not self.request

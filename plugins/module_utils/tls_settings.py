@@ -80,7 +80,9 @@ class State:
     ordered: dict[str, Any] = field(default_factory=dict)
     failures: int = 0
     retry_at: float = 0
+    # What a CA itself has said, and which one.
     blocked_until: float = 0
+    blocked_by: str = ""
     error: str = ""
     window: list[float] = field(default_factory=list)
     window_of: str = ""

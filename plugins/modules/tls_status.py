@@ -55,12 +55,15 @@ from ansible_collections.foobar.webstack.plugins.module_utils.tls_settings impor
 
 
 def renewal(wanted: Wanted, state: State, not_before: float, not_after: float) -> str:
-    """Return when the server gets the next certificate, or nothing where somebody else has to."""
+    """Return when the server orders the next certificate, or nothing where somebody else has to bring it."""
     if wanted.provider == "files":
         return ""
     times = [renewal_time(not_before, not_after)]
     times += [window_time(state.window[0], state.window[1], state.window_of)] if state.window else []
-    return moment(max(state.retry_at, state.blocked_until) if state.failures else min(times))
+    when = min(times) if state.ordered else 0
+    if state.failures:
+        when = max(state.retry_at, state.blocked_until)
+    return moment(when) if when > time.time() else "at the next run"
 
 
 def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:

@@ -35,6 +35,7 @@ QUIET = {
     "there is none yet",
     "it expires on …",
     "the CA asks for it",
+    "at the next run",
     "…: installed a certificate until ….",
     # A part of a message that stands for a name, or a title.
     "a process",

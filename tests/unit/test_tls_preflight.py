@@ -342,12 +342,16 @@ class Web(BaseHTTPRequestHandler):
     """A web server that serves its webroot for one host name, and sends others away."""
 
     webroot: Path
+    redirects: dict[str, str]
 
     def do_GET(self) -> None:
         """Answer."""
+        host = self.headers["Host"]
         path = self.webroot / self.path.lstrip("/")
-        is_here = self.headers["Host"] == "foobar.com" and path.is_file()
+        is_here = host == "foobar.com" and path.is_file()
         self.send_response(200 if is_here else 302)
+        if not is_here and host in self.redirects:
+            self.send_header("Location", self.redirects[host] + self.path)
         self.end_headers()
         if is_here:
             self.wfile.write(path.read_bytes())
@@ -357,17 +361,23 @@ class Web(BaseHTTPRequestHandler):
 
 
 ASKED = tls_preflight.asked
+REDIRECTS = {
+    "www.foobar.com": "http://foobar.com",
+    "loop.foobar.com": "http://loop.foobar.com",
+    "ftp.foobar.com": "ftp://foobar.com",
+    "secure.foobar.com": "https://secure.foobar.com",
+}
 
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
     """Return a function that asks a web server on a port of this machine for a probe, by a host name."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Mine", (Web,), {"webroot": tmp_path}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Mine", (Web,), {"webroot": tmp_path, "redirects": REDIRECTS}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     real = tls_preflight.http.client.HTTPConnection
 
-    def connection(host: str, _: int, timeout: float) -> Any:
-        return real(host, server.server_address[1], timeout=timeout)
+    def connection(*_: Any, timeout: float) -> Any:
+        return real("127.0.0.1", server.server_address[1], timeout=timeout)
 
     monkeypatch.setattr(tls_preflight.http.client, "HTTPConnection", connection)
     yield lambda domain: ASKED("127.0.0.1", domain, tls_preflight.make_probe(str(tmp_path)))
@@ -378,6 +388,14 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
 def test_a_server_that_answers_with_the_probe_file_is_this_one(web: Callable[[str], str]) -> None:
     assert web("foobar.com") == ""
     assert web("other.com") == "another server answers, or this one not from its webroot (status 302)"
+
+
+def test_redirects_are_followed_to_their_end(web: Callable[[str], str]) -> None:
+    assert web("www.foobar.com") == ""
+    assert web("loop.foobar.com") == "another server answers, or this one not from its webroot (status 302)"
+    # The test's server speaks no TLS.
+    assert web("secure.foobar.com").startswith("port 443 does not answer (")
+    assert web("ftp.foobar.com") == "another server answers, or this one not from its webroot (status 302)"
 
 
 def test_a_port_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

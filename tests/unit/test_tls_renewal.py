@@ -516,7 +516,7 @@ def test_the_controller_s_view_stands_before_the_server_s(server: Server) -> Non
     server.unreachable["foobar.com"] = "foobar.com is not to be reached from here"
     verdict = Verdict(["foobar.com: its A record leads elsewhere"], ["192.0.2.1"])
     assert server.run(Request({"foobar.com": verdict})) == 1
-    assert server.failed() == {"foobar.com": "foobar.com: foobar.com: its A record leads elsewhere.\n"}
+    assert server.failed() == {"foobar.com": "foobar.com: its A record leads elsewhere.\n"}
     assert server.orders == []
     assert server.run(Request({"foobar.com": Verdict([], [])})) == 0
     assert server.looked == []
@@ -550,6 +550,16 @@ def test_what_has_to_be_looked_at_is_told_where_an_order_is_due_and_no_file_is_l
     server.authority.__dict__["window"] = (0, 0)
     server.now += 7 * HOUR
     assert Renewal(server.settings, Request()).checks() == {}
+
+
+def test_what_one_ca_has_put_off_is_ordered_from_another_one(server: Server) -> None:
+    server.authority.refuses["foobar.com"] = RateLimited("too many", server.now + HOUR)
+    server.run()
+    server.authority.refuses.clear()
+    assert server.run(Request()) == 1
+    server.want(directory="https://staging.example/")
+    assert server.run(Request()) == 0
+    assert len(server.orders) == 2
 
 
 def test_what_the_ca_itself_has_put_off_is_not_looked_at(server: Server) -> None:

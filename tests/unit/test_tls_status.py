@@ -14,6 +14,8 @@ from ansible_collections.foobar.webstack.plugins.modules import tls_status
 
 from tests import calls
 
+SOON = time.time() + 3600
+
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -59,7 +61,13 @@ def test_the_table_has_a_line_for_each_and_the_one_that_ends_first_is_the_first(
     assert calls.module("tls_status", {})["lines"][1].startswith("foobar.com  self-signed  29")
 
 
+def knows(server: Path, **state: Any) -> None:
+    """Have the server know something of the certificate from the runs before."""
+    (server / "state/foobar.com.json").write_text(json.dumps({"ordered": {"provider": "acme"}, **state}))
+
+
 def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) -> None:
+    knows(server)
     certificate = told()
     ends = time.time() + 30 * 86400
     assert certificate.pop("not_after") in (moment(ends), moment(ends - 60))
@@ -78,15 +86,21 @@ def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) 
 def test_the_switch_and_the_last_failure_are_told(server: Path) -> None:
     (server / "foobar.com.trusted").touch()
     (server / "failed/foobar.com").write_text("foobar.com: no.\n")
-    (server / "state/foobar.com.json").write_text('{"failures": 2, "retry_at": 86400}')
+    knows(server, failures=2, retry_at=SOON)
     certificate = told()
     assert (certificate["is_trusted"], certificate["failure"]) == (True, "foobar.com: no.")
-    assert certificate["renewal"] == "1970-01-02 00:00 UTC"
+    assert certificate["renewal"] == moment(SOON)
 
 
 def test_a_window_of_the_ca_that_is_sooner_is_the_renewal(server: Path) -> None:
-    (server / "state/foobar.com.json").write_text('{"window": [86400, 86400], "window_of": "7"}')
-    assert told()["renewal"] == "1970-01-02 00:00 UTC"
+    knows(server, window=[SOON, SOON], window_of="7")
+    assert told()["renewal"] == moment(SOON)
+
+
+@pytest.mark.parametrize("state", [{"ordered": {}}, {"window": [86400, 86400]}, {"failures": 1, "retry_at": 86400}])
+def test_what_is_due_is_got_at_the_next_run(server: Path, state: dict[str, Any]) -> None:
+    knows(server, **state)
+    assert told()["renewal"] == "at the next run"
 
 
 def test_nobody_but_its_owner_renews_a_certificate_of_one_s_own(server: Path) -> None:

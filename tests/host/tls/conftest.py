@@ -7,7 +7,9 @@ import re
 import socket
 import ssl
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,17 @@ class Authority:
         self.host.check_output("systemctl start pebble")
         listens = "ss -ltn | grep -q :14000"
         self.host.check_output(f"timeout 30 sh -c 'until {listens}; do sleep 0.1; done'")
+
+    @contextmanager
+    def running(self, script: str, port: int, *arguments: str) -> Iterator[None]:
+        """Run one of this folder's scripts on the CA's machine, which listens on a port there."""
+        text, given = Path(__file__).with_name(f"{script}.py").read_text(), " ".join(arguments)
+        self.host.check_output(f"systemd-run --collect --unit={script} python3 -c %s {given}", text)
+        try:
+            self.host.check_output(f"timeout 30 sh -c 'until ss -ltn | grep -q :{port}; do sleep 0.1; done'")
+            yield
+        finally:
+            self.host.check_output(f"systemctl stop {script}")
 
     def record(self, *changes: str) -> None:
         """Change records of the zone."""

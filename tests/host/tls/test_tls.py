@@ -3,9 +3,11 @@
 The tests stand in the order of a server's life, and each leaves it as the scenario has set it up.
 """
 
+import calendar
 import json
 import re
 import ssl
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -200,8 +202,8 @@ def test_nothing_is_ordered_for_a_name_that_leads_elsewhere_or_that_caa_forbids_
     ca.record(f"add cdn.foobar.com 5 CAA {forbids}", f"add foobar.com 5 CAA {forbids}")
     assert renew(host) == 1
     assert failure(host, "lab.foobar.com") == (
-        f"lab.foobar.com: lab.foobar.com: the CAA record of foobar.com, {forbids}, does not let pebble.letsencrypt.org "
-        f"issue; {alias}: the CAA record of {alias} (by cdn.foobar.com), {forbids}, does not let "
+        f"lab.foobar.com: the CAA record of foobar.com, {forbids}, does not let pebble.letsencrypt.org issue; "
+        f" {alias}: the CAA record of {alias} (by cdn.foobar.com), {forbids}, does not let "
         "pebble.letsencrypt.org issue."
     )
     assert ca.orders() == orders + 1
@@ -211,31 +213,12 @@ def test_nothing_is_ordered_for_a_name_that_leads_elsewhere_or_that_caa_forbids_
     assert ca.orders() == orders + 2
 
 
-# What it passes on comes from everybody but the server itself, as behind a router.
-ROUTER = """
-import http.client, http.server
-class Router(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.client_address[0] == "{0}":
-            return
-        inside = http.client.HTTPConnection("{0}")
-        inside.request("GET", self.path, headers={{"Host": self.headers["Host"]}})
-        answer = inside.getresponse()
-        self.send_response(answer.status)
-        self.end_headers()
-        self.wfile.write(answer.read())
-http.server.ThreadingHTTPServer(("", 80), Router).serve_forever()
-"""
-
-
 def test_a_router_that_sends_the_server_not_back_to_itself_does_not_keep_it_from_its_certificate(
     host: Any, play: Play, ca: Authority, alias: str
 ) -> None:
     """The controller looks first, as the CA does; from then on the server knows that address."""
     ca.record(f"add {alias} 5 A {CA_ADDRESS}")
-    ca.host.check_output("systemd-run --unit=router python3 -c %s", ROUTER.format(ADDRESS))
-    ca.host.check_output("timeout 30 sh -c 'until ss -ltn | grep -q :80; do sleep 0.1; done'")
-    try:
+    with ca.running("router", 80, ADDRESS):
         entry = {**LAB, "domains": ["lab.foobar.com", alias]}
         orders = ca.orders()
         make_due(host, "lab.foobar.com")
@@ -250,8 +233,6 @@ def test_a_router_that_sends_the_server_not_back_to_itself_does_not_keep_it_from
         where = f"{alias}: its A record leads to {CA_ADDRESS}, where port 80 does not answer"
         assert where in failure(host, "lab.foobar.com")
         assert ca.orders() == orders + 2
-    finally:
-        ca.host.check_output("systemctl stop router")
 
 
 def test_a_window_that_the_ca_moves_is_obeyed(host: Any, play: Play, ca: Authority) -> None:
@@ -354,6 +335,31 @@ def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made
 
 
 SECOND = "second.foobar.com"
+
+
+def test_a_ca_that_wants_to_be_left_alone_is_until_its_own_time_whoever_waits(host: Any, ca: Authority) -> None:
+    settings = "/etc/tls/certificates.json"
+    told = json.loads(host.file(settings).content_string)
+    (entry,) = (entry for entry in told["certificates"] if entry["name"] == "lab.foobar.com")
+    entry["directory"] = f"https://{CA_ADDRESS}:14002/dir"
+    host.check_output("cp -p %s /root/ && printf %%s %s > %s", settings, json.dumps(told), settings)
+    before, calls = served("lab.foobar.com"), "journalctl --unit=limiting --output=cat | grep -c POST"
+    with ca.running("limiting", 14002, CA_ADDRESS, "14002"):
+        assert renew(host) == 1
+        said_first = failure(host, "lab.foobar.com")
+        called = ca.host.check_output(calls)
+        # As the role does.
+        host.check_output("touch /run/foobar.webstack/tls")
+        assert renew(host) == 1
+        assert ca.host.check_output(calls) == called
+    said_then = failure(host, "lab.foobar.com")
+    host.check_output(f"mv /root/certificates.json {settings}")
+    assert said_first.startswith("lab.foobar.com: no certificate was issued: ")
+    assert "too many registrations" in said_first
+    until = re.search(r"; it is tried again after (.*) UTC", said_then)[1]
+    assert 7000 < calendar.timegm(time.strptime(until, "%Y-%m-%d %H:%M")) - time.time() <= 7200
+    assert served("lab.foobar.com") == before
+    assert renew(host) == 0
 
 
 def test_a_file_that_the_web_server_still_names_is_not_removed_and_once_it_is_not_it_is(host: Any, play: Play) -> None:

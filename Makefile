@@ -13,8 +13,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 CHANGELOG := uv run --quiet --no-project --isolated --with-requirements changelogs/requirements.txt antsibull-changelog
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
-# The longest one first, so that the others run beside it; those for the night are not for every day.
-DAILY = $(filter releases,$(SCENARIOS)) $(filter-out releases nightly_%,$(SCENARIOS))
+# The longest ones first, so that the others run beside them; those for the night are not for every day.
+LONG = releases mysql nginx app_deploy
+DAILY = $(foreach name,$(LONG),$(filter $(name),$(SCENARIOS))) $(filter-out $(LONG) nightly_%,$(SCENARIOS))
 # What has tests that are marked for the night, and what is for the night as a whole.
 MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' tests/host),$(word 3,$(subst /, ,$(file)))))
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
@@ -32,7 +33,7 @@ down: $(BIN)/.complete engine ## Remove what the demo has made
 	@$(BIN)/python demo/demo.py down
 
 test: $(BIN)/.complete engine ## Run all tests: lint, unit, guestbook, galaxy and every Molecule scenario
-	@$(BIN)/python tests/run.py unit lint guestbook $(DAILY:%=molecule-%) galaxy
+	@$(BIN)/python tests/run.py unit lint guestbook galaxy $(DAILY:%=molecule-%)
 
 nightly: $(BIN)/.complete engine ## Run the long tests: releases under load and faults, and what is marked for the night
 	@PYTEST_ADDOPTS='-m "nightly or not nightly"' $(BIN)/python tests/run.py $(NIGHTLY)

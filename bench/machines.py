@@ -125,6 +125,9 @@ class Machines:
             "nameserver_zones": [{"zone": "foobar.com", "records": f"@ NS ns1\nns1 A {NAMESERVER}\n"}],
             "dns_provider": {"class": "octodns_bind.Rfc2136Provider", "host": NAMESERVER} | key,
             "dns_nameservers": [NAMESERVER],
+            "dns_records_private_addresses": True,
+            # None of those that it is measured beside gets certificates.
+            "default_tls": {"provider": "none"},
             "secrets": f"{folder}/secrets",
             **{f"nameserver_{name}": value for name, value in key.items()},
             **settings,

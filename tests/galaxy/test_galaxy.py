@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import ssl
 import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
@@ -111,6 +113,9 @@ def test_each_role_works_by_its_full_name_from_a_play_elsewhere(elsewhere: Path,
     connection = HTTPConnection(server, timeout=10)
     connection.request("GET", "/", headers={"Host": "shop.example"})
     assert json.loads(connection.getresponse().read())["secret"] == "from the play"
+    with socket.create_connection((server, 443), timeout=10) as plain:
+        unverified = ssl._create_unverified_context()
+        assert unverified.wrap_socket(plain, server_hostname="shop.example").version() == "TLSv1.3"
     assert run(ROOT, "docker", "exec", MACHINE["name"], "mysql", "-Ne", "SHOW DATABASES LIKE 'shop'") == "shop\n"
     query = dns.message.make_query("www.shop.example", "A")
     answer = dns.query.udp(query, server, timeout=5)
@@ -161,6 +166,7 @@ def test_a_folder_of_one_s_own_is_all_that_the_playbooks_need(elsewhere: Path, m
     play("deploy", folder=Path("/"))
     assert page(server)["version"] == "2"
     assert first["release"] in play("releases", folder=Path("/"))
+    assert "mine.example  self-signed" in play("certificates", folder=Path("/"))
     play("maintenance", "--extra-vars=mode=on")
     connection = HTTPConnection(server, timeout=10)
     connection.request("GET", "/", headers={"Host": "mine.example"})
@@ -201,7 +207,7 @@ class Start:
         return run(self.elsewhere, *command, **there(self.elsewhere), **self.git)
 
     def type(self, command: str) -> str:
-        """Type a command as the folder's README shows it; what Debian's MySQL needs here comes by a file beside it."""
+        """Type a command as the folder's README shows it; what is different here comes by a file beside it."""
         environment = {
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(self.elsewhere),
@@ -209,7 +215,7 @@ class Start:
             "ANSIBLE_SSH_COMMON_ARGS": self.known_hosts,
         }
         assert command in (self.folder / "README.md").read_text(), command
-        return run(self.folder, *command.split(), f"--extra-vars=@{HERE / 'mysql.yml'}", **environment)
+        return run(self.folder, *command.split(), f"--extra-vars=@{HERE / 'here.yml'}", **environment)
 
     def version(self, domain: str) -> str:
         """Return which code a site says it runs."""
@@ -267,7 +273,7 @@ def test_a_controller_that_keeps_nothing_runs_the_folder_as_a_project(started: S
         "HOME": str(tmp_path),
     }
     (tmp_path / "env/envvars").write_text(json.dumps(variables))
-    (tmp_path / "env/extravars").write_text((HERE / "mysql.yml").read_text())
+    (tmp_path / "env/extravars").write_text((HERE / "here.yml").read_text())
 
     def runner(playbook: str, inventory: Path) -> str:
         return run(tmp_path, "ansible-runner", "run", str(tmp_path), "-p", playbook, "--inventory", str(inventory))
@@ -304,7 +310,7 @@ def pushed(started: Start) -> Path:
     run(application, "git", "remote", "add", "origin", address)
     run(application, "git", "push", "--quiet", "origin", "main", **started.git)
     started.new(address, domain="pushed.example", folder=str(sites))
-    shutil.copy(HERE / "mysql.yml", sites / "group_vars/all")
+    shutil.copy(HERE / "here.yml", sites / "group_vars/all")
     commit(sites)
     return application
 

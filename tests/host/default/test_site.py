@@ -164,6 +164,7 @@ def test_effective_settings_are_the_wanted_ones(host):
 
 
 def test_the_application_cannot_write_its_code_and_strangers_cannot_read_its_secrets(host):
+    assert host.run("runuser -u guestbook -- cat /etc/ssl/sites/foobar.com.pem").rc != 0
     assert host.run("runuser -u guestbook -- touch /srv/guestbook/current/x").rc != 0
     assert host.run("runuser -u nobody -- cat /etc/gunicorn/guestbook.env").rc != 0
 

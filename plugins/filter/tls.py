@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.own_certificates import certificate_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import numbers
 
 # A certificate of the list tls_certificates.
@@ -55,18 +56,29 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
             )
         elif str(domain).startswith("*.") and provider == "acme" and challenge != "dns-01":
             yield f"{where} has the wildcard {domain}, for which tls_challenge must be dns-01."
-    for key, beginning in _BEGINNINGS.items():
-        if provider != "files" and key in entry:
-            yield f"{where} has a {key}, which only provider: files takes."
-        elif provider == "files" and not beginning.match(str(entry.get(key, ""))):
-            # The value itself may be a secret.
-            yield f"{where} needs a {key} as PEM, which begins with -----BEGIN."
+    yield from _own_mistakes(entry, where)
     if provider != "acme" and entry.get("profile"):
         yield f"{where} has a profile, which only provider: acme takes."
     if provider != "acme" and entry.get("acme_directory"):
         yield f"{where} has an acme_directory, which only provider: acme takes."
     if not str(entry.get("acme_directory", "https://")).startswith("https://"):
         yield f"{where} has the acme_directory {entry['acme_directory']}, which is no https address of a CA."
+
+
+def _own_mistakes(entry: Entry, where: str) -> Iterator[str]:
+    """Find what is wrong with a certificate of one's own, and one that comes where none is wanted."""
+    is_own, is_readable = entry["provider"] == "files", True
+    for key, beginning in _BEGINNINGS.items():
+        if not is_own and key in entry:
+            yield f"{where} has a {key}, which only provider: files takes."
+        elif is_own and not beginning.match(str(entry.get(key, ""))):
+            is_readable = False
+            # The value itself may be a secret.
+            yield f"{where} needs a {key} as PEM, which begins with -----BEGIN."
+    if is_own and is_readable:
+        mistake = certificate_mistake(str(entry["certificate"]), str(entry["private_key"]), entry["domains"])
+        if mistake:
+            yield f"{where}: {mistake}."
 
 
 def _ascii(domain: str) -> str:

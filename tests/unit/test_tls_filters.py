@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.filter.tls import tls_files, tls_mistakes, tls_wanted
+
+from tests.unit.tls_authority import KINDS, Authority, openssl
 
 ACME = {
     "acme_directory": "https://acme-v02.api.letsencrypt.org/directory",
@@ -18,8 +22,19 @@ ACME = {
     "webroot": "/var/lib/tls/webroot",
 }
 DNS = {"challenge": "dns-01", "dns_plugin": "rfc2136", "dns_credentials": {"dns_rfc2136_secret": "canary"}}
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
+
+
+def made(*names: str, kind: str = "ec") -> tuple[str, str]:
+    """Return a self-signed certificate for some names, and its key."""
+    key = openssl("genpkey", "-algorithm", kind.upper(), *KINDS[kind])
+    more = ["-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)] if names else []
+    words = ["-x509", "-key", "/dev/stdin", "-subj", "/CN=own", *more]
+    return openssl("req", *words, text=key), key
+
+
+NAMES = ("foobar.com", "*.foobar.com")
+CERTIFICATE, KEY = made(*NAMES)
+RSA = made(*NAMES, kind="rsa")
 
 
 def entry(**keys: Any) -> dict[str, Any]:
@@ -30,6 +45,16 @@ def entry(**keys: Any) -> dict[str, Any]:
 def own(**keys: Any) -> dict[str, Any]:
     """Return a sound certificate of one's own with some keys changed."""
     return entry(provider="files", **{"certificate": CERTIFICATE, "private_key": KEY, **keys})
+
+
+def pair(made: tuple[str, str]) -> dict[str, Any]:
+    """Return a certificate of one's own with its key."""
+    return own(certificate=made[0], private_key=made[1])
+
+
+def encrypted(key: str) -> str:
+    """Return a key that asks for a passphrase."""
+    return openssl("pkcs8", "-topk8", "-passout", "pass:canary", text=key)
 
 
 def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: Any) -> list[str]:
@@ -45,7 +70,7 @@ def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: A
         ([], {}),
         ([entry(), entry(name="other", key_type="rsa", profile="shortlived")], {}),
         ([entry(domains=["foobar.com", "*.foobar.com", "xn--bcher-kva.example"])], DNS),
-        ([own(), own(name="rsa", private_key=KEY.replace("PRIVATE", "RSA PRIVATE"))], {}),
+        ([own(), own(name="rsa", certificate=RSA[0], private_key=RSA[1])], {}),
         ([entry(provider="self_signed", domains=["*.foobar.com"])], {"acme_directory": ""}),
         ([entry()], {"acme_eab_kid": "kid", "acme_eab_hmac_key": "canary"}),
         ([entry(acme_directory="https://staging.example/dir")], {}),
@@ -54,6 +79,15 @@ def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: A
 )
 def test_sound_variables_pass(certificates: list[dict[str, Any]], acme: dict[str, Any]) -> None:
     assert mistakes(*certificates, **acme) == []
+
+
+def test_a_certificate_that_has_expired_is_refused(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    request = openssl("req", "-new", "-subj", "/CN=own", "-key", "/dev/stdin", text=KEY)
+    names = "subjectAltName=" + ",".join(f"DNS:{name}" for name in NAMES)
+    expired = authority.sign(request, "ca", names, time.time() - 3 * 86400, 2)
+    (mistake,) = mistakes(own(certificate=expired))
+    assert mistake.startswith("tls_certificates: foobar.com: the certificate has expired on 20")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +113,19 @@ def test_sound_variables_pass(certificates: list[dict[str, Any]], acme: dict[str
             "tls_certificates: foobar.com needs a private_key as PEM, which begins with -----BEGIN.",
         ),
         (entry(private_key=KEY), "tls_certificates: foobar.com has a private_key, which only provider: files takes."),
+        (own(private_key=RSA[1]), "tls_certificates: foobar.com: the private key is not that of the certificate."),
+        (own(private_key=made()[1]), "tls_certificates: foobar.com: the private key is not that of the certificate."),
+        (
+            own(private_key=encrypted(KEY)),
+            "tls_certificates: foobar.com: the private key has a passphrase, which nobody could type; take it off.",
+        ),
+        (own(private_key=KEY[:60]), "tls_certificates: foobar.com: the private key can't be read."),
+        (own(certificate=CERTIFICATE[:60]), "tls_certificates: foobar.com: the certificate can't be read."),
+        (
+            own(domains=["foobar.com", "shop.example"]),
+            "tls_certificates: foobar.com: the certificate does not name shop.example.",
+        ),
+        (pair(made()), "tls_certificates: foobar.com: the certificate has no subjectAltName, which browsers want."),
         (
             entry(provider="self_signed", profile="shortlived"),
             "tls_certificates: foobar.com has a profile, which only provider: acme takes.",

@@ -21,7 +21,7 @@ MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' t
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
   galaxy-nightly molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy galaxy-nightly docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale changelog lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy galaxy-nightly docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale bench-tls changelog lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -79,6 +79,9 @@ bench-deploy: $(BIN)/.complete engine ## Measure releases beside other ways to m
 
 bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers cost a run
 	$(BIN)/python bench/scale.py --rounds 3
+
+bench-tls: $(BIN)/.complete engine ## Measure TLS handshakes beside an nginx that is set up by hand
+	$(BIN)/python bench/handshakes.py
 
 changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a release
 	$(CHANGELOG) release

@@ -192,6 +192,15 @@ def test_hsts_says_what_it_was_told(keys: dict[str, Any], values: dict[str, str]
     assert 'default "";' in lines
 
 
+def test_a_preview_name_may_be_long_or_stand_for_many() -> None:
+    names = ["localhost", f"{'a' * 63}.example", "*.preview.example"]
+    text = conf(site(preview_names=names, **TLS))
+    assert f"server_name foobar.com {' '.join(names)};" in text
+    (pattern,) = re.findall(r'\$is_preview_1 {\n +"~\*(.*?)" " preview";', text)
+    assert all(re.search(pattern, name) for name in [*names[:2], "x.preview.example"])
+    assert not any(re.search(pattern, name) for name in ["foobar.com", "xlocalhost", "preview.example", "a.example"])
+
+
 def test_only_what_a_trusted_proxy_says_of_the_scheme_counts() -> None:
     proxied = site(trusted_proxies=["192.0.2.1", "192.0.2.1"], redirect_from=["www.foobar.com"], proxy_cache=True)
     text = conf(proxied, site(server_name="b.example"))

@@ -10,6 +10,8 @@ import pytest
 
 from bench.bench import in_turn, popular_roles, table
 from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, times_table, ways_table
+from bench.handshakes import BY_HAND, ROLE, Round
+from bench.handshakes import table as handshakes_table
 from bench.machines import BenchError, markdown, refuse_changes
 from bench.scale import APPLICATION, FILES, make_source, servers_table, sites_table
 
@@ -193,3 +195,13 @@ def test_sites_have_as_many_files_and_none_in_common_but_the_application(tmp_pat
         assert len(files) == FILES
         contents.append({path.read_text() for path in files})
     assert contents[0] & contents[1] == {APPLICATION, "1\n"}
+
+
+def test_the_ratios_of_handshakes_are_those_of_the_same_round() -> None:
+    rounds = {ROLE: [Round(100, 2.0), Round(300, 1.0), Round(80, 4.0)], BY_HAND: [Round(100, 1.0), Round(200, 2.0)]}
+    rounds[BY_HAND].append(Round(100, 4.0))
+    assert handshakes_table(rounds).splitlines()[2:] == [
+        "| role nginx | 100 | 2.00 ms |",
+        "| by hand | 100 | 2.00 ms |",
+        "| ratio | 1.00 | 1.00 |",
+    ]

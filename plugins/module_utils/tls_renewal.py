@@ -24,7 +24,7 @@ from .tls_acme import RateLimited
 from .tls_certificate import Certificate, Refused, check, date, is_trusted, read_certificate, self_signed
 from .tls_preflight import Check, Unanswered, Verdict, look, make_probe, remove_probe
 from .tls_schedule import DAY, moment, renewal_time, retry_time, window_time
-from .tls_settings import PENDING, SETTINGS, Request, Settings, State, Wanted, replace
+from .tls_settings import PENDING, REQUEST, SETTINGS, Request, Settings, State, Wanted, replace
 
 # Below it a certificate that somebody has to replace by hand is a failure.
 LAST_DAYS = 7
@@ -382,8 +382,9 @@ def main() -> int:
     if sys.argv[1:] == ["place-holders"]:
         Renewal(settings).place_holders()
         return 0
-    request = Request.read(PENDING)
-    PENDING.unlink(missing_ok=True)
+    request = Request.read(REQUEST)
+    for path in (PENDING, REQUEST):
+        path.unlink(missing_ok=True)
     return Renewal(settings, request).run()
 
 

@@ -14,8 +14,10 @@ from .tls_preflight import Verdict
 
 HOME = Path("/var/lib/tls")
 SETTINGS = Path("/etc/tls/certificates.json")
-# There while the role waits for a run, with what it tells the run: nothing that is put off is put off any longer.
+# There from when the role has changed files to the run that has read them.
 PENDING = Path("/run/foobar.webstack/tls")
+# There while the role waits for a run, with what it tells it: nothing that is put off is put off any longer.
+REQUEST = Path("/run/foobar.webstack/tls-request")
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,10 @@ class Request:
     def read(cls, path: Path) -> Request | None:
         """Return what the role asks for, or None where nobody waits."""
         try:
-            told = json.loads(path.read_text() or "{}")
+            told = json.loads(path.read_text())
         except FileNotFoundError:
             return None
-        verdicts = {name: Verdict(**verdict) for name, verdict in told.get("verdicts", {}).items()}
-        return cls(verdicts, bool(told.get("prune")))
+        return cls({name: Verdict(**verdict) for name, verdict in told["verdicts"].items()}, told["prune"])
 
 
 @dataclass(frozen=True)

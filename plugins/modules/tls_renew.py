@@ -51,7 +51,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.tls_preflight impo
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_settings import (
     HOME,
-    PENDING,
+    REQUEST,
     SETTINGS,
     Request,
     Settings,
@@ -76,11 +76,11 @@ def failures() -> list[str]:
 def start(module: AnsibleModule) -> int:
     """Have the unit run with what this run asks for; return its code."""
     code = 0
-    PENDING.parent.mkdir(exist_ok=True)
-    replace(PENDING, json.dumps({"verdicts": module.params["verdicts"] or {}, "prune": module.params["prune"]}))
+    REQUEST.parent.mkdir(exist_ok=True)
+    replace(REQUEST, json.dumps({"verdicts": module.params["verdicts"] or {}, "prune": module.params["prune"]}))
     for _ in range(ATTEMPTS):
         code, _, _ = module.run_command(["systemctl", "start", UNIT])
-        if not PENDING.exists():
+        if not REQUEST.exists():
             break
     return code
 
@@ -107,7 +107,7 @@ def main() -> None:
         for probe in module.params["probes"]:
             remove_probe(settings.authority.webroot, probe)
     found = failures()
-    if PENDING.exists() or (code != 0 and not found):
+    if REQUEST.exists() or (code != 0 and not found):
         _, words, _ = module.run_command(["journalctl", f"--unit={UNIT}", "--output=cat", "--lines=5"])
         module.fail_json(msg=f"{UNIT} failed: {' '.join(words.split())} See journalctl -u {UNIT}.")
     module.exit_json(changed=contents(path) != before, failures=found, **({"msg": " ".join(found)} if found else {}))

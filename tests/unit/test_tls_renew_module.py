@@ -19,7 +19,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         """Make its folders and commands."""
-        self.folder, self.pending = folder, folder / "run/tls"
+        self.folder, self.request = folder, folder / "run/tls-request"
         for name in ("bin", "sites", "failed"):
             (folder / name).mkdir()
         self.starts("true")
@@ -48,7 +48,7 @@ class Server:
 
     def starts(self, script: str) -> None:
         """Have the unit do something once it has taken up what is new."""
-        self.program("systemctl", f'echo "$*" >> started\nmv {self.pending} asked\n{script}')
+        self.program("systemctl", f'echo "$*" >> started\nmv {self.request} asked\n{script}')
 
     def renew(self, check: bool = False) -> calls.Result:
         """Run the action, and the module."""
@@ -63,7 +63,7 @@ class Server:
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """Return a server whose unit does nothing."""
-    monkeypatch.setattr(tls_renew, "PENDING", tmp_path / "run/tls")
+    monkeypatch.setattr(tls_renew, "REQUEST", tmp_path / "run/tls-request")
     monkeypatch.setattr(tls_renew, "HOME", tmp_path)
     monkeypatch.setattr(tls_renew, "SETTINGS", tmp_path / "settings")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
@@ -98,7 +98,7 @@ def test_a_unit_that_fails_otherwise_is_told_with_its_last_words(server: Server)
 
 
 def test_a_run_that_was_under_way_with_old_settings_is_followed_by_another(server: Server) -> None:
-    server.program("systemctl", f'echo "$*" >> started\n[ $(wc -l < started) = 1 ] || rm -f {server.pending}')
+    server.program("systemctl", f'echo "$*" >> started\n[ $(wc -l < started) = 1 ] || rm -f {server.request}')
     assert "failed" not in server.renew()
     assert len(server.started()) == 2
 
@@ -112,7 +112,7 @@ def test_a_unit_that_never_looks_is_a_failure(server: Server) -> None:
 def test_check_mode_starts_nothing(server: Server) -> None:
     assert server.renew(check=True)["changed"]
     assert server.started() == []
-    assert not server.pending.exists()
+    assert not server.request.exists()
 
 
 def test_where_nothing_is_due_there_is_one_call_and_the_unit_knows_of_no_verdict(

@@ -642,14 +642,30 @@ def test_an_answer_of_any_kind_over_http_counts(monkeypatch: pytest.MonkeyPatch)
     assert not tls_renewal.answers_over_http("foobar.com")
 
 
-def test_what_the_role_asks_for_is_read_however_little_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "pending"
-    assert Request.read(path) is None
-    path.touch()
-    assert Request.read(path) == Request()
+def test_what_the_role_asks_for_is_read_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Request | None]()
+
+    def run(renewal: Renewal) -> int:
+        asked.append(renewal.request)
+        return 0
+
+    folders = {"home": str(tmp_path), "path": str(tmp_path)}
+    files = {name: tmp_path / name for name in ("SETTINGS", "PENDING", "REQUEST")}
+    for name, path in files.items():
+        monkeypatch.setattr(tls_renewal, name, path)
+    monkeypatch.setattr(tls_renewal.Settings, "read", lambda _: folders)
+    monkeypatch.setattr(tls_renewal.Renewal, "run", run)
+    monkeypatch.setattr(tls_renewal.sys, "argv", ["tls_renewal"])
+    # What the module templates has written there is its own business.
+    files["PENDING"].write_text('["/etc/tls/certificates.json"]')
     verdicts = {"foobar.com": {"mistakes": ["no"], "reached": []}}
-    path.write_text(json.dumps({"verdicts": verdicts, "prune": True}))
-    assert Request.read(path) == Request({"foobar.com": Verdict(["no"], [])}, True)
+    for told in (None, {"verdicts": verdicts, "prune": True}):
+        if told:
+            files["REQUEST"].write_text(json.dumps(told))
+        assert tls_renewal.main() == 0
+        assert not files["PENDING"].exists()
+        assert not files["REQUEST"].exists()
+    assert asked == [None, Request({"foobar.com": Verdict(["no"], [])}, True)]
 
 
 def test_the_failure_of_one_that_is_no_longer_listed_is_forgotten(server: Server) -> None:

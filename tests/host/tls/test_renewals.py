@@ -1,14 +1,14 @@
 """Let servers live for half an hour with certificates of five minutes, and under one name with many issues."""
 
-import hashlib
 import os
-import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import CERTIFICATE, openssl
 
 from tests import playbook
 
@@ -50,21 +50,18 @@ class Watch:
         while not self.ends.wait(1):
             try:
                 self.once()
-            except (OSError, AssertionError) as error:
-                self.mistakes.append(f"{time.strftime('%H:%M:%S')} {error}")
+            except Exception as error:
+                self.mistakes.append(f"{time.strftime('%H:%M:%S')} {error!r}")
 
     def once(self) -> None:
         """Look once."""
+        pem = self.host.file("/etc/ssl/sites/foobar.com.pem").content_string
         certificate = served("foobar.com")
         self.seen.add(certificate)
-        text = self.host.check_output(
-            "cd /etc/ssl/sites && openssl x509 -in foobar.com.pem -outform DER | sha256sum && date +%%s.%%N && "
-            'date -d "$(openssl x509 -in foobar.com.pem -noout -enddate | cut -d= -f2)" +%%s'
-        )
-        digest, now, end = re.match(r"(\w+)  -\n(\S+)\n(\S+)", text).groups()
-        self.least = min(self.least, float(end) - float(now))
-        is_same = digest == hashlib.sha256(served("foobar.com")).hexdigest()
+        text = openssl("x509", "-noout", "-enddate", pem=ssl.DER_cert_to_PEM_cert(certificate))
+        self.least = min(self.least, ssl.cert_time_to_seconds(text.strip().partition("=")[2]) - time.time())
         moment = time.monotonic()
+        is_same = ssl.PEM_cert_to_DER_cert(CERTIFICATE.search(pem)[0]) == certificate
         self.differs_since = 0.0 if is_same else self.differs_since or moment
         self.longest = max(self.longest, moment - self.differs_since if self.differs_since else 0.0)
 

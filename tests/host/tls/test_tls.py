@@ -36,7 +36,8 @@ testinfra_hosts = ["ansible://webstack-tls"]
 
 SECRET = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAwMDE"
 DNS_SECRET = "Y2FuYXJ5LWRucy1jYW5hcnktZG5zLTAwMDE="
-LIFE = 60
+LIFE = 40
+SECOND = "second.foobar.com"
 
 
 def ask(name: str) -> HTTPResponse:
@@ -114,9 +115,11 @@ def test_debian_12_gets_its_certificate_and_renews_it_when_the_ca_wants_that(old
     assert old.file("/etc/ssl/sites/old.foobar.com.pem").mode == 0o640
     before = served("old.foobar.com", OLD_ADDRESS)
     assert "Pebble Intermediate CA" in subject(old, "old.foobar.com")
-    assert renew(old) == 0
     orders = staging.orders()
-    staging.wants_back(before)
+    for _ in range(2):
+        assert renew(old) == 0
+        staging.wants_back(before)
+    assert staging.orders() == orders, "it was asked again too soon"
     ask_again(old, "old.foobar.com")
     for _ in range(2):
         assert renew(old) == 0, old.run("journalctl -u tls-renew -n 20").stdout
@@ -203,7 +206,7 @@ def test_nothing_is_ordered_for_a_name_that_leads_elsewhere_or_that_caa_forbids_
     assert renew(host) == 1
     assert failure(host, "lab.foobar.com") == (
         f"lab.foobar.com: the CAA record of foobar.com, {forbids}, does not let pebble.letsencrypt.org issue; "
-        f" {alias}: the CAA record of {alias} (by cdn.foobar.com), {forbids}, does not let "
+        f"{alias}: the CAA record of {alias} (by cdn.foobar.com), {forbids}, does not let "
         "pebble.letsencrypt.org issue."
     )
     assert ca.orders() == orders + 1
@@ -235,19 +238,6 @@ def test_a_router_that_sends_the_server_not_back_to_itself_does_not_keep_it_from
         assert ca.orders() == orders + 2
 
 
-def test_a_window_that_the_ca_moves_is_obeyed(host: Any, play: Play, ca: Authority) -> None:
-    assert changes(play()) > 0
-    orders, before = ca.orders(), served("foobar.com")
-    ca.wants_back(before)
-    assert renew(host) == 0
-    assert ca.orders() == orders, "it was asked again too soon"
-    ask_again(host, "foobar.com")
-    for _ in range(2):
-        assert renew(host) == 0
-    assert ca.orders() == orders + 1
-    assert served("foobar.com") != before
-
-
 def test_a_short_certificate_is_renewed_once_per_half_of_its_life(host: Any, play: Play, ca: Authority) -> None:
     assert changes(play(acme_certificates=[FIRST, {**LAB, "profile": "short"}])) > 0
     orders, first = ca.orders(), served("lab.foobar.com")
@@ -259,20 +249,6 @@ def test_a_short_certificate_is_renewed_once_per_half_of_its_life(host: Any, pla
         assert renew(host) == 0
         assert ca.orders() == orders + 1
     assert served("lab.foobar.com") != first
-
-
-def test_a_key_of_another_certificate_is_refused_and_the_old_one_served_on(host: Any, play: Play) -> None:
-    before = served("own.example")
-    own, *rest = VARIABLES["own_certificates"]
-    foreign = host.check_output("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
-    finished = play("-vvv", "--diff", own_certificates=[{**own, "private_key": foreign}, *rest])
-    assert finished.returncode == 2
-    assert "own.example: the private key is not that of the certificate." in said(finished)
-    assert served("own.example") == before
-    for secret in (foreign.splitlines()[3], SECRET):
-        assert secret not in finished.stdout + finished.stderr
-    play()
-    assert renew(host) == 0
 
 
 def test_a_full_disk_leaves_the_old_certificate_served_and_the_next_run_makes_up_for_it(host: Any) -> None:
@@ -312,6 +288,18 @@ def test_a_reload_that_was_missed_is_made_up_for_by_the_next_tick(host: Any) -> 
     assert served("foobar.com") == old
 
 
+def test_a_key_of_another_certificate_is_refused_and_the_old_one_served_on(host: Any, play: Play) -> None:
+    before = served("own.example")
+    own, *rest = VARIABLES["own_certificates"]
+    foreign = host.check_output("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
+    finished = play("-vvv", "--diff", own_certificates=[{**own, "private_key": foreign}, *rest])
+    assert finished.returncode == 2
+    assert "own.example: the private key is not that of the certificate." in said(finished)
+    assert served("own.example") == before
+    for secret in (foreign.splitlines()[3], SECRET):
+        assert secret not in finished.stdout + finished.stderr
+
+
 def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made_up_for(
     host: Any, play: Play, ca: Authority
 ) -> None:
@@ -326,15 +314,12 @@ def test_the_first_order_of_a_site_while_the_ca_is_down_is_one_sentence_and_made
         ca.start()
     assert finished.returncode == 2
     failures = host.check_output("cat /var/lib/tls/failed/*").splitlines()
-    assert [line for line in failures if SECOND in line] == failures or "short" in failures[-1]
+    assert [line for line in failures if not line.startswith(f"{SECOND}: ")] == []
     assert f"{SECOND}: no certificate was issued: " in said(finished)
     assert ask(SECOND).status == 200
     assert "issuer=CN = self-signed" in subject(host, SECOND).replace("issuer=CN=", "issuer=CN = ")
     assert changes(play(**variables)) > 0
     assert "Pebble" in subject(host, SECOND)
-
-
-SECOND = "second.foobar.com"
 
 
 def test_a_ca_that_wants_to_be_left_alone_is_until_its_own_time_whoever_waits(host: Any, ca: Authority) -> None:
@@ -349,7 +334,8 @@ def test_a_ca_that_wants_to_be_left_alone_is_until_its_own_time_whoever_waits(ho
         said_first = failure(host, "lab.foobar.com")
         called = ca.host.check_output(calls)
         # As the role does.
-        host.check_output("touch /run/foobar.webstack/tls")
+        asked = json.dumps({"verdicts": {}, "prune": False})
+        host.check_output("printf %%s %s > /run/foobar.webstack/tls-request", asked)
         assert renew(host) == 1
         assert ca.host.check_output(calls) == called
     said_then = failure(host, "lab.foobar.com")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+except ImportError:
+    # ansible-core brings it; what only reads documentation does without.
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 
 def certificate_mistake(certificate: str, private_key: str, domains: Iterable[str]) -> str:
@@ -15,6 +21,8 @@ def certificate_mistake(certificate: str, private_key: str, domains: Iterable[st
 
     Nothing of a key is ever quoted.
     """
+    if not HAS_CRYPTOGRAPHY:
+        return ""
     try:
         found = x509.load_pem_x509_certificates(certificate.encode())[0]
     except ValueError:

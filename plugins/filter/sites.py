@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_dump_command, mysql_restore_command
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
-from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, with_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, served_at, with_tls
 
 Entry = dict[str, Any]
 
@@ -338,6 +338,7 @@ class FilterModule:
                 dns_records_zones,
                 tls_certificates,
                 caa_issuer,
+                served_at,
                 with_tls,
             )
         }

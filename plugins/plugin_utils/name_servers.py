@@ -59,13 +59,22 @@ def cuts(zones: Iterable[Zone]) -> list[Cut]:
 def _cut(zone: Zone) -> Cut:
     name = zone["zone"].rstrip(".")
     try:
-        real = dns.resolver.zone_for_name(zone["zone"], resolver=_resolver(zone["nameservers"]), lifetime=LIFETIME)
+        resolver = _resolver(zone["nameservers"])
+        real = dns.resolver.zone_for_name(zone["zone"], resolver=resolver, lifetime=LIFETIME)
+        found = real.to_text().lower().rstrip(".")
+        if found != name and (REGISTRY.fullmatch(found) or not _is_used(found, resolver)):
+            return Cut(name, why="it is not delegated")
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return Cut(name, why=str(error) or type(error).__name__)
-    found = real.to_text().lower().rstrip(".")
-    if found != name and REGISTRY.fullmatch(found):
-        return Cut(name, why="it is not delegated")
     return Cut(name, found)
+
+
+def _is_used(zone: str, resolver: dns.resolver.Resolver) -> bool:
+    """Tell whether a zone itself has hosts or takes mail, as somebody's domain does and a registry's does not."""
+    return any(
+        resolver.resolve(f"{zone}.", kind, raise_on_no_answer=False, lifetime=LIFETIME).rrset is not None
+        for kind in ("A", "AAAA", "MX")
+    )
 
 
 def _resolver(nameservers: list[str]) -> dns.resolver.Resolver:

@@ -16,6 +16,10 @@ WAYS = {
     "mysql_restart": "say -e restart=true",
     "nginx_restart": "say -e restart=true",
     "nginx_user": "set web_server_user",
+    "tls_acme_email": "set certificate_email",
+    "tls_certificates": "use tls of an entry of sites, or default_tls",
+    "tls_group": "set web_server_user",
+    "tls_nameservers": "set dns_nameservers",
 }
 
 

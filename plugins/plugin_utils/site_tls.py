@@ -12,6 +12,8 @@ Entry = dict[str, Any]
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 YEAR = 365 * 86400
+# Keys that say something of an order.
+OF_ORDERS = {"caa", "profile", "staging"}
 # How CAs call themselves in CAA records, by the host of their directory.
 CAA_ISSUERS = {
     "acme-v02.api.letsencrypt.org": "letsencrypt.org",
@@ -23,8 +25,17 @@ CAA_ISSUERS = {
 
 
 def with_tls(sites: Iterable[Entry], default: Entry) -> list[Entry]:
-    """Return sites with all that is said about each one's certificate: by itself, for all of them, or by nobody."""
-    return [{**site, "tls": {"provider": "acme", **default, **site.get("tls", {})}} for site in sites]
+    """Return sites with all that is said about each one's certificate: by itself, for all of them, or by nobody.
+
+    What is said of orders for all of them is nothing to a site that orders none.
+    """
+    complete = []
+    for site in sites:
+        own = site.get("tls", {})
+        source = own.get("provider", default.get("provider", "acme"))
+        further = {key: value for key, value in default.items() if source == "acme" or key not in OF_ORDERS}
+        complete.append({**site, "tls": {**further, **own, "provider": source}})
+    return complete
 
 
 def provider(site: Entry) -> str:
@@ -72,6 +83,16 @@ def nginx_keys(site: Entry, path: str) -> Entry:
     }
 
 
+def served_at(listen: list[str]) -> str:
+    """Return where a server can look at its own certificates, by where nginx listens, or nothing where it can't."""
+    words = listen[0].split()
+    if "proxy_protocol" in words:
+        return ""
+    host, _, port = words[0].rpartition(":")
+    own = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+    return f"{own.get(host, host)}:{port}"
+
+
 def caa_issuer(directory: str) -> str:
     """Return how the CA of a directory calls itself in CAA records, or nothing where that is not known."""
     return CAA_ISSUERS.get(urlsplit(directory or LETS_ENCRYPT).hostname or "", "")
@@ -105,8 +126,9 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str) -> Iterator[st
         for name in tls.get("names", []):
             if name.isascii() and not f".{name}".endswith(f".{zone}"):
                 yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zone}; take it out."
-        for key in sorted(site.get("nginx", {})) if tls["provider"] != "none" else []:
-            if key.startswith(("ssl_", "hsts_")):
+        further = site.get("nginx", {}) if tls["provider"] != "none" else {}
+        for key in sorted({*further, *further.get("options", {})}):
+            if key.startswith(("ssl_certificate", "ssl_redirect", "ssl_trusted", "hsts_")):
                 yield f"sites: {key} of nginx of {domain} follows from its tls: take it out, or set provider: none."
         if tls.get("staging") and (tls["provider"] != "acme" or directory not in ("", LETS_ENCRYPT, STAGING)):
             yield f"sites: staging in tls of {domain} is Let's Encrypt's; take it out, or order from that CA."

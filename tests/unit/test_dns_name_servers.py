@@ -9,6 +9,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdatatype
 import dns.resolver
 import dns.rrset
 import pytest
@@ -24,8 +25,12 @@ Ask = Callable[..., list[str]]
 class Authority:
     """A name server of one zone, in which some names exist; other names it refuses to talk about."""
 
-    def __init__(self, zone: str, names: dict[str, str]) -> None:
-        """Take the zone, and the CNAME of each name in it, or an empty text; listen on a free port."""
+    def __init__(self, zone: str, names: dict[str, str], is_registry: bool = False) -> None:
+        """Take the zone, and the CNAME of each name in it, or an empty text; listen on a free port.
+
+        The zone itself takes mail, unless it is a registry's.
+        """
+        self.is_registry = is_registry
         self.zone, self.names = dns.name.from_text(zone), {dns.name.from_text(name): to for name, to in names.items()}
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
@@ -38,13 +43,18 @@ class Authority:
             self.socket.sendto(self.reply(dns.message.from_wire(data)).to_wire(), client)
 
     def reply(self, query: dns.message.Message) -> dns.message.Message:
-        """Answer a question for a SOA record."""
-        name = query.question[0].name
+        """Answer a question for a SOA record, or for another one of the zone itself."""
+        name, kind = query.question[0].name, query.question[0].rdtype
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.AA
         soa = dns.rrset.from_text(self.zone, 60, "IN", "SOA", SOA)
-        if name == self.zone:
+        if name == self.zone and kind == dns.rdatatype.SOA:
             reply.answer.append(soa)
+        elif name == self.zone:
+            if kind == dns.rdatatype.MX and not self.is_registry:
+                reply.answer.append(dns.rrset.from_text(name, 60, "IN", "MX", "10 mail.example.net."))
+            else:
+                reply.authority.append(soa)
         elif not name.is_subdomain(self.zone):
             reply.set_rcode(dns.rcode.REFUSED)
         elif self.names.get(name):
@@ -97,9 +107,9 @@ def test_all_zones_are_judged_at_once(authority: str, said: list[str]) -> None:
     assert [sentence.split()[1] for sentence in mistakes(*zones)] == ["shop.example.com", "www.example.org"]
 
 
-@pytest.mark.parametrize("registry", ["com", "co.uk", "com.au"])
+@pytest.mark.parametrize("registry", ["com", "co.uk", "com.au", "me.uk"])
 def test_a_domain_that_its_registry_does_not_know_yet_is_only_said(registry: str, said: list[str]) -> None:
-    assert mistakes((f"example.{registry}", [Authority(registry, {}).address])) == []
+    assert mistakes((f"example.{registry}", [Authority(registry, {}, is_registry=True).address])) == []
     assert said == [f"Whether example.{registry} is a zone could not be found out (it is not delegated)."]
 
 

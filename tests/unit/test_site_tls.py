@@ -14,7 +14,7 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     tls_certificates,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
-from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import STAGING, caa_issuer, with_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import STAGING, caa_issuer, served_at, with_tls
 
 from tests.playbook import ROOT
 
@@ -56,6 +56,14 @@ def test_what_is_said_for_all_sites_holds_where_a_site_says_nothing_else() -> No
     first, second = with_tls([SITE, {**SITE, "tls": {"provider": "self_signed"}}], default)
     assert first["tls"] == default
     assert second["tls"] == {"provider": "self_signed", "hsts_max_age": 300}
+
+
+def test_what_is_said_of_orders_is_nothing_to_a_site_that_orders_none() -> None:
+    default = {"staging": True, "profile": "shortlived", "caa": True}
+    (site,) = with_tls([{**SITE, "tls": {"provider": "none"}}], default)
+    assert site["tls"] == {"provider": "none"}
+    (site,) = with_tls([SITE], {**default, "provider": "self_signed"})
+    assert site["tls"] == {"provider": "self_signed"}
 
 
 def test_a_site_without_a_certificate_is_served_over_http_alone() -> None:
@@ -118,6 +126,19 @@ def test_dns_names_the_one_ca_where_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listen", "place"),
+    [
+        (["443 ssl", "[::]:443 ssl"], "127.0.0.1:443"),
+        (["[::]:8443 ssl"], "[::1]:8443"),
+        (["192.0.2.1:443 ssl"], "192.0.2.1:443"),
+        (["443 ssl proxy_protocol"], ""),
+    ],
+)
+def test_a_server_looks_at_its_certificates_where_nginx_listens(listen: list[str], place: str) -> None:
+    assert served_at(listen) == place
+
+
+@pytest.mark.parametrize(
     ("directory", "issuer"),
     [
         ("", "letsencrypt.org"),
@@ -143,6 +164,11 @@ def test_a_ca_is_known_to_caa_records_by_a_name_of_its_own(directory: str, issue
         ({"tls": {"staging": True, "provider": "self_signed"}}, {}, "staging in tls of foobar.com is Let's"),
         ({"tls": {"caa": True}}, {"tls_acme_directory": ELSEWHERE}, f"needs to know how {ELSEWHERE} calls itself"),
         ({"nginx": {"ssl_certificate": "/x.pem"}}, {}, "ssl_certificate of nginx of foobar.com follows from its tls"),
+        (
+            {"nginx": {"listen": ["443 ssl"], "options": {"ssl_certificate": "/x.pem"}}},
+            {},
+            "ssl_certificate of nginx of foobar.com follows from its tls",
+        ),
         ({}, {"default_tls": {"privider": "none"}}, "default_tls: it has the unknown key privider"),
         ({}, {"default_tls": ["none"]}, "default_tls"),
         ({}, {"default_tls": {"names": ["*.foobar.com"]}}, "default_tls: names is one site's"),

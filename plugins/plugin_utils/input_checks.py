@@ -22,7 +22,7 @@ WANTED = {
 }
 ARGUMENTS = (*WANTED, "database", "mode")
 # Variables of a user's that say something of all sites.
-OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory")
+OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory", "tls_challenge")
 
 
 def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str) -> list[str]:
@@ -68,11 +68,12 @@ def certificate_mistakes(sites: list[Entry], spec: Mapping[str, Any], given: Map
     """Return one sentence for each mistake in what sites, and variables for all of them, say about certificates."""
     default, directory = given.get("default_tls", {}), str(given.get("tls_acme_directory", ""))
     options = {"default_tls": spec["sites"]["options"]["tls"]}
+    challenge = str(given.get("tls_challenge", "http-01"))
     issuer = str(given.get("caa_issuer", "")) or site_tls.caa_issuer(directory)
     return (
         wrong_types({"default_tls": default}, options)
         or site_tls.default_mistakes(default)
-        or list(site_tls.tls_mistakes(site_tls.with_tls(sites, default), directory, issuer))
+        or list(site_tls.tls_mistakes(site_tls.with_tls(sites, default), directory, issuer, challenge))
     )
 
 

@@ -109,8 +109,8 @@ def caa_record(site: Entry, issuer: str) -> list[Entry]:
     return [{"record": site["domain"], "type": "CAA", "value": [f'0 issue "{issuer}"'], "merge": True}]
 
 
-def tls_mistakes(sites: list[Entry], directory: str, issuer: str) -> Iterator[str]:
-    """Find mistakes in names and certificates of sites that are complete, for a CA by its directory.
+def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str) -> Iterator[str]:
+    """Find mistakes in names and certificates of sites that are complete, for a CA by its directory and challenge.
 
     What is wrong with a certificate itself is for the role tls to say.
     """
@@ -126,6 +126,8 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str) -> Iterator[st
         for name in tls.get("names", []):
             if name.isascii() and not f".{name}".endswith(f".{zone}"):
                 yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zone}; take it out."
+            elif tls["provider"] == "acme" and challenge != "dns-01" and not name.startswith("*."):
+                yield f"sites: names in tls of {domain} has {name}, at which a CA finds nobody; make it an alias."
         further = site.get("nginx", {}) if tls["provider"] != "none" else {}
         for key in sorted({*further, *further.get("options", {})}):
             if key.startswith(("ssl_certificate", "ssl_redirect", "ssl_trusted", "hsts_")):

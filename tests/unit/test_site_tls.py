@@ -158,6 +158,7 @@ def test_a_ca_is_known_to_caa_records_by_a_name_of_its_own(directory: str, issue
         ({"tls": {"provider": "letsencrypt"}}, {}, "provider of tls of foobar.com must be one of acme"),
         ({"tls": {"certificat": "x"}}, {}, "tls of foobar.com has the unknown key certificat: did"),
         ({"tls": {"names": ["shop.example"]}}, {}, "has shop.example, which is not in the zone foobar.com"),
+        ({"tls": {"names": ["a.foobar.com"]}}, {}, "a.foobar.com, at which a CA finds nobody; make it an alias."),
         ({"aliases": ["foobar.com"]}, {}, "foobar.com stands there more than once"),
         ({"domain": "müller.example"}, {}, "müller.example is xn--mller-kva.example"),
         ({"tls": {"staging": True}}, {"tls_acme_directory": ELSEWHERE}, "staging in tls of foobar.com is Let's"),
@@ -186,7 +187,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(changes: dict[str, Any], given:
         ({}, {"default_tls": {"provider": "none"}}),
         ({"tls": {"staging": True}}, {}),
         ({"tls": {"caa": True}}, {"tls_acme_directory": ELSEWHERE, "caa_issuer": "example.net"}),
-        ({"tls": {"names": ["*.foobar.com", "shop.foobar.com"]}}, {}),
+        ({"tls": {"names": ["*.foobar.com", "shop.foobar.com"]}}, {"tls_challenge": "dns-01"}),
         ({"tls": {"provider": "none"}, "nginx": {"ssl_certificate": "/x.pem"}}, {}),
     ],
 )

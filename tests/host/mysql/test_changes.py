@@ -333,6 +333,7 @@ def test_the_data_directory_is_not_changed_under_a_server(host: Host, converge: 
     assert server(host) == before
 
 
+@pytest.mark.nightly
 def test_a_data_directory_moved_as_the_readme_says_serves_its_rows_from_there_and_back(
     host: Host, sql: Sql, converge: Converge
 ) -> None:
@@ -427,6 +428,7 @@ def purge(host: Host) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_a_first_start_that_the_package_itself_stops_too_early_gets_another_try(
     host: Host, sql: Sql, converge: Converge
 ) -> None:
@@ -441,6 +443,7 @@ def test_a_first_start_that_the_package_itself_stops_too_early_gets_another_try(
     assert "changed=0 " in converge().stdout
 
 
+@pytest.mark.nightly
 def test_a_wrong_option_on_a_bare_machine_says_so_and_leaves_it_fit_for_the_next_run(
     host: Host, sql: Sql, converge: Converge
 ) -> None:

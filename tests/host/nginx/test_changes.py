@@ -146,6 +146,7 @@ def test_a_run_that_changes_nothing_asks_the_server_once(play: Play) -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_a_port_that_is_taken_fails_every_run_until_it_is_free(host: Any, ask: Ask, play: Play) -> None:
     sites = [*SITES, new_site(listen=["80", "8123"])]
     host.check_output("systemd-run --unit squatter python3 -m http.server 8123")
@@ -184,6 +185,7 @@ def test_a_start_that_fails_says_why_in_the_words_of_nginx(host: Any, ask: Ask, 
     wait_until(lambda: ask("/").status == 200)
 
 
+@pytest.mark.nightly
 def test_a_changed_unit_waits_for_a_restart_that_somebody_wants(host: Any, ask: Ask, play: Play) -> None:
     pending = f"nginx on webstack-nginx-trixie runs with older settings than {UNIT} has, until it is restarted"
     host.check_output(f"echo >> {UNIT}")
@@ -207,6 +209,7 @@ def test_a_changed_unit_waits_for_a_restart_that_somebody_wants(host: Any, ask: 
     assert ask("/").status == 200
 
 
+@pytest.mark.nightly
 def test_a_restart_by_hand_is_a_restart(host: Any, play: Play) -> None:
     host.check_output(f"echo >> {UNIT}")
     assert "until it is restarted" in words(play().stdout)

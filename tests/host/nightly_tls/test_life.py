@@ -35,6 +35,7 @@ HTTP = partial(play, "site.yml", default_tls={"provider": "none"})
 # How many modules a run over HTTP calls that changes nothing.
 CALLS = {}
 RENEWALS = 20
+BLOCKED = {**site("blocked"), "domain": "blocked.example", "zone": "blocked.example"}
 FILES = ("/etc/ssl/sites", "/var/lib/tls")
 
 
@@ -95,8 +96,8 @@ def test_a_name_that_leads_nowhere_is_said_and_not_ordered_and_the_timer_gets_it
     with visitors("A name that leads nowhere"):
         finished = HTTPS("--skip-tags=dns_records", sites=[GUESTBOOK, SMALL, late])
     assert finished.returncode == 2
-    sentence = "late.foobar.com: late.foobar.com has no A or AAAA record at ns1.foobar.com."
-    assert said(finished).count(sentence) >= 1
+    sentence = "late.foobar.com: late.foobar.com has no A or AAAA record at 198.18.55.71."
+    assert sentence in said(finished)
     assert ask("http://late.foobar.com/")[0] == 200
     assert not renew()
     assert CA.orders() == orders
@@ -109,7 +110,7 @@ def test_a_name_that_leads_nowhere_is_said_and_not_ordered_and_the_timer_gets_it
 
 
 def test_a_site_that_the_ca_refuses_keeps_two_others_from_nothing_and_is_named_at_the_end():
-    orders, new = CA.orders(), [site("first"), site("blocked"), site("second")]
+    orders, new = CA.orders(), [site("first"), BLOCKED, site("second")]
     with visitors("Three more sites, one of them refused"):
         finished = HTTPS(sites=[GUESTBOOK, SMALL, site("late"), *new])
     assert finished.returncode == 2
@@ -119,7 +120,7 @@ def test_a_site_that_the_ca_refuses_keeps_two_others_from_nothing_and_is_named_a
         "Fail where a site has not got its certificate" in finished.stdout.partition(fatal[0])[0].rpartition("TASK")[2]
     )
     sentence = re.search(
-        r"blocked\.foobar\.com: no certificate was issued: [^.]*policy: .?.blocked\.foobar\.com[^.]*\.", said(finished)
+        r"blocked\.example: no certificate was issued: [^.]*policy: .?.blocked\.example[^.]*\.", said(finished)
     )
     assert sentence, finished.stdout
     print(f"\n{sentence[0]}")
@@ -129,7 +130,7 @@ def test_a_site_that_the_ca_refuses_keeps_two_others_from_nothing_and_is_named_a
         assert hsts(f"{name}.foobar.com") == YEAR
         assert ask(f"https://{name}.foobar.com/")[0] == 200
     # Its name, its server block and its release are there.
-    assert ask("http://blocked.foobar.com/")[0] == 200
+    assert ask("http://blocked.example/")[0] == 200
     # The timer waits before it asks again.
     assert not renew()
     assert CA.orders() == orders + 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.grades.grades import install_observatory, observatory, sslyze, testssl
+from tests.grades import grades
 
 from .server import BESIDE, ROOT_OF_CA, SERVER
 
@@ -15,7 +15,7 @@ ACCEPTED = {
 
 
 def test_sslyze_has_nothing_against_it_but_a_ca_that_the_world_does_not_know():
-    findings = sslyze(HOST, SERVER.address)
+    findings = grades.sslyze(HOST, SERVER.address)
     print(f"\nsslyze: {findings}")
     assert [finding.partition(":")[0] for finding in findings] == ["certificate_path_validation"]
 
@@ -23,7 +23,7 @@ def test_sslyze_has_nothing_against_it_but_a_ca_that_the_world_does_not_know():
 @pytest.fixture
 def grader():
     """Return a machine with testssl.sh, which finds the zone's records."""
-    if not BESIDE.is_so("command -v testssl"):
+    if not BESIDE.is_so("test -x /usr/bin/testssl"):
         BESIDE.shell(
             "apt-get update -qq && apt-get install -qq --yes --no-install-recommends testssl.sh bind9-dnsutils"
         )
@@ -33,7 +33,7 @@ def grader():
 
 
 def test_testssl_gives_it_the_best_grade_and_finds_what_is_known(grader):
-    found = testssl(grader, HOST, SERVER.address, ROOT_OF_CA.read_text())
+    found = grades.testssl(grader, HOST, SERVER.address, ROOT_OF_CA.read_text())
     worse = {
         name: finding for name, finding in found.items() if finding["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")
     }
@@ -45,7 +45,7 @@ def test_testssl_gives_it_the_best_grade_and_finds_what_is_known(grader):
 
 
 def test_mdn_s_observatory_has_more_than_all_points_for_the_guestbook(tmp_path):
-    install_observatory(tmp_path)
-    report = observatory(tmp_path, HOST, SERVER.address, ROOT_OF_CA)
+    grades.install_observatory(tmp_path)
+    report = grades.observatory(tmp_path, HOST, SERVER.address, ROOT_OF_CA)
     print(f"\nMDN observatory: {report['scan']['grade']}, {report['scan']['score']}")
     assert report["scan"]["score"] >= 130, report

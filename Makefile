@@ -87,11 +87,12 @@ changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a
 	$(CHANGELOG) release
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet
-lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml, and those of changelogs/, docs/ and tests/galaxy/
+lock: $(BIN)/.complete ## Renew requirements.txt from pyproject.toml, and those of changelogs/, docs/, tests/galaxy/ and tests/grades/
 	$(LOCK) --group dev --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file docs/requirements.txt docs/requirements.in
 	$(LOCK) --output-file changelogs/requirements.txt changelogs/requirements.in
 	$(LOCK) --output-file tests/galaxy/requirements.txt tests/galaxy/requirements.in
+	$(LOCK) --output-file tests/grades/requirements.txt tests/grades/requirements.in
 
 clean: ## Remove the tools and what they have cached
 	rm -rf .venv .cache .ansible .pytest_cache .mypy_cache .ruff_cache

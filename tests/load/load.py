@@ -15,7 +15,7 @@ import math
 import random
 import select
 import signal
-import socket
+import ssl
 import sys
 import threading
 import time
@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,44 @@ from urllib.parse import urlencode, urlsplit
 
 # Options that are settings of Load.
 SETTINGS = ("workers", "rate", "timeout", "expect", "retry", "retry_post")
+# What is raised on a connection that the other end has closed; TLS has errors of its own for it.
+GONE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class Unanswered(ConnectionError):
+    """A connection was closed before a byte of the answer came."""
+
+
+class Answer(HTTPResponse):
+    """An answer that raises Unanswered where the connection was closed before its first byte."""
+
+    def begin(self) -> None:
+        """Read the status and the headers, unless that was done before."""
+        if self.headers is None:
+            try:
+                first = self.fp.peek(1)
+            except GONE as error:
+                raise Unanswered(f"closed without an answer: {error}") from error
+            if not first:
+                raise Unanswered("closed without an answer")
+        super().begin()
+
+
+class Connection(HTTPConnection):
+    """A connection to an address, over TLS where there is a context, by which the certificate of a host is checked."""
+
+    response_class = Answer
+
+    def __init__(self, address: tuple[str, int], host: str, timeout: float, context: ssl.SSLContext | None) -> None:
+        """Take the address, the host without a port, and the time in seconds after which a silent server has failed."""
+        super().__init__(*address, timeout=timeout)
+        self.server_name, self.context = host, context
+
+    def connect(self) -> None:
+        """Connect; raise ssl.SSLError where the context refuses the certificate."""
+        super().connect()
+        if self.context:
+            self.sock = self.context.wrap_socket(self.sock, server_hostname=self.server_name)
 
 
 @dataclass(frozen=True)
@@ -118,7 +156,8 @@ class Load:
 
     `kinds` has what to ask for and how often beside the others, `rate` is in requests per second, `timeout` in seconds,
     `expect` has the statuses beside 2xx that are a success. `report` gets each request that failed or raced, one at a
-    time.
+    time. With `context` they go over TLS, and a certificate that it refuses is a failure; `follow` gets where each
+    redirect leads, and an OSError of its is the request's.
 
     At most half of the workers wait for slow answers at a time: with all of them waiting, no short request would be
     under way, and that would look like a pause of the site.
@@ -133,6 +172,8 @@ class Load:
     expect: Collection[int] = ()
     retry: bool = False
     retry_post: bool = False
+    context: ssl.SSLContext | None = None
+    follow: Callable[[str], object] = lambda location: None
     report: Callable[[Request], object] = lambda request: None
     requests: list[Request] = field(default_factory=list, init=False)
     stop: threading.Event = field(default_factory=threading.Event, init=False)
@@ -162,9 +203,13 @@ class Load:
         """Return the tokens of the posts that were acknowledged."""
         return [request.token for request in self.requests if request.token and not request.error]
 
+    def connection(self) -> Connection:
+        """Return a connection for requests, which is made with the first one."""
+        return Connection(self.address, self.host.partition(":")[0], self.timeout, self.context)
+
     def work(self, kept: bool) -> None:
         """Make requests, one at a time, until told to stop."""
-        connection = HTTPConnection(*self.address, timeout=self.timeout)
+        connection = self.connection()
         while not self.stop.wait(self.next_turn() - time.monotonic()):
             kind = self.choose()
             slot = kind.slow and self.slots.acquire(blocking=False)
@@ -208,7 +253,7 @@ class Load:
 
     def attempt(self, connection: HTTPConnection, request: Request) -> None:
         """Send a request and read all of the answer, and note its status, its error and whether it raced."""
-        reused, answered = connection.sock is not None, False
+        reused, sent = connection.sock is not None, False
         headers = {"Host": self.host, "Connection": "keep-alive" if request.kept else "close"}
         if request.token:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -216,16 +261,17 @@ class Load:
         try:
             body = urlencode({"token": request.token}) if request.token else None
             connection.request(request.method, request.path, body, headers)
-            answered = connection.sock.recv(1, socket.MSG_PEEK) != b""
-            if not answered:
-                raise ConnectionResetError("closed without an answer")
+            sent = True
             response = connection.getresponse()
             request.status = response.status
             response.read()
+            if "Location" in response.headers:
+                self.follow(response.headers["Location"])
         except (OSError, HTTPException) as error:
             connection.close()
             request.error = f"{type(error).__name__}: {error}"
-            request.raced = request.raced or (reused and not answered and isinstance(error, ConnectionError))
+            unanswered = isinstance(error, Unanswered) or (not sent and isinstance(error, GONE))
+            request.raced = request.raced or (reused and unanswered)
         else:
             if not (200 <= request.status < 300 or request.status in self.expect):
                 request.error = f"status {request.status}"

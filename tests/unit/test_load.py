@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import pytest
 
 from tests import playbook
 from tests.load.load import Kind, Load, Request, summarise
+from tests.unit.tls_authority import Authority
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,13 @@ class Handler(BaseHTTPRequestHandler):
         """Lead to another page."""
         self.answer(303)
 
+    def do_moved(self) -> None:
+        """Lead to HTTPS."""
+        self.send_response(301)
+        self.send_header("Location", f"https://{HOST}/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_truncated(self) -> None:
         """End in the middle of the body."""
         self.answer(length=10)
@@ -163,6 +171,17 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
+@pytest.fixture
+def secure(server: Server, tmp_path: Path) -> ssl.SSLContext:
+    """Have the server speak TLS, and return a context that trusts its CA."""
+    authority = Authority(tmp_path)
+    (tmp_path / "site.pem").write_text(authority.issue(HOST))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return ssl.create_default_context(cafile=str(tmp_path / "root.pem"))
+
+
 def load(server: Server, *kinds: Kind, **settings: Any) -> Load:
     """Return a load of a few workers."""
     address = ("127.0.0.1", server.server_port)
@@ -184,9 +203,10 @@ def drive(server: Server, *kinds: Kind, seconds: float | None = None, **settings
 
 def ask(server: Server, kind: Kind, times: int = 1, **settings: Any) -> Request:
     """Return the last of some requests on a connection that is kept alive."""
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=settings.get("timeout", 2.0))
+    requests = load(server, kind, **settings)
+    connection = requests.connection()
     for _ in range(times):
-        request = load(server, kind, **settings).ask(connection, kind, kept=True)
+        request = requests.ask(connection, kind, kept=True)
     connection.close()
     return request
 
@@ -235,7 +255,7 @@ def test_some_workers_are_left_for_short_requests_when_many_are_slow(server: Ser
         ("/broken", "status 500"),
         ("/elsewhere", "status 303"),
         ("/truncated", "IncompleteRead: IncompleteRead(4 bytes read, 6 more expected)"),
-        ("/reset", "ConnectionResetError: closed without an answer"),
+        ("/reset", "Unanswered: closed without an answer"),
         ("/gate", "TimeoutError: timed out"),
     ],
 )
@@ -271,7 +291,7 @@ def test_a_connection_that_was_closed_while_nothing_was_under_way_is_replaced(se
 def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_a_race_and_no_failure(server: Server) -> None:
     request = ask(server, Kind("GET", "/race"), times=2)
     assert (request.raced, request.retried, request.failed) == (True, False, False)
-    assert request.error == "ConnectionResetError: closed without an answer"
+    assert request.error == "Unanswered: closed without an answer"
     summary = drive(server, Kind("GET", "/race"))
     assert summary["raced"] > summary["raced_retried_ok"] == summary["failed"] == 0
 
@@ -295,8 +315,8 @@ def test_an_answer_that_breaks_off_after_its_first_bytes_is_no_race(server: Serv
 
 
 def test_a_kept_connection_without_an_answer_in_time_is_no_race(server: Server) -> None:
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=0.1)
-    requests = load(server, retry=True)
+    requests = load(server, retry=True, timeout=0.1)
+    connection = requests.connection()
     requests.ask(connection, Kind("GET", "/"), kept=True)
     request = requests.ask(connection, Kind("GET", "/gate"), kept=True)
     assert (request.reused, request.raced, request.failed) == (True, False, True)
@@ -394,3 +414,32 @@ def test_a_load_that_could_prove_nothing_is_refused(url: str, option: str, words
     result = subprocess.run(arguments, capture_output=True, text=True)
     assert result.returncode == 2
     assert words in result.stderr
+
+
+def test_requests_over_tls_are_answered_on_new_and_kept_connections(server: Server, secure: ssl.SSLContext) -> None:
+    summary = drive(server, Kind("GET", "/"), Kind("POST", "/"), context=secure)
+    assert summary["failed"] == summary["raced"] == 0
+    assert 0 < summary["reused"] < summary["requests"]
+
+
+def test_a_kept_connection_over_tls_that_is_closed_instead_of_an_answer_is_a_race(
+    server: Server, secure: ssl.SSLContext
+) -> None:
+    request = ask(server, Kind("GET", "/race"), times=2, context=secure, retry=True)
+    assert (request.raced, request.retried, request.error, request.status) == (True, True, "", 200)
+
+
+def test_a_certificate_that_is_not_trusted_is_a_failure(server: Server, secure: ssl.SSLContext) -> None:
+    request = ask(server, Kind("GET", "/"), context=ssl.create_default_context())
+    assert request.failed
+    assert "CERTIFICATE_VERIFY_FAILED" in request.error
+
+
+def test_a_redirect_that_leads_to_nothing_good_is_a_failure(server: Server) -> None:
+    def refuse(location: str) -> None:
+        raise ssl.SSLError(f"no trust in {location}")
+
+    request = ask(server, Kind("GET", "/moved"), expect=[301], follow=refuse)
+    assert (request.status, request.failed) == (301, True)
+    assert "no trust in https://shop.example/" in request.error
+    assert not ask(server, Kind("GET", "/moved"), expect=[301]).failed

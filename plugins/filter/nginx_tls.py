@@ -20,6 +20,8 @@ _PRELOAD_MIN_AGE = 31_536_000
 _FILES = ("ssl_certificate", "ssl_certificate_key", "ssl_trusted_file", "hsts_long_file")
 # What nginx takes for one word without quotes, and for one file.
 _PATH = re.compile(r"(/[\w.@:+,~%-]+)+")
+# The one variable that a path may hold: nginx has made it lower case, and lets neither a slash nor two dots in.
+_HOST = re.compile(r"\$host\b|\$\{host\}")
 _CHALLENGES = "/.well-known/acme-challenge/"
 _IPV6 = "/proc/net/if_inet6"
 
@@ -84,7 +86,8 @@ def _site_mistakes(site: Site) -> Iterator[str]:
     """Find what is wrong with a site's HTTPS, as the rest of a sentence."""
     name = str(site["server_name"])
     for key in (key for key in _FILES if key in site):
-        if not _PATH.fullmatch(str(site[key])):
+        path = str(site[key])
+        if not _PATH.fullmatch(_HOST.sub("host", path) if key == "ssl_trusted_file" else path):
             yield f"{key} of {name} must be the path of one file, without spaces, quotes, variables and patterns."
     if "ssl_certificate_key" in site and "ssl_certificate" not in site:
         yield f"ssl_certificate_key of {name} needs ssl_certificate."

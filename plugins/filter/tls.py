@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import covers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.own_certificates import certificate_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import numbers
 
@@ -56,6 +57,9 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
             )
         elif str(domain).startswith("*.") and provider == "acme" and challenge != "dns-01":
             yield f"{where} has the wildcard {domain}, for which tls_challenge must be dns-01."
+    for host in entry.get("served", []):
+        if not covers(tuple(entry["domains"]), str(host)) or str(host).startswith("*."):
+            yield f"{where} has {host} in served, which is no host name that its domains name."
     yield from _own_mistakes(entry, where)
     if provider != "acme" and entry.get("profile"):
         yield f"{where} has a profile, which only provider: acme takes."
@@ -136,6 +140,7 @@ def tls_wanted(certificates: list[Entry], key_type: str, acme_directory: str) ->
             "key_type": entry.get("key_type", key_type),
             "profile": entry.get("profile", ""),
             "directory": entry.get("acme_directory", acme_directory) if entry["provider"] == "acme" else "",
+            "served": list(entry.get("served", [name for name in entry["domains"] if not str(name).startswith("*.")])),
         }
         for entry in certificates
     ]

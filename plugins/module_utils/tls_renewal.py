@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .tls_acme import RateLimited
-from .tls_certificate import Certificate, Refused, check, date, is_trusted, read_certificate, self_signed
+from .tls_certificate import Certificate, Refused, check, covers, date, is_trusted, read_certificate, self_signed
 from .tls_preflight import Check, Unanswered, Verdict, look, make_probe, remove_probe
 from .tls_schedule import DAY, moment, renewal_time, retry_time, window_time
 from .tls_settings import PENDING, REQUEST, SETTINGS, Request, Settings, State, Wanted, replace
@@ -90,12 +90,24 @@ class Renewal:
         shutil.chown(self.settings.path, group=self.settings.group)
         self.settings.path.chmod(0o750)
         for wanted in self.settings.certificates:
-            if not self.pem(wanted).exists():
-                state = State.read(self.state_path(wanted.name))
-                if state.was_served is None:
-                    state.was_served = answers_over_http(wanted.domains[0].removeprefix("*."))
-                    self.save(wanted.name, state)
-                replace(self.pem(wanted), self_signed(wanted.domains), self.settings.group)
+            self.hold_place(wanted)
+
+    def hold_place(self, wanted: Wanted) -> None:
+        """Make a certificate where there is none; take the switches of names that the one in the file is not for."""
+        named: tuple[str, ...] = ()
+        if self.pem(wanted).exists():
+            with suppress(Refused):
+                named = read_certificate(self.pem(wanted).read_text()).names
+        # A name that was another certificate's a moment ago would be sent to one that does not name it.
+        for host in (host for host in wanted.served if not covers(named, host)):
+            self.switch(host).unlink(missing_ok=True)
+        if self.pem(wanted).exists():
+            return
+        state = State.read(self.state_path(wanted.name))
+        if state.was_served is None:
+            state.was_served = answers_over_http([*wanted.served, *wanted.domains][0].removeprefix("*."))
+            self.save(wanted.name, state)
+        replace(self.pem(wanted), self_signed(wanted.domains), self.settings.group)
 
     def look_after(self, wanted: Wanted) -> list[str]:
         """Get, install and watch a certificate; return a sentence for each thing that failed."""
@@ -113,6 +125,10 @@ class Renewal:
     def pem(self, wanted: Wanted) -> Path:
         """Return the path of the file that is served."""
         return self.settings.path / f"{wanted.name}.pem"
+
+    def switch(self, host: str) -> Path:
+        """Return the path of the file that is there while visitors' browsers trust what is served for a name."""
+        return self.settings.path / f"{host}.trusted"
 
     def state_path(self, name: str) -> Path:
         """Return where is written down what is known of a certificate."""
@@ -152,7 +168,9 @@ class Renewal:
 
     def terms(self, wanted: Wanted) -> dict[str, Any]:
         """Return what a certificate is ordered with; another one is due where any of it has changed."""
-        return {**asdict(wanted), "domains": sorted(wanted.domains)}
+        terms = {**asdict(wanted), "domains": sorted(wanted.domains)}
+        del terms["served"]
+        return terms
 
     def due(self, wanted: Wanted, held: Certificate | None, state: State) -> str:
         """Return why a certificate has to be got anew, or nothing; the CA may be asked."""
@@ -286,7 +304,7 @@ class Renewal:
         if not self.settings.served_at:
             return ""
         there = read_certificate(self.pem(wanted).read_text()).der
-        for domain in (domain for domain in wanted.domains if not domain.startswith("*")):
+        for domain in wanted.served:
             try:
                 if served(self.settings.served_at, domain) != there:
                     return f"another certificate than that of {self.pem(wanted)} is served for {domain}"
@@ -295,19 +313,39 @@ class Renewal:
         return ""
 
     def watch(self, wanted: Wanted) -> None:
-        """See that visitors get what is in the file, whoever missed a reload; set the switch where they trust it."""
+        """See that visitors get what is in the file, whoever missed a reload; set the switches where they trust it."""
         if self.unserved(wanted):
             self.take_up(wanted)
-        pem, switch = self.pem(wanted).read_text(), self.settings.path / f"{wanted.name}.trusted"
+        pem, state = self.pem(wanted).read_text(), State.read(self.state_path(wanted.name))
+        found = read_certificate(pem)
         if wanted.provider != "self_signed" and is_trusted(pem):
-            switch.touch(mode=0o644)
-            state = State.read(self.state_path(wanted.name))
+            self.set_switches(wanted.name, state, {host for host in wanted.served if covers(found.names, host)})
             if state.is_proven or state.was_served is False:
-                switch.with_suffix(".hsts").touch(mode=0o644)
+                (self.settings.path / f"{wanted.name}.hsts").touch(mode=0o644)
         else:
-            switch.unlink(missing_ok=True)
+            self.set_switches(wanted.name, state, set())
         if wanted.provider == "files":
-            self.warn(wanted, read_certificate(pem))
+            self.warn(wanted, found)
+
+    def set_switches(self, name: str, state: State, hosts: set[str]) -> None:
+        """Set the switches of these names, and take those that the certificate has set for others."""
+        before = set(state.switches)
+        if hosts - before:
+            # Noted first, so that a killed run leaves none that nobody knows of.
+            state.switches = sorted(before | hosts)
+            self.save(name, state)
+        for host in hosts:
+            self.switch(host).touch(mode=0o644)
+        if left := before - hosts:
+            for host in left - self.switched_by_others(name):
+                self.switch(host).unlink(missing_ok=True)
+            state.switches = sorted(hosts)
+            self.save(name, state)
+
+    def switched_by_others(self, name: str) -> set[str]:
+        """Return the names whose switches other certificates have set, as a name may have gone from one to another."""
+        others = (path for path in self.state_path(name).parent.glob("*.json") if path.stem != name)
+        return {host for path in others for host in State.read(path).switches}
 
     def warn(self, wanted: Wanted, found: Certificate) -> None:
         """Tell that somebody has to bring a new certificate; raise Refused in its last days."""
@@ -349,8 +387,8 @@ class Renewal:
                     run(self.settings.reload_command)
                 raise
             aside.unlink()
-        for suffix in ("trusted", "hsts"):
-            (self.settings.path / f"{name}.{suffix}").unlink(missing_ok=True)
+        self.set_switches(name, State.read(self.state_path(name)), set())
+        (self.settings.path / f"{name}.hsts").unlink(missing_ok=True)
         (self.settings.home / "files" / f"{name}.pem").unlink(missing_ok=True)
         self.settings.authority.forget(name)
         self.state_path(name).unlink()
@@ -359,7 +397,9 @@ class Renewal:
 def succeeded(state: State, ordered: dict[str, Any], is_alone: bool = False) -> State:
     """Return what is known of a certificate that was just got; `is_alone` if nobody waited and it replaces another."""
     is_proven = state.is_proven or is_alone
-    return State(ordered, reached=state.reached, was_served=state.was_served, is_proven=is_proven)
+    fresh = State(ordered, reached=state.reached, is_proven=is_proven)
+    fresh.was_served, fresh.switches = state.was_served, state.switches
+    return fresh
 
 
 def answers_over_http(domain: str) -> bool:

@@ -30,6 +30,8 @@ class Wanted:
     key_type: str
     profile: str
     directory: str
+    # Names that the web server answers for with it; it may name others, too.
+    served: list[str]
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class State:
     ask_at: float = 0
     # Addresses of its names at which this server was found from outside.
     reached: list[str] = field(default_factory=list)
+    # Names for which the switch was set by this certificate.
+    switches: list[str] = field(default_factory=list)
     # Whether the site answered over HTTP before it had any certificate; None where nobody has asked.
     was_served: bool | None = None
     # Whether one was replaced by the next without anybody's help.

@@ -102,6 +102,8 @@ def test_sound_variables_pass() -> None:
     files: dict[str, Any] = {"ssl_trusted_file": "/etc/ssl/x.trusted", "hsts_long_file": "/etc/ssl/x.hsts"}
     assert mistakes(root="/srv/acme", peers=["192.0.2.1", "2001:db8::1"]) == []
     assert mistakes(ssl_certificate=PEM, **hsts, **files) == []
+    for name in ("$host", "${host}", "is-$host-1"):
+        assert mistakes(ssl_certificate=PEM, ssl_trusted_file=f"/etc/ssl/{name}.trusted") == []
     assert mistakes(trusted_proxies=["192.0.2.1"], ssl_redirect=True, hsts_max_age=0) == []
     assert mistakes(listen=["443 ssl"], hsts_max_age=300) == []
     assert mistakes(ssl_redirect=False, locations=[{"path": "/.well-known/acme-challenge/", "root": "/srv"}]) == []
@@ -114,6 +116,9 @@ def test_sound_variables_pass() -> None:
         ({"ssl_certificate": "x.pem"}, "nginx_sites: ssl_certificate of foobar.com must be the path of one file"),
         ({"ssl_certificate": "/etc/ssl/$host.pem"}, "ssl_certificate of foobar.com must be the path"),
         ({"ssl_certificate": PEM, "ssl_trusted_file": "/a b"}, "ssl_trusted_file of foobar.com must be the path"),
+        ({"ssl_certificate": PEM, "ssl_trusted_file": "/a/$uri"}, "ssl_trusted_file of foobar.com must be the path"),
+        ({"ssl_certificate": PEM, "ssl_trusted_file": "/a/$host_b"}, "ssl_trusted_file of foobar.com must be the path"),
+        ({"ssl_certificate": PEM, "hsts_long_file": "/a/$host"}, "hsts_long_file of foobar.com must be the path"),
         ({"ssl_certificate": PEM, "hsts_long_file": "/a;b"}, "hsts_long_file of foobar.com must be the path"),
         ({"ssl_certificate_key": "/k"}, "ssl_certificate_key of foobar.com needs ssl_certificate."),
         ({"ssl_redirect": True}, "ssl_redirect of foobar.com needs ssl_certificate, or trusted_proxies"),

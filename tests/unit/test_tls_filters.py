@@ -21,7 +21,11 @@ ACME = {
     "nameservers": [],
     "webroot": "/var/lib/tls/webroot",
 }
-DNS = {"challenge": "dns-01", "dns_plugin": "rfc2136", "dns_credentials": {"dns_rfc2136_secret": "canary"}}
+DNS: dict[str, Any] = {
+    "challenge": "dns-01",
+    "dns_plugin": "rfc2136",
+    "dns_credentials": {"dns_rfc2136_secret": "canary"},
+}
 
 
 def made(*names: str, kind: str = "ec") -> tuple[str, str]:
@@ -190,6 +194,19 @@ def test_the_server_is_told_no_key() -> None:
     told = tls_wanted([own(), entry(name="other", key_type="rsa", profile="tlsserver")], "ecdsa", "https://ca.example/")
     assert [(one["key_type"], one["profile"]) for one in told] == [("ecdsa", ""), ("rsa", "tlsserver")]
     assert "canary" not in str(told)
+
+
+def test_what_is_served_is_all_but_wildcards_or_what_is_said() -> None:
+    told = tls_wanted([entry(domains=["foobar.com", "*.foobar.com"]), entry(served=["foobar.com"])], "ecdsa", "")
+    assert [one["served"] for one in told] == [["foobar.com"], ["foobar.com"]]
+    assert mistakes(entry(domains=["foobar.com", "*.foobar.com"], served=["a.foobar.com"]), **DNS) == []
+
+
+@pytest.mark.parametrize("host", ["shop.example", "*.foobar.com", "a.b.foobar.com"])
+def test_what_the_certificate_does_not_name_can_t_be_served_with_it(host: str) -> None:
+    assert mistakes(entry(domains=["*.foobar.com"], served=[host]), **DNS) == [
+        f"tls_certificates: foobar.com has {host} in served, which is no host name that its domains name."
+    ]
 
 
 def test_a_certificate_s_own_ca_stands_before_the_usual_one_and_others_have_none() -> None:

@@ -38,7 +38,7 @@ class Server:
         authority |= {"settings": "", "other_settings": "", "webroot": str(self.folder), "home": str(self.folder)}
         told: dict[str, Any] = dict.fromkeys(("path", "home"), str(self.folder))
         told |= dict.fromkeys(("group", "served_at", "reload_command"), "")
-        certificates = [{"name": "foobar.com", "domains": domains, **keys}] if domains else []
+        certificates = [{"name": "foobar.com", "domains": domains, "served": domains, **keys}] if domains else []
         told |= {"preflight": preflight, "nameservers": ["192.0.2.53"], "certificates": certificates}
         (self.folder / "settings").write_text(json.dumps({**told, "authority": authority}))
 

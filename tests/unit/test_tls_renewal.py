@@ -66,6 +66,11 @@ class Stub(tls_acme.Authority):
         return self.window, 6 * HOUR
 
 
+def wanted(name: str, *domains: str) -> Wanted:
+    """Return a certificate of the CA as it is wanted."""
+    return Wanted(name, list(domains), "acme", "ecdsa", "", DIRECTORY, list(domains))
+
+
 class Server:
     """A server with its web server, whose memory has what it read at its last reload."""
 
@@ -81,7 +86,7 @@ class Server:
             DIRECTORY, "", "http-01", str(folder / "webroot"), "", "", str(folder / "acme"), environment={}
         )
         self.authority.__dict__.update(orders=[], refuses={}, days=90, window=None, asked=0, issuer=issuer)
-        self.certificates = [Wanted("foobar.com", ["foobar.com", "www.foobar.com"], "acme", "ecdsa", "", DIRECTORY)]
+        self.certificates = [wanted("foobar.com", "foobar.com", "www.foobar.com")]
         # What the preflight has been asked, and how it answers.
         self.looked = list[tuple[Check, list[str]]]()
         self.reached, self.hears, self.is_served = list[str](), True, False
@@ -129,9 +134,10 @@ class Server:
 
     def want(self, *domains: str, **keys: str) -> None:
         """Want the one certificate otherwise."""
-        wanted = self.certificates[0]
-        changed: dict[str, Any] = {"domains": list(domains) or wanted.domains, **keys}
-        self.certificates = [replace(wanted, **changed)]
+        before = self.certificates[0]
+        names = list(domains) or before.domains
+        changed: dict[str, Any] = {"domains": names, "served": names, **keys}
+        self.certificates = [replace(before, **changed)]
 
     def reload(self, command: str) -> None:
         """Take up what is in the files."""
@@ -140,9 +146,7 @@ class Server:
             raise Refused(f"{command} failed: no")
         if not self.ignores_reload:
             self.memory = {
-                domain: read_certificate(self.pem(wanted.name)).der
-                for wanted in self.certificates
-                for domain in wanted.domains
+                domain: read_certificate(self.pem(one.name)).der for one in self.certificates for domain in one.served
             }
 
     def answer(self, name: str) -> bytes:
@@ -165,8 +169,12 @@ class Server:
         return self.authority.orders
 
     def switch(self, name: str = "foobar.com") -> bool:
-        """Tell whether the switch is set."""
-        return (self.folder / "sites" / f"{name}.trusted").exists()
+        """Tell whether the switch of a name is set."""
+        return name in self.switches()
+
+    def switches(self) -> list[str]:
+        """Return the names whose switches are set."""
+        return sorted(path.stem for path in (self.folder / "sites").glob("*.trusted"))
 
 
 def issuer_of(pem: str) -> str:
@@ -339,7 +347,7 @@ def test_nothing_is_ordered_for_a_name_that_leads_elsewhere(server: Server) -> N
 
 
 def test_one_failure_does_not_keep_the_others_from_their_turn(server: Server) -> None:
-    server.certificates = [Wanted(f"{name}.com", [f"{name}.com"], "acme", "ecdsa", "", DIRECTORY) for name in "abc"]
+    server.certificates = [wanted(f"{name}.com", f"{name}.com") for name in "abc"]
     server.authority.refuses["b.com"] = Refused("blocked")
     assert server.run() == 1
     assert server.failed() == {"b.com": "b.com: blocked.\n"}
@@ -385,6 +393,85 @@ def test_a_web_server_that_is_down_is_a_failure_and_leaves_the_switch(server: Se
         "foobar.com": "foobar.com: nothing serves foobar.com at 127.0.0.1:443: Connection refused.\n"
     }
     assert server.switch()
+
+
+def test_a_new_alias_is_not_redirected_before_the_certificate_names_it(server: Server) -> None:
+    server.run()
+    assert server.switches() == ["foobar.com", "www.foobar.com"]
+    server.want("foobar.com", "www.foobar.com", "new.foobar.com")
+    server.reload("")
+    server.authority.refuses["new.foobar.com"] = Refused("no")
+    assert server.run() == 1
+    assert server.switches() == ["foobar.com", "www.foobar.com"]
+    server.authority.refuses.clear()
+    assert server.run(Request()) == 0
+    assert server.switches() == ["foobar.com", "new.foobar.com", "www.foobar.com"]
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_name_that_has_left_the_certificate_is_redirected_no_longer_and_none_of_one_that_is_pruned(
+    server: Server, is_refused: bool
+) -> None:
+    server.run()
+    server.want("foobar.com")
+    server.authority.refuses |= {"foobar.com": Refused("no")} if is_refused else {}
+    assert server.run() == is_refused
+    assert server.switches() == ["foobar.com"]
+    server.certificates = []
+    server.run(Request(prune=True))
+    assert server.switches() == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_name_that_goes_from_one_certificate_to_another_keeps_its_switch(server: Server, is_first: bool) -> None:
+    server.certificates = [wanted("foobar.com", "foobar.com", "shop.foobar.com"), wanted("b.com", "b.com")]
+    server.run()
+    moved = [wanted("foobar.com", "foobar.com"), wanted("b.com", "b.com", "shop.foobar.com")]
+    server.certificates = moved if is_first else moved[::-1]
+    assert server.run() == 0
+    assert server.switches() == ["b.com", "foobar.com", "shop.foobar.com"]
+
+
+def test_a_name_whose_new_certificate_does_not_name_it_yet_loses_its_switch_with_the_place_holders(
+    server: Server,
+) -> None:
+    server.certificates = [wanted("foobar.com", "foobar.com", "shop.foobar.com"), wanted("b.com", "b.com")]
+    server.run()
+    server.certificates = [wanted("foobar.com", "foobar.com"), wanted("b.com", "b.com", "shop.foobar.com")]
+    Renewal(server.settings).place_holders()
+    assert server.switches() == ["b.com", "foobar.com"]
+    (server.folder / "sites/foobar.com.pem").unlink()
+    Renewal(server.settings).place_holders()
+    assert server.switches() == ["b.com"]
+
+
+def test_a_killed_run_leaves_no_switch_that_nobody_knows_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, **_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            server.run()
+    assert server.state().switches == ["foobar.com", "www.foobar.com"]
+
+
+def test_names_that_the_web_server_does_not_answer_for_are_ordered_and_not_asked_for(server: Server) -> None:
+    server.certificates = [replace(wanted("foobar.com", "foobar.com", "mail.foobar.com"), served=["foobar.com"])]
+    assert server.run() == 0
+    assert server.orders == [["foobar.com", "mail.foobar.com"]]
+    assert "mail.foobar.com" not in server.memory
+    assert server.switches() == ["foobar.com"]
+    assert set(server.looked[0][0].domains) == {"foobar.com", "mail.foobar.com"}
+    server.certificates = [wanted("foobar.com", "foobar.com", "mail.foobar.com")]
+    server.run()
+    assert len(server.orders) == 1
+
+
+def test_a_wildcard_s_names_are_those_that_are_served(server: Server) -> None:
+    server.certificates = [replace(wanted("wild", "*.foobar.com"), served=["www.foobar.com"])]
+    assert server.run() == 0
+    assert server.switches() == ["www.foobar.com"]
 
 
 def test_without_a_place_to_look_at_nobody_looks(server: Server) -> None:
@@ -455,7 +542,7 @@ def test_one_of_one_s_own_is_warned_of_in_its_last_third_and_fails_in_its_last_w
 
 def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_that_is_wanted(server: Server) -> None:
     server.run()
-    wanted, server.certificates = server.certificates, []
+    listed, server.certificates = server.certificates, []
     server.now += 70 * DAY
     assert server.run() == 0
     assert len(server.orders) == 1
@@ -468,7 +555,7 @@ def test_one_that_is_no_longer_listed_is_renewed_no_longer_and_removed_where_tha
     assert not (server.folder / "unlisted").exists()
     assert [path.name for path in (server.folder / "sites").iterdir()] == ["somebody-else.pem"]
     assert server.authority.lineage("foobar.com") == ""
-    server.certificates = wanted
+    server.certificates = listed
     assert server.run() == 0
     assert len(server.orders) == 2
 
@@ -742,6 +829,7 @@ def test_the_settings_are_read_as_the_role_writes_them(tmp_path: Path) -> None:
     authority |= {"other_settings": "/o", "home": "/h"}
     told = {"path": "/p", "group": "g", "home": "/h", "served_at": "", "reload_command": ""}
     entry = {"name": "n", "domains": ["d"], "provider": "acme", "key_type": "rsa", "profile": "", "directory": "d"}
+    entry["served"] = ["d"]
     rest = {
         "preflight": True,
         "nameservers": [],
@@ -752,7 +840,7 @@ def test_the_settings_are_read_as_the_role_writes_them(tmp_path: Path) -> None:
     settings = Settings.read(tmp_path / "settings")
     assert settings.path == Path("/p")
     assert settings.authority.webroot == "/w"
-    assert settings.certificates == [Wanted("n", ["d"], "acme", "rsa", "", "d")]
+    assert settings.certificates == [Wanted("n", ["d"], "acme", "rsa", "", "d", ["d"])]
 
 
 def test_a_command_that_fails_is_told_with_its_last_words() -> None:

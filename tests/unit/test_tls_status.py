@@ -36,7 +36,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def entry(provider: str) -> dict[str, Any]:
     """Return a certificate as it is wanted."""
     rest = {"key_type": "ecdsa", "profile": "", "directory": "d"}
-    return {"name": "foobar.com", "domains": ["foobar.com"], "provider": provider, **rest}
+    return {"name": "foobar.com", "domains": ["foobar.com"], "served": ["foobar.com"], "provider": provider, **rest}
 
 
 def told() -> dict[str, Any]:

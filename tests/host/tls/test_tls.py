@@ -442,6 +442,9 @@ def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(
     assert renew(host) == 0
     answer = ask("foobar.com")
     assert (answer.status, answer.headers["Location"]) == (301, "https://foobar.com/page")
+    assert ask("www.foobar.com").status == 301
+    # The web server answers for it, and the certificate does not name it.
+    assert ask("shop.foobar.com").status == 200
     # It was not served before its place holder was made.
     assert host.file("/etc/ssl/sites/foobar.com.hsts").exists
 

@@ -60,6 +60,7 @@ def certificate(site: Entry) -> Entry:
         "name": site["domain"],
         "domains": list(dict.fromkeys([*names(site), *tls.get("names", [])])),
         "provider": tls["provider"],
+        **({"served": names(site)} if tls.get("names") else {}),
         **{key: tls[key] for key in ("certificate", "private_key", "profile") if key in tls},
         **({"acme_directory": STAGING} if tls.get("staging") else {}),
     }
@@ -76,7 +77,8 @@ def nginx_keys(site: Entry, path: str) -> Entry:
         "ssl_certificate": f"{files}.pem",
         # The role tls makes it before nginx reads it.
         "ssl_certificate_managed": True,
-        "ssl_trusted_file": f"{files}.trusted",
+        # A new alias is not redirected before the certificate names it.
+        "ssl_trusted_file": f"{path}/$host.trusted",
         "hsts_long_file": f"{files}.hsts",
         "hsts_max_age": tls.get("hsts_max_age", YEAR),
         **{key: tls[key] for key in ("hsts_include_subdomains", "hsts_preload") if key in tls},

@@ -87,7 +87,10 @@ def test_an_instance_that_answers_is_well_and_was_asked_as_a_visitor_of_the_site
     [
         (status("500 Internal Server Error"), "it answered 500"),
         (status("204 No Content"), "it answered 204"),
-        (status("301 Moved Permanently\r\nLocation: https://shop.example.com/"), "it answered 301 and led to https://shop.example.com/"),
+        (
+            status("301 Moved Permanently\r\nLocation: https://shop.example.com/"),
+            "it answered 301 and led to https://shop.example.com/",
+        ),
         (b"", "closed connection without response"),
         (b"no HTTP\r\n", "no HTTP"),
         (None, "no answer within 0.2 s; if it needs longer, raise health_timeout of the app"),

@@ -46,7 +46,7 @@ def test_a_site_that_says_nothing_gets_a_certificate_for_all_its_names() -> None
     }
     (served,) = nginx_sites([site], [])
     assert served["ssl_certificate"] == "/etc/ssl/sites/foobar.com.pem"
-    assert served["ssl_trusted_file"] == "/etc/ssl/sites/foobar.com.trusted"
+    assert served["ssl_trusted_file"] == "/etc/ssl/sites/$host.trusted"
     assert served["hsts_max_age"] == 31536000
     assert "hsts_include_subdomains" not in served
 
@@ -82,6 +82,7 @@ def test_a_certificate_of_ones_own_and_further_names_are_handed_on() -> None:
     assert (certificate["certificate"], certificate["private_key"]) == ("c", "k")
     (certificate,) = tls_certificates([of({"names": ["*.foobar.com", "www.foobar.com"]})])
     assert certificate["domains"] == ["foobar.com", "www.foobar.com", "*.foobar.com"]
+    assert certificate["served"] == ["foobar.com", "www.foobar.com"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from tests import playbook
+from tests.grades import grades
 
 MACHINE = "webstack-default"
 ADDRESS = "198.18.55.10"
@@ -87,6 +88,12 @@ def test_browsers_keep_to_https_for_a_year_after_any_answer(browser):
         answer = browser.get(f"https://foobar.com{path}", timeout=10)
         assert (answer.status_code, answer.headers["Strict-Transport-Security"]) == (status, "max-age=31536000")
     assert "Strict-Transport-Security" not in browser.get("http://foobar.com/", allow_redirects=False).headers
+
+
+def test_tls_is_as_mozilla_advises_for_all_browsers_of_the_last_years():
+    findings = grades.sslyze("foobar.com", ADDRESS)
+    # Its CA is the tests' own.
+    assert [finding for finding in findings if "certificate_path_validation" not in finding] == []
 
 
 def test_the_preview_answers_over_both_and_promises_nothing(browser):

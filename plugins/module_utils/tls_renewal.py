@@ -22,7 +22,7 @@ from typing import Any
 
 from .tls_acme import RateLimited
 from .tls_certificate import Certificate, Refused, check, covers, date, is_trusted, read_certificate, self_signed
-from .tls_preflight import Check, Unanswered, Verdict, look, make_probe, remove_probe
+from .tls_preflight import Check, Unanswered, Verdict, challenge_folder, look, make_probe, remove_probe
 from .tls_schedule import DAY, moment, renewal_time, retry_time, window_time
 from .tls_settings import PENDING, REQUEST, SETTINGS, Request, Settings, State, Wanted, replace
 
@@ -85,8 +85,9 @@ class Renewal:
     def place_holders(self) -> None:
         """Give each certificate that is missing one of its own, as a web server would not start without."""
         own = (self.settings.home / name for name in ("failed", "files", "state"))
-        for path in (self.settings.path, *own, Path(self.settings.authority.webroot)):
+        for path in (self.settings.path, *own):
             path.mkdir(parents=True, exist_ok=True)
+        challenge_folder(self.settings.authority.webroot)
         shutil.chown(self.settings.path, group=self.settings.group)
         self.settings.path.chmod(0o750)
         for wanted in self.settings.certificates:
@@ -207,36 +208,56 @@ class Renewal:
         return max(blocked_until, 0 if self.request else state.retry_at)
 
     def checks(self) -> dict[str, Check]:
-        """Return what has to be looked at before the orders that are due, by certificate; files are put for it."""
+        """Return what has to be looked at before the orders that are due, by certificate; files are put for it.
+
+        Of one for which that fails the unit will tell.
+        """
         found = {}
         for wanted in self.settings.certificates if self.settings.preflight else []:
             state = State.read(self.state_path(wanted.name))
             if wanted.provider != "acme" or time.time() < self.put_off_until(wanted, state):
                 continue
             # What only the CA wants is left to the unit, which alone notes what the CA says.
-            if self.overdue(wanted, self.held(wanted, state), state):
-                found[wanted.name] = self.check(wanted)
+            with suppress(*FAILURES):
+                held = self.held(wanted, state)
+                if self.overdue(wanted, held, state):
+                    found[wanted.name] = self.check(wanted, held)
         return found
 
-    def check(self, wanted: Wanted) -> Check:
+    def check(self, wanted: Wanted, held: Certificate | None) -> Check:
         """Return what has to be looked at before an order."""
         authority = self.settings.authority.at(wanted.directory)
+        # The file last, so that nothing that fails leaves it there.
+        identities, renewed = authority.identities(), list(held.names) if held else []
         probe = make_probe(authority.webroot) if authority.challenge == "http-01" else ""
-        return Check(wanted.domains, authority.challenge, probe, authority.identities(), self.settings.nameservers)
+        return Check(wanted.domains, authority.challenge, probe, identities, self.settings.nameservers, renewed)
 
-    def verdict(self, wanted: Wanted, state: State) -> Verdict:
+    def verdict(self, wanted: Wanted, state: State, held: Certificate | None) -> Verdict:
         """Return whether the CA will find what it looks for: by the controller's view, or else by the server's own."""
         if not self.settings.preflight:
             return Verdict([], [])
-        if self.request and wanted.name in self.request.verdicts:
-            return self.request.verdicts[wanted.name]
-        check = self.check(wanted)
+        told = self.request.verdicts.get(wanted.name) if self.request else None
+        if told and (told.mistakes or not told.is_partial):
+            return told
+        check, reached = self.check(wanted, held), told.reached if told else []
         try:
-            return look(check, state.reached)
+            found = look(check, sorted({*state.reached, *reached}))
         except Unanswered as unanswered:
-            return Verdict([str(unanswered)], [])
+            return Verdict([str(unanswered)], reached, is_partial=True)
         finally:
             remove_probe(self.settings.authority.webroot, check.probe)
+        return Verdict(found.mistakes, sorted({*found.reached, *reached}))
+
+    def is_ordered_all_the_same(self, wanted: Wanted, held: Certificate | None, verdict: Verdict) -> bool:
+        """Tell whether the timer renews what is in use though the CA will hardly find what it looks for.
+
+        It does where no name server was heard, and in the last tenth of the certificate's life, as the look itself may
+        be wrong; orders that fail are put off.
+        """
+        if self.request or not held or not is_trusted(self.pem(wanted).read_text()):
+            return False
+        last_tenth = held.not_after - (held.not_after - held.not_before) / 10
+        return verdict.is_partial or time.time() >= last_tenth
 
     def order(self, wanted: Wanted, state: State) -> None:
         """Order a certificate that is due, unless that has just failed; raise Refused where none was issued."""
@@ -246,13 +267,15 @@ class Renewal:
             return
         if now < (until := self.put_off_until(wanted, state)):
             raise Refused(f"{state.error}; it is tried again after {moment(until)}")
-        verdict = self.verdict(wanted, state)
+        verdict = self.verdict(wanted, state, held)
         if set(verdict.reached) - set(state.reached):
             state.reached = sorted({*state.reached, *verdict.reached})
             self.save(wanted.name, state)
-        if verdict.mistakes:
+        if verdict.mistakes and not self.is_ordered_all_the_same(wanted, held, verdict):
             # Nothing was asked of the CA, so there is nothing to put off either.
             raise Refused("; ".join(verdict.mistakes))
+        for mistake in verdict.mistakes:
+            print(f"{wanted.name}: {mistake}; a renewal is tried all the same.", file=sys.stderr)
         print(f"{wanted.name}: ordering a certificate, as {reason}.", flush=True)
         authority = self.settings.authority.at(wanted.directory)
         try:

@@ -610,11 +610,88 @@ def test_the_controller_s_view_stands_before_the_server_s(server: Server) -> Non
     assert server.state().reached == ["192.0.2.1"]
 
 
-def test_without_any_answer_of_dns_nothing_is_ordered(server: Server) -> None:
+@pytest.mark.parametrize("asks", [None, Request()])
+def test_without_any_answer_of_dns_no_first_certificate_is_ordered(server: Server, asks: Request | None) -> None:
     server.hears = False
-    assert server.run(Request()) == 1
+    assert server.run(asks) == 1
     assert server.failed() == {"foobar.com": "foobar.com: no name server of foobar.com answers.\n"}
     assert server.orders == []
+
+
+def test_what_the_controller_could_not_see_the_server_looks_at_with_what_the_controller_has_seen(
+    server: Server,
+) -> None:
+    seen = Verdict([], ["192.0.2.1"], is_partial=True)
+    server.unreachable["foobar.com"] = "foobar.com leads elsewhere"
+    assert server.run(Request({"foobar.com": seen})) == 1
+    assert server.orders == []
+    assert [known for _, known in server.looked] == [["192.0.2.1"]]
+    server.unreachable.clear()
+    assert server.run(Request({"foobar.com": seen})) == 0
+    assert server.state().reached == ["192.0.2.1"]
+    wrong = Verdict(["foobar.com leads elsewhere"], [], is_partial=True)
+    server.want("foobar.com")
+    assert server.run(Request({"foobar.com": wrong})) == 1
+    assert len(server.looked) == 2
+
+
+def test_the_timer_renews_what_is_in_use_though_no_name_server_is_heard_and_the_ca_is_spared(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.run()
+    server.now += 61 * DAY
+    server.hears = False
+    server.authority.refuses["foobar.com"] = Refused("no")
+    for _ in range(3):
+        assert server.run() == 1
+    assert len(server.orders) == 2
+    assert "foobar.com: no name server of foobar.com answers; a renewal is tried all the same.\n" in (
+        capsys.readouterr().err
+    )
+    server.authority.refuses.clear()
+    server.now += 2 * HOUR
+    server.trusts = False
+    assert server.run() == 1
+    assert len(server.orders) == 2
+    server.trusts = True
+    assert server.run(Request()) == 1
+    assert len(server.orders) == 2
+    assert server.run() == 0
+    assert len(server.orders) == 3
+
+
+def test_in_the_last_tenth_of_its_life_the_timer_passes_over_any_verdict(server: Server) -> None:
+    server.run()
+    server.unreachable["foobar.com"] = "foobar.com leads elsewhere"
+    server.now += 81 * DAY - HOUR
+    assert server.run() == 1
+    assert len(server.orders) == 1
+    server.now += 2 * HOUR
+    assert server.run() == 0
+    assert len(server.orders) == 2
+
+
+def test_the_names_of_the_certificate_of_before_are_told_apart_from_new_ones(server: Server) -> None:
+    server.run()
+    server.want("foobar.com", "www.foobar.com", "new.foobar.com")
+    server.run()
+    assert [check.renewed for check, _ in server.looked] == [[], ["foobar.com", "www.foobar.com"]]
+
+
+def test_a_certificate_that_can_t_be_looked_at_keeps_no_other_one_from_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.certificates = [wanted("a.com", "a.com"), wanted("b.com", "b.com")]
+    real, calls = tls_renewal.make_probe, list[str]()
+
+    def full(webroot: str) -> str:
+        calls.append(webroot)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return real(webroot)
+
+    monkeypatch.setattr(tls_renewal, "make_probe", full)
+    assert list(Renewal(server.settings, Request()).checks()) == ["b.com"]
 
 
 def test_without_the_preflight_nobody_looks(server: Server) -> None:

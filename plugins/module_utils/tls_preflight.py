@@ -279,7 +279,9 @@ def challenge_folder(webroot: str) -> Path:
     for name in CHALLENGES.split("/"):
         folder = folder / name
         folder.mkdir(exist_ok=True)
-        folder.chmod(folder.stat().st_mode | 0o755)
+        mode = folder.stat().st_mode
+        if mode & 0o755 != 0o755:
+            folder.chmod(mode | 0o755)
     return folder
 
 

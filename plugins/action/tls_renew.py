@@ -39,6 +39,6 @@ def verdicts(checks: dict[str, Check]) -> dict[str, dict[str, Any]]:
     for name, check in checks.items():
         try:
             found[name] = asdict(look(check))
-        except Unanswered:
+        except (Unanswered, OSError, ValueError):
             continue
     return found

@@ -16,14 +16,12 @@ Entry = Mapping[str, Any]
 
 # The first version of each system whose own certbot is 4.0 or newer.
 _PROFILES_SINCE = {"Debian": "13", "Ubuntu": "26.04"}
-_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-_HOST_NAME = re.compile(rf"(\*\.)?({_LABEL}\.)+{_LABEL}")
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(\*\.)?({_LABEL}\.)+{_LABEL}")
 _NAME_SERVER = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|[0-9A-Fa-f:]+|\[[0-9A-Fa-f:]+\](:\d+)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,100}")
-_BEGINNINGS = {
-    "certificate": re.compile(r"\s*-----BEGIN CERTIFICATE-----"),
-    "private_key": re.compile(r"\s*-----BEGIN (\w+ )?PRIVATE KEY-----"),
-}
+# What is in it is for its parser to say: a key may come after its parameters, and a certificate after its text.
+_PEM = re.compile(r"^\s*-----BEGIN ", re.MULTILINE)
 
 
 def tls_mistakes(certificates: list[Entry], acme: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
@@ -72,10 +70,10 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
 def _own_mistakes(entry: Entry, where: str) -> Iterator[str]:
     """Find what is wrong with a certificate of one's own, and one that comes where none is wanted."""
     is_own, is_readable = entry["provider"] == "files", True
-    for key, beginning in _BEGINNINGS.items():
+    for key in ("certificate", "private_key"):
         if not is_own and key in entry:
             yield f"{where} has a {key}, which only provider: files takes."
-        elif is_own and not beginning.match(str(entry.get(key, ""))):
+        elif is_own and not _PEM.search(str(entry.get(key, ""))):
             is_readable = False
             # The value itself may be a secret.
             yield f"{where} needs a {key} as PEM, which begins with -----BEGIN."

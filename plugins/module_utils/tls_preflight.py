@@ -10,6 +10,7 @@ import http.client
 import secrets
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ else:
 CHALLENGES = ".well-known/acme-challenge"
 # Seconds that a name server and a web server get to answer.
 QUERY_TIMEOUT, PROBE_TIMEOUT = 3.0, 10.0
+# Seconds after which nobody asks for a file any longer.
+PROBE_LIFE = 86400
 # Aliases of aliases that CAs follow.
 ALIASES = 8
 # Redirects that CAs follow.
@@ -46,27 +49,57 @@ class Unanswered(Exception):
     """No name server was heard, so nothing is known of a name; the text is a sentence without its full stop."""
 
 
+class Silent(Exception):
+    """Nobody answers at an address; the text is the end of a sentence, without its full stop."""
+
+
 class Broken(Exception):
     """The name servers of a name answer with an error; the text is a sentence without its full stop."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is looked at for one certificate: `probe` is a file's name and content, `identities` the CA's in CAA."""
+    """What is looked at for one certificate.
+
+    `probe` is a file's name and content, `identities` are the CA's in CAA records, `renewed` the names that a
+    certificate of before has.
+    """
 
     domains: list[str]
     challenge: str
     probe: str = ""
     identities: list[str] = field(default_factory=list)
     nameservers: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: a sentence for each mistake, and the addresses at which this server has answered."""
+    """What was found: a sentence for each mistake, and the addresses at which this server has answered.
+
+    It is partial where something could not be looked at from there.
+    """
 
     mistakes: list[str]
     reached: list[str]
+    is_partial: bool = False
+
+
+@dataclass
+class View:
+    """Where it is looked from, by the server itself or not, and what is known and found of addresses."""
+
+    is_server: bool
+    known: set[str]
+    reached: set[str] = field(default_factory=set)
+    is_partial: bool = False
+
+    def excuses(self, address: str, has_route: bool) -> bool:
+        """Tell whether a wrong answer of an address, or none, says nothing about what a CA will get there."""
+        if not has_route and not self.is_server:
+            self.is_partial = True
+            return True
+        return address in self.known and not is_own(address)
 
 
 @dataclass
@@ -202,32 +235,54 @@ def look(check: Check, known: list[str] | None = None) -> Verdict:
     """Return the verdict on a certificate's names; raise Unanswered where nothing is known of a name.
 
     At `known` addresses this server has been found before: where they are not its own and it can't reach them itself,
-    a router that sends nobody back is the reason, and nothing is said.
+    a router that sends nobody back is the reason, and nothing is said. Without `known` it is not the server that looks:
+    to what no way leads from there, such as to IPv6, is left to the server, and the verdict is partial.
     """
     if not HAS_DNS:
         raise Unanswered("dnspython is missing (python3-dnspython, in tls_packages)")
-    zones, mistakes, reached = Zones(check.nameservers), list[str](), set[str]()
+    zones, mistakes = Zones(check.nameservers), list[str]()
+    view = View(known is not None, set(known or []))
     for domain in check.domains:
         host = domain.removeprefix("*.")
         try:
             if check.challenge == "dns-01":
                 mistakes += delegated(zones, host)
             else:
-                mistakes += unreachable(zones, host, check.probe, set(known or []), reached)
+                mistakes += unreachable(zones, host, check, view)
             mistakes += forbidden(zones, domain, check)
         except Broken as broken:
             mistakes.append(f"{domain}: {broken}")
-    return Verdict(list(dict.fromkeys(mistakes)), sorted(reached))
+        except dns.exception.DNSException as error:
+            mistakes.append(f"{domain} can't be asked for: {str(error).rstrip('.')}")
+    return Verdict(list(dict.fromkeys(mistakes)), sorted(view.reached), view.is_partial)
 
 
 def make_probe(webroot: str) -> str:
     """Put a file where the challenges will be, and return its name, which is its content, too."""
-    folder = Path(webroot, CHALLENGES)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = challenge_folder(webroot)
+    for old in folder.glob("probe-*"):
+        # Of a run that was killed.
+        if time.time() - old.stat().st_mtime > PROBE_LIFE:
+            old.unlink(missing_ok=True)
     probe = folder / f"probe-{secrets.token_hex(8)}"
     probe.write_text(probe.name)
     probe.chmod(0o644)
     return probe.name
+
+
+def challenge_folder(webroot: str) -> Path:
+    """Make the folder of the challenges, which web servers can read whatever this process's umask is, and return it."""
+    folder = Path(webroot)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    for name in CHALLENGES.split("/"):
+        folder = folder / name
+        folder.mkdir(exist_ok=True)
+        mode = folder.stat().st_mode
+        if mode & 0o755 != 0o755:
+            folder.chmod(mode | 0o755)
+    return folder
 
 
 def remove_probe(webroot: str, probe: str) -> None:
@@ -236,8 +291,11 @@ def remove_probe(webroot: str, probe: str) -> None:
         Path(webroot, CHALLENGES, Path(probe).name).unlink(missing_ok=True)
 
 
-def unreachable(zones: Zones, domain: str, probe: str, known: set[str], reached: set[str]) -> Iterator[str]:
-    """Return a sentence for each address of a name at which another than this server answers, or nobody."""
+def unreachable(zones: Zones, domain: str, check: Check, view: View) -> Iterator[str]:
+    """Return a sentence for each address of a name at which another than this server answers, or nobody.
+
+    A web server that is down keeps no name from its renewal that is found at another address.
+    """
     found, lacking = dict[str, str](), dict[str, list[str]]()
     for kind in ("A", "AAAA"):
         target, answer = zones.followed(domain, kind)
@@ -248,16 +306,23 @@ def unreachable(zones: Zones, domain: str, probe: str, known: set[str], reached:
         alias = f" is an alias of {target}, which" if target != domain else ""
         more = f" and {len(without) - 3} others" if len(without) > 3 else ""
         yield f"{domain}{alias} has no A or AAAA record at {', '.join(without[:3])}{more}"
+    mistakes, silent = dict[str, str](), set[str]()
     for address in sorted(found):
-        if mistake := asked(address, domain, probe):
-            if address not in known or is_own(address):
-                yield f"{domain}: its {found[address]} record leads to {address}, where {mistake}"
-        else:
-            reached.add(address)
+        try:
+            mistakes[address] = asked(address, domain, check.probe)
+        except Silent as error:
+            mistakes[address] = str(error)
+            silent.add(address)
+    here = {address for address, mistake in mistakes.items() if not mistake}
+    view.reached |= here
+    passed = here | (silent if here and domain in check.renewed else set())
+    for address in (address for address in mistakes if address not in passed):
+        if not view.excuses(address, address not in silent or is_routed(address)):
+            yield f"{domain}: its {found[address]} record leads to {address}, where {mistakes[address]}"
 
 
 def asked(address: str, domain: str, probe: str) -> str:
-    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing.
+    """Return what is wrong with the answer of an address that is asked for a probe file, or nothing; raise Silent.
 
     As a CA does, it follows redirects, also to https, whatever certificate is there.
     """
@@ -270,7 +335,7 @@ def asked(address: str, domain: str, probe: str) -> str:
             status, location, body = fetched(address if host == domain else host, target, is_secure, len(probe))
         except (OSError, ValueError, http.client.HTTPException) as error:
             port = 443 if is_secure else 80
-            return f"port {port} does not answer ({error or type(error).__name__})"
+            raise Silent(f"port {port} does not answer ({error or type(error).__name__})") from None
         if status == http.client.OK and body.strip() == probe.encode():
             return ""
         url = urljoin(url, location)
@@ -298,13 +363,27 @@ def fetched(address: str, target: SplitResult, is_secure: bool, length: int) -> 
 
 def is_own(address: str) -> bool:
     """Tell whether an address is one of this machine's."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as here:
-        try:
+    try:
+        with socket.socket(family(address), socket.SOCK_DGRAM) as here:
             here.bind((address, 0))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
+
+
+def is_routed(address: str) -> bool:
+    """Tell whether a way leads from this machine to an address; nothing is sent."""
+    try:
+        with socket.socket(family(address), socket.SOCK_DGRAM) as here:
+            here.connect((address, 80))
+    except OSError:
+        return False
+    return True
+
+
+def family(address: str) -> socket.AddressFamily:
+    """Return the family of an address."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def delegated(zones: Zones, domain: str) -> Iterator[str]:

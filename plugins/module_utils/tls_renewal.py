@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 
 from .tls_acme import RateLimited
 from .tls_certificate import Certificate, Refused, check, covers, date, is_trusted, read_certificate, self_signed
-from .tls_preflight import Check, Unanswered, Verdict, look, make_probe, remove_probe
+from .tls_preflight import Check, Unanswered, Verdict, challenge_folder, look, make_probe, remove_probe
 from .tls_schedule import DAY, moment, renewal_time, retry_time, window_time
 from .tls_settings import PENDING, REQUEST, SETTINGS, Request, Settings, State, Wanted, replace
 
@@ -66,11 +67,11 @@ class Renewal:
 
     def run(self) -> int:
         """Look after each certificate; return 1 where something failed, which is printed and kept for the role."""
-        self.place_holders()
+        held = self.place_holders()
         failed = self.settings.home / "failed"
         names = {wanted.name for wanted in self.settings.certificates}
         for wanted in self.settings.certificates:
-            sentences = self.look_after(wanted)
+            sentences = list(dict.fromkeys([*held[wanted.name], *self.look_after(wanted)]))
             for sentence in sentences:
                 print(f"{sentence}.", file=sys.stderr)
             if sentences:
@@ -82,15 +83,29 @@ class Renewal:
         self.prune(names)
         return 1 if any(failed.iterdir()) else 0
 
-    def place_holders(self) -> None:
-        """Give each certificate that is missing one of its own, as a web server would not start without."""
+    def place_holders(self) -> dict[str, list[str]]:
+        """Give each certificate that is missing one of its own, as a web server would not start without.
+
+        Return by name of the certificate a sentence for what failed.
+        """
+        self.make_folders()
+        return {wanted.name: self.tried(wanted, self.hold_place) for wanted in self.settings.certificates}
+
+    def make_folders(self) -> None:
+        """Make the folders, and put back what a killed run has taken away and not removed."""
         own = (self.settings.home / name for name in ("failed", "files", "state"))
-        for path in (self.settings.path, *own, Path(self.settings.authority.webroot)):
+        for path in (self.settings.path, *own):
             path.mkdir(parents=True, exist_ok=True)
+        has_orders = any(wanted.provider == "acme" for wanted in self.settings.certificates)
+        if has_orders and self.settings.authority.challenge == "http-01":
+            challenge_folder(self.settings.authority.webroot)
         shutil.chown(self.settings.path, group=self.settings.group)
         self.settings.path.chmod(0o750)
-        for wanted in self.settings.certificates:
-            self.hold_place(wanted)
+        for aside in (self.settings.home / "files").glob(".*.removed"):
+            served = self.settings.path / f"{aside.stem.removeprefix('.')}.pem"
+            if not served.exists():
+                replace(served, aside.read_text(), self.settings.group)
+            aside.unlink()
 
     def hold_place(self, wanted: Wanted) -> None:
         """Make a certificate where there is none; take the switches of names that the one in the file is not for."""
@@ -105,14 +120,18 @@ class Renewal:
             return
         state = State.read(self.state_path(wanted.name))
         if state.was_served is None:
-            state.was_served = answers_over_http([*wanted.served, *wanted.domains][0].removeprefix("*."))
+            state.was_served = is_visited(wanted)
             self.save(wanted.name, state)
         replace(self.pem(wanted), self_signed(wanted.domains), self.settings.group)
 
     def look_after(self, wanted: Wanted) -> list[str]:
         """Get, install and watch a certificate; return a sentence for each thing that failed."""
+        return self.tried(wanted, self.obtain, self.install, self.watch, self.note_visitors)
+
+    def tried(self, wanted: Wanted, *steps: Callable[[Wanted], None]) -> list[str]:
+        """Go through steps for a certificate, whatever becomes of each; return a sentence for each failure."""
         sentences = []
-        for step in (self.obtain, self.install, self.watch):
+        for step in steps:
             try:
                 step(wanted)
             except FAILURES as error:
@@ -121,6 +140,13 @@ class Renewal:
                 is_named = text.startswith((f"{wanted.name} ", f"{wanted.name}:"))
                 sentences.append(text if is_named else f"{wanted.name}: {text}")
         return list(dict.fromkeys(sentences))
+
+    def note_visitors(self, wanted: Wanted) -> None:
+        """Note that a site without a certificate that is trusted has been there over HTTP, however new it is."""
+        state = State.read(self.state_path(wanted.name))
+        if state.was_served is False and not state.switches and is_visited(wanted):
+            state.was_served = True
+            self.save(wanted.name, state)
 
     def pem(self, wanted: Wanted) -> Path:
         """Return the path of the file that is served."""
@@ -142,13 +168,18 @@ class Renewal:
         """Get a certificate that is due."""
         state = State.read(self.state_path(wanted.name))
         if wanted.provider == "acme":
+            # The key of one that was brought before; the file that is served has it until it is replaced.
+            self.source(wanted).unlink(missing_ok=True)
             self.order(wanted, state)
         elif wanted.provider == "self_signed" and self.due(wanted, self.held(wanted, state), state):
             replace(self.source(wanted), self_signed(wanted.domains))
             self.save(wanted.name, succeeded(state, self.terms(wanted)))
-        elif wanted.provider == "files" and not self.state_path(wanted.name).exists():
-            # So that it is known to be ours once it is no longer listed.
-            self.save(wanted.name, State())
+        elif wanted.provider == "files" and (
+            state.ordered.get("provider") == "self_signed" or not self.state_path(wanted.name).exists()
+        ):
+            # So that it is known to be ours once it is no longer listed, and not to be the server's own.
+            state.ordered = {}
+            self.save(wanted.name, state)
 
     def source(self, wanted: Wanted) -> Path:
         """Return where a certificate lies that doesn't come from a CA."""
@@ -203,40 +234,60 @@ class Renewal:
 
     def put_off_until(self, wanted: Wanted, state: State) -> float:
         """Return when an order may be tried again; what the CA itself has said counts even where somebody waits."""
-        blocked_until = state.blocked_until if state.blocked_by == wanted.directory else 0
+        blocked_until = state.blocked_until if state.blocked_order == asked_of(wanted) else 0
         return max(blocked_until, 0 if self.request else state.retry_at)
 
     def checks(self) -> dict[str, Check]:
-        """Return what has to be looked at before the orders that are due, by certificate; files are put for it."""
+        """Return what has to be looked at before the orders that are due, by certificate; files are put for it.
+
+        Of one for which that fails the unit will tell.
+        """
         found = {}
         for wanted in self.settings.certificates if self.settings.preflight else []:
             state = State.read(self.state_path(wanted.name))
             if wanted.provider != "acme" or time.time() < self.put_off_until(wanted, state):
                 continue
             # What only the CA wants is left to the unit, which alone notes what the CA says.
-            if self.overdue(wanted, self.held(wanted, state), state):
-                found[wanted.name] = self.check(wanted)
+            with suppress(*FAILURES):
+                held = self.held(wanted, state)
+                if self.overdue(wanted, held, state):
+                    found[wanted.name] = self.check(wanted, held)
         return found
 
-    def check(self, wanted: Wanted) -> Check:
+    def check(self, wanted: Wanted, held: Certificate | None) -> Check:
         """Return what has to be looked at before an order."""
         authority = self.settings.authority.at(wanted.directory)
+        # The file last, so that nothing that fails leaves it there.
+        identities, renewed = authority.identities(), list(held.names) if held else []
         probe = make_probe(authority.webroot) if authority.challenge == "http-01" else ""
-        return Check(wanted.domains, authority.challenge, probe, authority.identities(), self.settings.nameservers)
+        return Check(wanted.domains, authority.challenge, probe, identities, self.settings.nameservers, renewed)
 
-    def verdict(self, wanted: Wanted, state: State) -> Verdict:
+    def verdict(self, wanted: Wanted, state: State, held: Certificate | None) -> Verdict:
         """Return whether the CA will find what it looks for: by the controller's view, or else by the server's own."""
         if not self.settings.preflight:
             return Verdict([], [])
-        if self.request and wanted.name in self.request.verdicts:
-            return self.request.verdicts[wanted.name]
-        check = self.check(wanted)
+        told = self.request.verdicts.get(wanted.name) if self.request else None
+        if told and (told.mistakes or not told.is_partial):
+            return told
+        check, reached = self.check(wanted, held), told.reached if told else []
         try:
-            return look(check, state.reached)
+            found = look(check, sorted({*state.reached, *reached}))
         except Unanswered as unanswered:
-            return Verdict([str(unanswered)], [])
+            return Verdict([str(unanswered)], reached, is_partial=True)
         finally:
             remove_probe(self.settings.authority.webroot, check.probe)
+        return Verdict(found.mistakes, sorted({*found.reached, *reached}))
+
+    def is_ordered_all_the_same(self, wanted: Wanted, held: Certificate | None, verdict: Verdict) -> bool:
+        """Tell whether the timer renews what is in use though the CA will hardly find what it looks for.
+
+        It does where no name server was heard, and in the last tenth of the certificate's life, as the look itself may
+        be wrong; orders that fail are put off.
+        """
+        if self.request or not held or not is_trusted(self.pem(wanted).read_text()):
+            return False
+        last_tenth = held.not_after - (held.not_after - held.not_before) / 10
+        return verdict.is_partial or time.time() >= last_tenth
 
     def order(self, wanted: Wanted, state: State) -> None:
         """Order a certificate that is due, unless that has just failed; raise Refused where none was issued."""
@@ -246,13 +297,15 @@ class Renewal:
             return
         if now < (until := self.put_off_until(wanted, state)):
             raise Refused(f"{state.error}; it is tried again after {moment(until)}")
-        verdict = self.verdict(wanted, state)
+        verdict = self.verdict(wanted, state, held)
         if set(verdict.reached) - set(state.reached):
             state.reached = sorted({*state.reached, *verdict.reached})
             self.save(wanted.name, state)
-        if verdict.mistakes:
+        if verdict.mistakes and not self.is_ordered_all_the_same(wanted, held, verdict):
             # Nothing was asked of the CA, so there is nothing to put off either.
             raise Refused("; ".join(verdict.mistakes))
+        for mistake in verdict.mistakes:
+            print(f"{wanted.name}: {mistake}; a renewal is tried all the same.", file=sys.stderr)
         print(f"{wanted.name}: ordering a certificate, as {reason}.", flush=True)
         authority = self.settings.authority.at(wanted.directory)
         try:
@@ -262,7 +315,7 @@ class Renewal:
             state.failures, state.error = state.failures + 1, str(refused)
             state.retry_at = retry_time(now, state.failures, held.not_after if held else 0)
             state.blocked_until = refused.until if isinstance(refused, RateLimited) else 0
-            state.blocked_by = wanted.directory
+            state.blocked_order = asked_of(wanted)
             self.save(wanted.name, state)
             raise
         is_alone = held is not None and not self.request
@@ -277,6 +330,13 @@ class Renewal:
             return
         # While an order for other names fails, the certificate of before is as good as it was.
         check(new, state.ordered["domains"] if wanted.provider == "acme" else wanted.domains)
+        source = f"acme {state.ordered['directory']}" if wanted.provider == "acme" else wanted.provider
+        # A test CA may take the place of another one; the same one would take visitors from a sound site.
+        if state.installed_from == source and is_trusted(old) and not is_trusted(new):
+            raise Refused(
+                "this system trusts the certificate that is served and not the new one, which is not installed; its "
+                "intermediate may be missing"
+            )
         replace(path, new, self.settings.group)
         try:
             self.take_up(wanted)
@@ -285,9 +345,9 @@ class Renewal:
             with suppress(*FAILURES):
                 run(self.settings.reload_command)
             raise
-        if wanted.provider == "files" and is_trusted(old):
-            state.is_proven = True
-            self.save(wanted.name, state)
+        state.is_proven = state.is_proven or (wanted.provider == "files" and is_trusted(old))
+        state.installed_from = source
+        self.save(wanted.name, state)
         print(f"{wanted.name}: installed a certificate until {date(read_certificate(new).not_after)}.", flush=True)
 
     def take_up(self, wanted: Wanted) -> None:
@@ -324,6 +384,9 @@ class Renewal:
                 (self.settings.path / f"{wanted.name}.hsts").touch(mode=0o644)
         else:
             self.set_switches(wanted.name, state, set())
+            if wanted.provider == "files":
+                sentence = "this system does not trust its certificate, so visitors are not redirected to https"
+                print(f"{wanted.name}: {sentence}.", file=sys.stderr)
         if wanted.provider == "files":
             self.warn(wanted, found)
 
@@ -388,18 +451,29 @@ class Renewal:
                 raise
             aside.unlink()
         self.set_switches(name, State.read(self.state_path(name)), set())
-        (self.settings.path / f"{name}.hsts").unlink(missing_ok=True)
+        for left in (f"{name}.hsts", f".{name}.pem.new"):
+            (self.settings.path / left).unlink(missing_ok=True)
         (self.settings.home / "files" / f"{name}.pem").unlink(missing_ok=True)
         self.settings.authority.forget(name)
         self.state_path(name).unlink()
+
+
+def asked_of(wanted: Wanted) -> list[str]:
+    """Return of which CA a certificate is wanted, and for which names; what it refuses may hold for these alone."""
+    return [wanted.directory, *sorted(wanted.domains)]
 
 
 def succeeded(state: State, ordered: dict[str, Any], is_alone: bool = False) -> State:
     """Return what is known of a certificate that was just got; `is_alone` if nobody waited and it replaces another."""
     is_proven = state.is_proven or is_alone
     fresh = State(ordered, reached=state.reached, is_proven=is_proven)
-    fresh.was_served, fresh.switches = state.was_served, state.switches
+    fresh.was_served, fresh.switches, fresh.installed_from = state.was_served, state.switches, state.installed_from
     return fresh
+
+
+def is_visited(wanted: Wanted) -> bool:
+    """Tell whether this server answers over HTTP for the first of a certificate's names."""
+    return answers_over_http([*wanted.served, *wanted.domains][0].removeprefix("*."))
 
 
 def answers_over_http(domain: str) -> bool:
@@ -420,8 +494,9 @@ def main() -> int:
     os.umask(0o022)
     settings = Settings.read(SETTINGS)
     if sys.argv[1:] == ["place-holders"]:
-        Renewal(settings).place_holders()
-        return 0
+        sentences = [sentence for told in Renewal(settings).place_holders().values() for sentence in told]
+        print("".join(f"{sentence}.\n" for sentence in sentences), end="", file=sys.stderr)
+        return 1 if sentences else 0
     request = Request.read(REQUEST)
     for path in (PENDING, REQUEST):
         path.unlink(missing_ok=True)

@@ -83,15 +83,17 @@ class State:
     ordered: dict[str, Any] = field(default_factory=dict)
     failures: int = 0
     retry_at: float = 0
-    # What a CA itself has said, and which one.
+    # What a CA itself has said, and of what order.
     blocked_until: float = 0
-    blocked_by: str = ""
+    blocked_order: list[str] = field(default_factory=list)
     error: str = ""
     window: list[float] = field(default_factory=list)
     window_of: str = ""
     ask_at: float = 0
     # Addresses of its names at which this server was found from outside.
     reached: list[str] = field(default_factory=list)
+    # Where the certificate came from that was last installed.
+    installed_from: str = ""
     # Names for which the switch was set by this certificate.
     switches: list[str] = field(default_factory=list)
     # Whether the site answered over HTTP before it had any certificate; None where nobody has asked.

@@ -33,14 +33,18 @@ certificates:
   elements: dict
   returned: success
   description: >-
-    Of each certificate its C(name), C(domains), C(provider), C(issuer), when it ends as C(not_after), C(days_left),
-    when the server gets the next one as C(renewal), whether the switch is set as C(is_trusted), and the C(failure) of
-    the last run, which is empty where there was none. A server that the role tls has not set up has none.
+    Of each certificate its C(name), C(domains), the names that the web server answers for as C(served), C(provider),
+    C(issuer), when it ends as C(not_after), C(days_left), when the server gets the next one as C(renewal), whether
+    browsers are sent to https for all of C(served) as C(is_trusted), the names for which they are not as
+    C(not_redirected), and the C(failure) of the last run, which is empty where there was none. One whose file can't be
+    read has that as its failure, and no end. A server that the role tls has not set up has none.
 lines:
   type: list
   elements: str
   returned: success
-  description: The same as a table of name, issuer, days left, next renewal and last error, for people.
+  description: >-
+    The same as a table of name, issuer, days left, next renewal, whether browsers are sent to https, and last error,
+    for people.
 """
 
 import re
@@ -67,22 +71,34 @@ def renewal(wanted: Wanted, state: State, not_before: float, not_after: float) -
 
 
 def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:
-    """Return what is known of one certificate; raise OSError or Refused where its file can't be read."""
-    held = read_certificate((settings.path / f"{wanted.name}.pem").read_text())
-    issuer = re.search(r"CN ?= ?([^,/]+)", held.issuer)
+    """Return what is known of one certificate."""
     failure = settings.home / "failed" / wanted.name
+    failures = failure.read_text().splitlines() if failure.exists() else []
+    here = Renewal(settings)
+    left = [host for host in wanted.served if not here.switch(host).exists()]
+    told: dict[str, Any] = {key: getattr(wanted, key) for key in ("name", "domains", "served", "provider")}
+    try:
+        told |= dates(wanted, here.pem(wanted).read_text(), State.read(here.state_path(wanted.name)))
+    except (OSError, ValueError, Refused) as error:
+        told |= {"issuer": "", "not_after": "", "days_left": 0, "renewal": ""}
+        failures.append(f"{wanted.name}: its file can't be read: {error}.")
     return {
-        "name": wanted.name,
-        "domains": wanted.domains,
-        "provider": wanted.provider,
+        **told,
+        "is_trusted": bool(wanted.served) and not left,
+        "not_redirected": left,
+        "failure": "\n".join(failures),
+    }
+
+
+def dates(wanted: Wanted, pem: str, state: State) -> dict[str, Any]:
+    """Return issuer and dates of a certificate; raise Refused where there is none in the text."""
+    held = read_certificate(pem)
+    issuer = re.search(r"CN ?= ?([^,/]+)", held.issuer)
+    return {
         "issuer": issuer[1].strip() if issuer else held.issuer,
         "not_after": moment(held.not_after),
         "days_left": int((held.not_after - time.time()) // DAY),
-        "renewal": renewal(
-            wanted, State.read(Renewal(settings).state_path(wanted.name)), held.not_before, held.not_after
-        ),
-        "is_trusted": (settings.path / f"{wanted.name}.trusted").exists(),
-        "failure": failure.read_text().strip() if failure.exists() else "",
+        "renewal": renewal(wanted, state, held.not_before, held.not_after),
     }
 
 
@@ -90,12 +106,21 @@ def table(certificates: list[dict[str, Any]]) -> list[str]:
     """Return lines that show certificates, those first that end first."""
     if not certificates:
         return ["There are no certificates of the role tls."]
-    rows = [("NAME", "ISSUER", "DAYS LEFT", "NEXT RENEWAL", "LAST ERROR")]
+    rows = [("NAME", "ISSUER", "DAYS LEFT", "NEXT RENEWAL", "REDIRECTED", "LAST ERROR")]
     for one in sorted(certificates, key=lambda one: (one["days_left"], one["name"])):
         failure = one["failure"].replace("\n", " ").removeprefix(f"{one['name']}: ")
-        rows.append((one["name"], one["issuer"], str(one["days_left"]), one["renewal"] or "by hand", failure or "none"))
+        ends = (one["issuer"], str(one["days_left"]), one["renewal"] or "by hand") if one["not_after"] else ("?",) * 3
+        rows.append((one["name"], *ends, redirected(one), failure or "none"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def redirected(one: dict[str, Any]) -> str:
+    """Return in a word or two for which names of a certificate browsers are sent to https."""
+    if one["is_trusted"]:
+        return "yes"
+    has_some = set(one["not_redirected"]) < set(one["served"])
+    return f"not {' '.join(one['not_redirected'])}" if has_some else "no"
 
 
 def main() -> None:
@@ -104,7 +129,7 @@ def main() -> None:
     try:
         settings = Settings.read(SETTINGS) if SETTINGS.exists() else None
         found = [status(settings, wanted) for wanted in settings.certificates] if settings else []
-    except (OSError, Refused) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         module.fail_json(msg=f"The certificates can't be read: {error}.")
     module.exit_json(changed=False, certificates=found, lines=table(found))
 

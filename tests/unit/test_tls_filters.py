@@ -39,6 +39,7 @@ def made(*names: str, kind: str = "ec") -> tuple[str, str]:
 NAMES = ("foobar.com", "*.foobar.com")
 CERTIFICATE, KEY = made(*NAMES)
 RSA = made(*NAMES, kind="rsa")
+PARAMETERS = openssl("ecparam", "-name", "prime256v1")
 
 
 def entry(**keys: Any) -> dict[str, Any]:
@@ -75,6 +76,9 @@ def mistakes(*certificates: dict[str, Any], system: str = "Debian 13", **acme: A
         ([entry(), entry(name="other", key_type="rsa", profile="shortlived")], {}),
         ([entry(domains=["foobar.com", "*.foobar.com", "xn--bcher-kva.example"])], DNS),
         ([own(), own(name="rsa", certificate=RSA[0], private_key=RSA[1])], {}),
+        # As openssl ecparam -genkey and openssl x509 -text leave them.
+        ([own(private_key=f"{PARAMETERS}\n{KEY}", certificate=f"Certificate:\n    Data:\n{CERTIFICATE}")], {}),
+        ([entry(domains=[f"{'a' * 63}.foobar.com", f"{'a.' * 122}xfoobar.c"])], {}),
         ([entry(provider="self_signed", domains=["*.foobar.com"])], {"acme_directory": ""}),
         ([entry()], {"acme_eab_kid": "kid", "acme_eab_hmac_key": "canary"}),
         ([entry(acme_directory="https://staging.example/dir")], {}),
@@ -124,6 +128,7 @@ def test_a_certificate_that_has_expired_is_refused(tmp_path: Path) -> None:
             "tls_certificates: foobar.com: the private key has a passphrase, which nobody could type; take it off.",
         ),
         (own(private_key=KEY[:60]), "tls_certificates: foobar.com: the private key can't be read."),
+        (own(private_key=PARAMETERS), "tls_certificates: foobar.com: the private key can't be read."),
         (own(certificate=CERTIFICATE[:60]), "tls_certificates: foobar.com: the certificate can't be read."),
         (
             own(domains=["foobar.com", "shop.example"]),
@@ -150,7 +155,17 @@ def test_a_mistake_in_a_certificate_is_one_sentence_without_secrets(certificate:
 
 
 @pytest.mark.parametrize(
-    "domain", ["foobar", "foobar.com:443", "https://foobar.com", "Foobar.com", "a..b", "192.0.2.1:80"]
+    "domain",
+    [
+        "foobar",
+        "foobar.com:443",
+        "https://foobar.com",
+        "Foobar.com",
+        "a..b",
+        "192.0.2.1:80",
+        f"{'a' * 64}.foobar.com",
+        f"{'a.' * 123}foobar.com",
+    ],
 )
 def test_what_is_no_host_name_is_refused(domain: str) -> None:
     assert len(mistakes(entry(domains=[domain]))) == 1

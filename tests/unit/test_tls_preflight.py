@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,13 +19,15 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import tls_preflight
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_preflight import (
     Check,
+    Silent,
     Unanswered,
     Verdict,
     allows,
     look,
 )
 
-HERE, ELSEWHERE, CLOSED = "203.0.113.1", "203.0.113.2", "2001:db8::1"
+HERE, ELSEWHERE, DOWN, CLOSED = "203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8::1"
+IS_ROUTED = tls_preflight.is_routed
 CHALLENGES = ".well-known/acme-challenge"
 
 
@@ -97,9 +100,12 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     def asked(address: str, domain: str, probe: str) -> str:
         probed.append((address, domain))
         assert probe == "probe-1"
-        return {HERE: "", ELSEWHERE: "another server answers"}.get(address, "port 80 does not answer")
+        if address not in (HERE, ELSEWHERE):
+            raise Silent("port 80 does not answer")
+        return "" if address == HERE else "another server answers"
 
     monkeypatch.setattr(tls_preflight, "asked", asked)
+    monkeypatch.setattr(tls_preflight, "is_routed", lambda address: ":" not in address)
     return probed
 
 
@@ -182,6 +188,62 @@ def test_an_address_of_one_s_own_at_which_nobody_answers_is_a_mistake_all_the_sa
     assert mistakes("foobar.com", at=zone, known=("127.0.0.1",)) == [
         "foobar.com: its A record leads to 127.0.0.1, where port 80 does not answer"
     ]
+
+
+def test_an_address_to_which_no_way_leads_from_the_controller_is_left_to_the_server(zone: NameServer) -> None:
+    zone.has("foobar.com", "AAAA", CLOSED)
+    check = Check(["foobar.com"], "http-01", "probe-1", [], [zone.address])
+    assert look(check) == Verdict([], [HERE], is_partial=True)
+    assert look(check, []).mistakes == [f"foobar.com: its AAAA record leads to {CLOSED}, where port 80 does not answer"]
+    zone.has("foobar.com", "A", DOWN)
+    assert look(check).mistakes == [f"foobar.com: its A record leads to {DOWN}, where port 80 does not answer"]
+
+
+def test_a_way_leads_to_an_address_or_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cut(socket.socket):
+        """A socket of a machine with one network."""
+
+        def connect(self, address: Any) -> None:
+            """Know no way out of it."""
+            if address[0] != "127.0.0.1":
+                raise OSError(101, "Network is unreachable")
+            super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Cut)
+    assert IS_ROUTED("127.0.0.1")
+    assert not IS_ROUTED(CLOSED)
+
+
+def test_a_machine_without_ipv6_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: Any) -> socket.socket:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", unsupported)
+    assert not IS_ROUTED(CLOSED)
+    assert not tls_preflight.is_own(CLOSED)
+
+
+def test_another_web_server_that_is_down_keeps_no_name_from_its_renewal(zone: NameServer) -> None:
+    zone.has("foobar.com", "A", HERE, DOWN)
+    zone.has("new.foobar.com", "A", HERE, DOWN)
+    zone.has("lost.foobar.com", "A", DOWN)
+    names = ["foobar.com", "new.foobar.com", "lost.foobar.com"]
+    check = Check(names, "http-01", "probe-1", [], [zone.address], renewed=["foobar.com", "lost.foobar.com"])
+    assert look(check, []).mistakes == [
+        f"{name}: its A record leads to {DOWN}, where port 80 does not answer"
+        for name in ("new.foobar.com", "lost.foobar.com")
+    ]
+    zone.has("foobar.com", "A", HERE, ELSEWHERE)
+    assert look(check, []).mistakes[0] == (
+        f"foobar.com: its A record leads to {ELSEWHERE}, where another server answers"
+    )
+
+
+@pytest.mark.parametrize("name", [f"{'a' * 64}.foobar.com", "a..foobar.com", f"{'a.' * 124}foobar.com"])
+@pytest.mark.parametrize("challenge", ["http-01", "dns-01"])
+def test_a_name_that_dns_can_t_have_is_a_mistake_of_its_own(zone: NameServer, name: str, challenge: str) -> None:
+    (mistake,) = mistakes("foobar.com", name, at=zone, challenge=challenge)
+    assert mistake.startswith(f"{name} can't be asked for: A DNS ")
 
 
 def test_an_address_is_told_from_those_of_this_machine() -> None:
@@ -394,7 +456,8 @@ def test_redirects_are_followed_to_their_end(web: Callable[[str], str]) -> None:
     assert web("www.foobar.com") == ""
     assert web("loop.foobar.com") == "another server answers, or this one not from its webroot (status 302)"
     # The test's server speaks no TLS.
-    assert web("secure.foobar.com").startswith("port 443 does not answer (")
+    with pytest.raises(Silent, match=r"^port 443 does not answer \("):
+        web("secure.foobar.com")
     assert web("ftp.foobar.com") == "another server answers, or this one not from its webroot (status 302)"
 
 
@@ -403,7 +466,37 @@ def test_a_port_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", refused)
-    assert ASKED(HERE, "foobar.com", "probe-1") == "port 80 does not answer ([Errno 111] Connection refused)"
+    with pytest.raises(Silent, match=r"^port 80 does not answer \(\[Errno 111\] Connection refused\)$"):
+        ASKED(HERE, "foobar.com", "probe-1")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_a_probe_can_be_read_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        probe = tls_preflight.make_probe(str(tmp_path / "webroot"))
+    finally:
+        os.umask(before)
+    folder = tmp_path / "webroot"
+    for path in (folder, folder / ".well-known", folder / CHALLENGES):
+        assert path.stat().st_mode & 0o777 == 0o755
+    assert (folder / CHALLENGES / probe).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_that_somebody_has_closed_is_opened_and_one_s_own_webroot_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / CHALLENGES).mkdir(parents=True)
+    for path, mode in ((tmp_path / CHALLENGES, 0o700), (tmp_path / ".well-known", 0o2750), (tmp_path, 0o2710)):
+        path.chmod(mode)
+    tls_preflight.make_probe(str(tmp_path))
+    modes = [path.stat().st_mode & 0o7777 for path in (tmp_path / CHALLENGES, tmp_path / ".well-known", tmp_path)]
+    assert modes == [0o755, 0o2755, 0o2710]
+
+
+def test_what_a_killed_run_has_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, young = (tls_preflight.make_probe(str(tmp_path)) for _ in range(2))
+    os.utime(tmp_path / CHALLENGES / old, (0, 0))
+    new = tls_preflight.make_probe(str(tmp_path))
+    assert {path.name for path in (tmp_path / CHALLENGES).iterdir()} == {young, new}
 
 
 def test_a_probe_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_before_an_order_the_controller_looks_and_tells_the_unit_what_it_has_fou
     server.renew()
     (check,) = looked
     assert (check.domains, check.challenge, check.nameservers) == (["foobar.com"], "http-01", ["192.0.2.53"])
-    verdict = {"mistakes": ["foobar.com has no A or AAAA record"], "reached": ["192.0.2.1"]}
+    verdict = {"mistakes": ["foobar.com has no A or AAAA record"], "reached": ["192.0.2.1"], "is_partial": False}
     assert server.asked() == {"verdicts": {"foobar.com": verdict}, "prune": True}
     assert server.started() == ["start tls-renew.service"]
     assert list((server.folder / ".well-known/acme-challenge").iterdir()) == []

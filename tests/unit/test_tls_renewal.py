@@ -80,7 +80,7 @@ class Server:
         self.memory: dict[str, bytes] = {}
         self.is_up, self.reloads, self.refuses_reload, self.ignores_reload = True, 0, False, False
         self.now = time.time()
-        self.trusts = True
+        self.trusts, self.distrusts = True, set[str]()
         self.unreachable = dict[str, str]()
         self.authority = Stub(
             DIRECTORY, "", "http-01", str(folder / "webroot"), "", "", str(folder / "acme"), environment={}
@@ -96,7 +96,7 @@ class Server:
         monkeypatch.setattr(tls_renewal, "PATIENCE", 0)
         monkeypatch.setattr(tls_renewal, "run", lambda command: self.reload(command))
         monkeypatch.setattr(tls_renewal, "served", lambda _, name: self.answer(name))
-        monkeypatch.setattr(tls_renewal, "is_trusted", lambda pem: self.trusts and "CN=self" not in issuer_of(pem))
+        monkeypatch.setattr(tls_renewal, "is_trusted", lambda pem: self.is_trusted(pem))
         monkeypatch.setattr(tls_renewal, "look", lambda check, known: self.look(check, known))
         monkeypatch.setattr(tls_renewal, "answers_over_http", lambda _: self.is_served)
 
@@ -120,6 +120,21 @@ class Server:
     def run(self, request: Request | None = None) -> int:
         """Run for all certificates."""
         return Renewal(self.settings, request).run()
+
+    def is_trusted(self, pem: str) -> bool:
+        """Tell whether the system trusts a certificate."""
+        return self.trusts and "CN=self" not in issuer_of(pem) and read_certificate(pem).serial not in self.distrusts
+
+    def distrust_next(self) -> None:
+        """Have the CA's next certificates be ones that the system does not trust."""
+        real = self.authority.lineage
+
+        def lineage(name: str) -> str:
+            if pem := real(name):
+                self.distrusts |= {read_certificate(pem).serial} - {read_certificate(self.pem(name)).serial}
+            return pem
+
+        self.authority.__dict__["lineage"] = lineage
 
     def look(self, check: Check, known: list[str]) -> Verdict:
         """Answer as the preflight does."""
@@ -610,11 +625,88 @@ def test_the_controller_s_view_stands_before_the_server_s(server: Server) -> Non
     assert server.state().reached == ["192.0.2.1"]
 
 
-def test_without_any_answer_of_dns_nothing_is_ordered(server: Server) -> None:
+@pytest.mark.parametrize("asks", [None, Request()])
+def test_without_any_answer_of_dns_no_first_certificate_is_ordered(server: Server, asks: Request | None) -> None:
     server.hears = False
-    assert server.run(Request()) == 1
+    assert server.run(asks) == 1
     assert server.failed() == {"foobar.com": "foobar.com: no name server of foobar.com answers.\n"}
     assert server.orders == []
+
+
+def test_what_the_controller_could_not_see_the_server_looks_at_with_what_the_controller_has_seen(
+    server: Server,
+) -> None:
+    seen = Verdict([], ["192.0.2.1"], is_partial=True)
+    server.unreachable["foobar.com"] = "foobar.com leads elsewhere"
+    assert server.run(Request({"foobar.com": seen})) == 1
+    assert server.orders == []
+    assert [known for _, known in server.looked] == [["192.0.2.1"]]
+    server.unreachable.clear()
+    assert server.run(Request({"foobar.com": seen})) == 0
+    assert server.state().reached == ["192.0.2.1"]
+    wrong = Verdict(["foobar.com leads elsewhere"], [], is_partial=True)
+    server.want("foobar.com")
+    assert server.run(Request({"foobar.com": wrong})) == 1
+    assert len(server.looked) == 2
+
+
+def test_the_timer_renews_what_is_in_use_though_no_name_server_is_heard_and_the_ca_is_spared(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.run()
+    server.now += 61 * DAY
+    server.hears = False
+    server.authority.refuses["foobar.com"] = Refused("no")
+    for _ in range(3):
+        assert server.run() == 1
+    assert len(server.orders) == 2
+    assert "foobar.com: no name server of foobar.com answers; a renewal is tried all the same.\n" in (
+        capsys.readouterr().err
+    )
+    server.authority.refuses.clear()
+    server.now += 2 * HOUR
+    server.trusts = False
+    assert server.run() == 1
+    assert len(server.orders) == 2
+    server.trusts = True
+    assert server.run(Request()) == 1
+    assert len(server.orders) == 2
+    assert server.run() == 0
+    assert len(server.orders) == 3
+
+
+def test_in_the_last_tenth_of_its_life_the_timer_passes_over_any_verdict(server: Server) -> None:
+    server.run()
+    server.unreachable["foobar.com"] = "foobar.com leads elsewhere"
+    server.now += 81 * DAY - HOUR
+    assert server.run() == 1
+    assert len(server.orders) == 1
+    server.now += 2 * HOUR
+    assert server.run() == 0
+    assert len(server.orders) == 2
+
+
+def test_the_names_of_the_certificate_of_before_are_told_apart_from_new_ones(server: Server) -> None:
+    server.run()
+    server.want("foobar.com", "www.foobar.com", "new.foobar.com")
+    server.run()
+    assert [check.renewed for check, _ in server.looked] == [[], ["foobar.com", "www.foobar.com"]]
+
+
+def test_a_certificate_that_can_t_be_looked_at_keeps_no_other_one_from_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.certificates = [wanted("a.com", "a.com"), wanted("b.com", "b.com")]
+    real, calls = tls_renewal.make_probe, list[str]()
+
+    def full(webroot: str) -> str:
+        calls.append(webroot)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return real(webroot)
+
+    monkeypatch.setattr(tls_renewal, "make_probe", full)
+    assert list(Renewal(server.settings, Request()).checks()) == ["b.com"]
 
 
 def test_without_the_preflight_nobody_looks(server: Server) -> None:
@@ -703,6 +795,227 @@ def test_that_of_one_s_own_certificate_may_be_long_once_it_was_replaced(server: 
     own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
     assert server.run() == 0
     assert age(server) == "long"
+
+
+@pytest.mark.parametrize("reason", ["preflight", "CA"])
+def test_that_of_a_site_whose_first_order_failed_is_short_at_first(server: Server, reason: str) -> None:
+    Renewal(server.settings).place_holders()
+    server.is_served = True
+    if reason == "CA":
+        server.authority.refuses["foobar.com"] = Refused("no")
+    else:
+        server.unreachable["foobar.com"] = "foobar.com leads elsewhere"
+    assert server.run(Request()) == 1
+    server.authority.refuses.clear()
+    server.unreachable.clear()
+    assert server.run(Request()) == 0
+    assert (server.switch(), age(server)) == (True, "short")
+
+
+@pytest.mark.parametrize("provider", ["acme", "self_signed"])
+def test_that_of_a_site_that_had_a_certificate_that_nobody_trusts_is_short_at_first(
+    server: Server, provider: str
+) -> None:
+    Renewal(server.settings).place_holders()
+    server.is_served, server.trusts = True, False
+    server.want(provider=provider, directory="https://staging.example/")
+    server.run(Request())
+    server.trusts = True
+    server.want(provider="acme", directory=DIRECTORY)
+    assert server.run(Request()) == 0
+    assert (server.switch(), age(server)) == (True, "short")
+
+
+UNTRUSTED = (
+    "foobar.com: this system trusts the certificate that is served and not the new one, which is not installed; its "
+    "intermediate may be missing.\n"
+)
+
+
+def test_a_renewal_that_nobody_trusts_does_not_replace_one_that_is_trusted_until_that_is_no_longer(
+    server: Server,
+) -> None:
+    server.run()
+    old = server.pem()
+    server.now += 61 * DAY
+    server.distrust_next()
+    assert server.run() == 1
+    assert server.failed() == {"foobar.com": UNTRUSTED}
+    assert (server.pem(), server.switch()) == (old, True)
+    server.trusts = False
+    assert server.run() == 0
+    assert server.pem() != old
+
+
+def test_a_file_without_its_intermediate_does_not_replace_one_with_it(server: Server) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    old = server.pem()
+    new = server.issuer.issue("foobar.com", "www.foobar.com").replace(server.issuer.intermediate, "")
+    server.distrusts.add(read_certificate(new).serial)
+    own(server, new)
+    assert server.run() == 1
+    assert server.failed() == {"foobar.com": UNTRUSTED}
+    assert (server.pem(), server.switch()) == (old, True)
+
+
+def test_a_test_ca_may_take_the_place_of_another_and_follow_its_own(server: Server) -> None:
+    server.run()
+    server.distrust_next()
+    server.want(directory="https://staging.example/")
+    assert server.run() == 0
+    assert not server.switch()
+    server.now += 61 * DAY
+    serial = read_certificate(server.pem()).serial
+    assert server.run() == 0
+    assert read_certificate(server.pem()).serial != serial
+
+
+def test_one_s_own_ca_may_take_the_place_of_the_world_s(server: Server) -> None:
+    server.run()
+    new = server.issuer.issue("foobar.com", "www.foobar.com")
+    server.distrusts.add(read_certificate(new).serial)
+    own(server, new)
+    assert server.run() == 0
+    assert not server.switch()
+
+
+def test_what_a_ca_has_put_off_holds_for_these_names_alone(server: Server) -> None:
+    server.want("foobar.com", "www.foobar.com", "new.foobar.com")
+    server.authority.refuses["new.foobar.com"] = RateLimited("too many", server.now + 99 * HOUR)
+    server.run(Request())
+    assert server.run(Request()) == 1
+    assert len(server.orders) == 1
+    server.want("foobar.com", "www.foobar.com")
+    assert server.run(Request()) == 0
+    assert len(server.orders) == 2
+
+
+def test_a_file_of_one_s_own_that_the_system_does_not_trust_is_told_in_the_journal(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.trusts = False
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    assert server.run() == 0
+    assert capsys.readouterr().err == (
+        "foobar.com: this system does not trust its certificate, so visitors are not redirected to https.\n"
+    )
+
+
+def test_a_certificate_that_comes_from_a_ca_from_now_on_leaves_no_key_of_before(server: Server) -> None:
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    server.want(provider="acme")
+    assert server.run() == 0
+    assert list((server.folder / "files").iterdir()) == []
+
+
+def test_one_of_one_s_own_is_not_taken_for_the_server_s_own_when_that_is_wanted_again(server: Server) -> None:
+    server.want(provider="self_signed")
+    server.run()
+    own(server, server.issuer.issue("foobar.com", "www.foobar.com"))
+    server.run()
+    server.want(provider="self_signed")
+    assert server.run() == 0
+    assert "CN=self" in issuer_of(server.pem())
+    assert "Intermediate" not in (server.folder / "files/foobar.com.pem").read_text()
+
+
+@pytest.mark.parametrize("moment", ["before the reload", "after the reload"])
+def test_a_removal_that_was_killed_is_taken_back_by_the_next_run_whoever_starts_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    server.run()
+    old, server.certificates = server.pem(), []
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if moment == "before the reload":
+            patch.setattr(tls_renewal, "run", killed)
+        else:
+            real = Path.unlink
+            patch.setattr(
+                Path, "unlink", lambda path, **_: killed() if path.suffix == ".removed" else real(path, missing_ok=True)
+            )
+        with pytest.raises(KeyboardInterrupt):
+            server.run(Request(prune=True))
+    with pytest.raises(FileNotFoundError):
+        server.pem()
+    assert server.run() == 0
+    assert server.pem() == old
+    assert list((server.folder / "files").iterdir()) == []
+    (server.folder / "sites/.foobar.com.pem.new").write_text("half a key")
+    assert server.run(Request(prune=True)) == 0
+    assert [path.name for path in server.folder.rglob("*") if "foobar.com" in path.name] == []
+
+
+def test_a_place_holder_that_was_not_finished_is_made_up_for_and_what_was_seen_first_is_kept(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: list[str]) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tls_renewal, "self_signed", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Renewal(server.settings).place_holders()
+    server.is_served = True
+    assert Renewal(server.settings).place_holders() == {"foobar.com": []}
+    assert "CN=self" in issuer_of(server.pem())
+    assert server.state().was_served is False
+
+
+def test_a_place_holder_that_can_t_be_made_keeps_no_other_certificate_from_its_turn(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.certificates = [wanted("a.com", "a.com"), wanted("b.com", "b.com")]
+    real = tls_renewal.self_signed
+    refused = Refused("openssl req says: no")
+
+    def fails(domains: list[str]) -> str:
+        if domains == ["a.com"]:
+            raise refused
+        return real(domains)
+
+    monkeypatch.setattr(tls_renewal, "self_signed", fails)
+    server.authority.refuses["a.com"] = Refused("blocked")
+    # The web server has no site of the first one's yet.
+    monkeypatch.setattr(tls_renewal, "run", lambda _: None)
+    server.options = {"served_at": ""}
+    assert server.run() == 1
+    assert server.switches() == ["b.com"]
+    assert list(server.failed()) == ["a.com"]
+    assert server.failed()["a.com"].startswith("a.com: openssl req says: no.\na.com: blocked.\n")
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_step_that_makes_place_holders_says_what_failed(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def fails(_: list[str]) -> str:
+        raise Refused("openssl req says: no")
+
+    if code:
+        monkeypatch.setattr(tls_renewal, "self_signed", fails)
+    monkeypatch.setattr(tls_renewal.Settings, "read", lambda _: server.settings)
+    monkeypatch.setattr(tls_renewal.sys, "argv", ["tls_renewal", "place-holders"])
+    before = os.umask(0o077)
+    try:
+        assert tls_renewal.main() == code
+    finally:
+        os.umask(before)
+    assert capsys.readouterr().err == "foobar.com: openssl req says: no.\n" * code
+    challenges = server.folder / "webroot/.well-known/acme-challenge"
+    for path in (challenges, challenges.parent, challenges.parent.parent):
+        assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_where_no_challenge_is_answered_over_http_no_webroot_is_made(server: Server) -> None:
+    server.want(provider="self_signed")
+    assert server.run() == 0
+    assert not (server.folder / "webroot").exists()
 
 
 def test_an_answer_of_any_kind_over_http_counts(monkeypatch: pytest.MonkeyPatch) -> None:

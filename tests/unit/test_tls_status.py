@@ -48,15 +48,19 @@ def told() -> dict[str, Any]:
 
 
 def test_the_table_has_a_line_for_each_and_the_one_that_ends_first_is_the_first(server: Path) -> None:
-    (server / "failed/foobar.com").write_text("foobar.com: no.\nfoobar.com: nothing serves it.\n")
+    (server / "failed/foobar.com").write_text("foobar.com: no.\nfoobar.com: down.\n")
     certificates = [
         {**told(), "renewal": "2027-01-02 00:00 UTC"},
-        {**told(), "name": "a.example", "issuer": "Own CA", "days_left": 7, "renewal": "", "failure": ""},
+        {**told(), "name": "a.example", "issuer": "Own CA", "days_left": 7, "renewal": "", "failure": ""}
+        | {"is_trusted": True},
+        {**told(), "name": "b.example", "days_left": 8, "renewal": "", "failure": ""}
+        | {"served": ["b.example", "www.b.example"], "not_redirected": ["www.b.example"]},
     ]
     assert tls_status.table(certificates) == [
-        "NAME        ISSUER       DAYS LEFT  NEXT RENEWAL          LAST ERROR",
-        "a.example   Own CA       7          by hand               none",
-        "foobar.com  self-signed  29         2027-01-02 00:00 UTC  no. foobar.com: nothing serves it.",
+        "NAME        ISSUER       DAYS LEFT  NEXT RENEWAL          REDIRECTED         LAST ERROR",
+        "a.example   Own CA       7          by hand               yes                none",
+        "b.example   self-signed  8          by hand               not www.b.example  none",
+        "foobar.com  self-signed  29         2027-01-02 00:00 UTC  no                 no. foobar.com: down.",
     ]
     assert calls.module("tls_status", {})["lines"][1].startswith("foobar.com  self-signed  29")
 
@@ -78,7 +82,9 @@ def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) 
         "provider": "acme",
         "issuer": "self-signed",
         "days_left": 29,
+        "served": ["foobar.com"],
         "is_trusted": False,
+        "not_redirected": ["foobar.com"],
         "failure": "",
     }
 
@@ -116,8 +122,23 @@ def test_a_server_without_the_role_has_none(server: Path) -> None:
     assert result["lines"] == ["There are no certificates of the role tls."]
 
 
-def test_a_file_that_can_t_be_read_is_named(server: Path) -> None:
-    (server / "foobar.com.pem").unlink()
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_a_file_that_can_t_be_read_is_its_failure_and_hides_no_other(server: Path, content: bytes | None) -> None:
+    settings = json.loads((server / "settings").read_text())
+    broken = {**entry("acme"), "name": "b.example"}
+    (server / "settings").write_text(json.dumps({**settings, "certificates": [broken, entry("acme")]}))
+    if content is not None:
+        (server / "b.example.pem").write_bytes(content)
+    (server / "failed/b.example").write_text("b.example: no.\n")
+    result = calls.module("tls_status", {})
+    first, second = result["certificates"]
+    assert first["failure"].startswith("b.example: no.\nb.example: its file can't be read: ")
+    assert (second["name"], second["days_left"]) == ("foobar.com", 29)
+    assert result["lines"][1].startswith("b.example   ?            ?          ?")
+
+
+def test_settings_that_can_t_be_read_are_said(server: Path) -> None:
+    (server / "settings").write_text("{")
     result = calls.module("tls_status", {})
     assert result["failed"]
-    assert "foobar.com.pem" in result["msg"]
+    assert result["msg"].startswith("The certificates can't be read: ")

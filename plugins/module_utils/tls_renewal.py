@@ -234,8 +234,9 @@ class Renewal:
 
     def put_off_until(self, wanted: Wanted, state: State) -> float:
         """Return when an order may be tried again; what the CA itself has said counts even where somebody waits."""
-        blocked_until = state.blocked_until if state.blocked_order == asked_of(wanted) else 0
-        return max(blocked_until, 0 if self.request else state.retry_at)
+        if state.failed_order != asked_of(wanted):
+            return 0
+        return max(state.blocked_until, 0 if self.request else state.retry_at)
 
     def checks(self) -> dict[str, Check]:
         """Return what has to be looked at before the orders that are due, by certificate; files are put for it.
@@ -315,7 +316,7 @@ class Renewal:
             state.failures, state.error = state.failures + 1, str(refused)
             state.retry_at = retry_time(now, state.failures, held.not_after if held else 0)
             state.blocked_until = refused.until if isinstance(refused, RateLimited) else 0
-            state.blocked_order = asked_of(wanted)
+            state.failed_order = asked_of(wanted)
             self.save(wanted.name, state)
             raise
         is_alone = held is not None and not self.request

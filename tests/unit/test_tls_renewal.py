@@ -891,6 +891,16 @@ def test_what_a_ca_has_put_off_holds_for_these_names_alone(server: Server) -> No
     assert len(server.orders) == 2
 
 
+def test_a_set_of_names_that_has_changed_is_tried_at_once_by_the_timer_too(server: Server) -> None:
+    server.authority.refuses["www.foobar.com"] = Refused("no")
+    server.run()
+    assert server.run() == 1
+    assert len(server.orders) == 1
+    server.want("foobar.com")
+    assert server.run() == 0
+    assert len(server.orders) == 2
+
+
 def test_a_file_of_one_s_own_that_the_system_does_not_trust_is_told_in_the_journal(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

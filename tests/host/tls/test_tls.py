@@ -445,7 +445,7 @@ def test_the_switch_turns_a_redirect_on_without_a_reload_once_the_ca_is_trusted(
     assert ask("www.foobar.com").status == 301
     # The web server answers for it, and the certificate does not name it.
     assert ask("shop.foobar.com").status == 200
-    # It was not served before its place holder was made.
+    # Visitors had it over HTTP while nobody trusted the CA; since then it was renewed without anybody's help.
     assert host.file("/etc/ssl/sites/foobar.com.hsts").exists
 
 

@@ -249,6 +249,7 @@ def test_a_short_certificate_is_renewed_once_per_half_of_its_life(host: Any, pla
         assert renew(host) == 0
         assert ca.orders() == orders + 1
     assert served("lab.foobar.com") != first
+    assert changes(play()) > 0
 
 
 def test_a_full_disk_leaves_the_old_certificate_served_and_the_next_run_makes_up_for_it(host: Any) -> None:

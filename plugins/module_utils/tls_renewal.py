@@ -234,8 +234,9 @@ class Renewal:
 
     def put_off_until(self, wanted: Wanted, state: State) -> float:
         """Return when an order may be tried again; what the CA itself has said counts even where somebody waits."""
-        blocked_until = state.blocked_until if state.blocked_order == asked_of(wanted) else 0
-        return max(blocked_until, 0 if self.request else state.retry_at)
+        if state.failed_order != asked_of(wanted):
+            return 0
+        return max(state.blocked_until, 0 if self.request else state.retry_at)
 
     def checks(self) -> dict[str, Check]:
         """Return what has to be looked at before the orders that are due, by certificate; files are put for it.
@@ -315,7 +316,7 @@ class Renewal:
             state.failures, state.error = state.failures + 1, str(refused)
             state.retry_at = retry_time(now, state.failures, held.not_after if held else 0)
             state.blocked_until = refused.until if isinstance(refused, RateLimited) else 0
-            state.blocked_order = asked_of(wanted)
+            state.failed_order = asked_of(wanted)
             self.save(wanted.name, state)
             raise
         is_alone = held is not None and not self.request
@@ -378,17 +379,16 @@ class Renewal:
             self.take_up(wanted)
         pem, state = self.pem(wanted).read_text(), State.read(self.state_path(wanted.name))
         found = read_certificate(pem)
-        if wanted.provider != "self_signed" and is_trusted(pem):
-            self.set_switches(wanted.name, state, {host for host in wanted.served if covers(found.names, host)})
-            if state.is_proven or state.was_served is False:
-                (self.settings.path / f"{wanted.name}.hsts").touch(mode=0o644)
-        else:
-            self.set_switches(wanted.name, state, set())
-            if wanted.provider == "files":
-                sentence = "this system does not trust its certificate, so visitors are not redirected to https"
-                print(f"{wanted.name}: {sentence}.", file=sys.stderr)
+        is_sound = wanted.provider != "self_signed" and is_trusted(pem)
+        hosts = {host for host in wanted.served if covers(found.names, host)} if is_sound else set()
+        self.set_switches(wanted.name, state, hosts)
+        # That of another certificate's, which has had the name before.
+        for host in set(wanted.served) - hosts:
+            self.switch(host).unlink(missing_ok=True)
+        if is_sound and (state.is_proven or state.was_served is False):
+            (self.settings.path / f"{wanted.name}.hsts").touch(mode=0o644)
         if wanted.provider == "files":
-            self.warn(wanted, found)
+            self.warn(wanted, found, is_sound)
 
     def set_switches(self, name: str, state: State, hosts: set[str]) -> None:
         """Set the switches of these names, and take those that the certificate has set for others."""
@@ -410,8 +410,11 @@ class Renewal:
         others = (path for path in self.state_path(name).parent.glob("*.json") if path.stem != name)
         return {host for path in others for host in State.read(path).switches}
 
-    def warn(self, wanted: Wanted, found: Certificate) -> None:
-        """Tell that somebody has to bring a new certificate; raise Refused in its last days."""
+    def warn(self, wanted: Wanted, found: Certificate, is_sound: bool) -> None:
+        """Tell that nobody trusts a certificate, or is to be replaced by somebody; raise Refused in its last days."""
+        if not is_sound:
+            sentence = "this system does not trust its certificate, so visitors are not redirected to https"
+            print(f"{wanted.name}: {sentence}.", file=sys.stderr)
         sentence = f"its certificate expires on {date(found.not_after)}; put a new one into tls_certificates"
         if found.not_after - time.time() < LAST_DAYS * DAY:
             raise Refused(sentence)

@@ -83,9 +83,10 @@ class State:
     ordered: dict[str, Any] = field(default_factory=dict)
     failures: int = 0
     retry_at: float = 0
-    # What a CA itself has said, and of what order.
+    # What a CA itself has said.
     blocked_until: float = 0
-    blocked_order: list[str] = field(default_factory=list)
+    # The order that has failed: its CA and its names.
+    failed_order: list[str] = field(default_factory=list)
     error: str = ""
     window: list[float] = field(default_factory=list)
     window_of: str = ""

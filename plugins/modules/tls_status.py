@@ -52,21 +52,25 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import Refused, read_certificate
+from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import (
+    Certificate,
+    Refused,
+    read_certificate,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_renewal import Renewal
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_schedule import DAY, moment, renewal_time, window_time
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_settings import SETTINGS, Settings, State, Wanted
 
 
-def renewal(wanted: Wanted, state: State, not_before: float, not_after: float) -> str:
+def renewal(wanted: Wanted, state: State, held: Certificate, put_off_until: float) -> str:
     """Return when the server orders the next certificate, or nothing where somebody else has to bring it."""
     if wanted.provider == "files":
         return ""
-    times = [renewal_time(not_before, not_after)]
+    times = [renewal_time(held.not_before, held.not_after)]
     times += [window_time(state.window[0], state.window[1], state.window_of)] if state.window else []
     when = min(times) if state.ordered else 0
     if state.failures:
-        when = max(state.retry_at, state.blocked_until)
+        when = put_off_until
     return moment(when) if when > time.time() else "at the next run"
 
 
@@ -78,7 +82,8 @@ def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:
     left = [host for host in wanted.served if not here.switch(host).exists()]
     told: dict[str, Any] = {key: getattr(wanted, key) for key in ("name", "domains", "served", "provider")}
     try:
-        told |= dates(wanted, here.pem(wanted).read_text(), State.read(here.state_path(wanted.name)))
+        held, state = read_certificate(here.pem(wanted).read_text()), State.read(here.state_path(wanted.name))
+        told |= dates(held) | {"renewal": renewal(wanted, state, held, here.put_off_until(wanted, state))}
     except (OSError, ValueError, Refused) as error:
         told |= {"issuer": "", "not_after": "", "days_left": 0, "renewal": ""}
         failures.append(f"{wanted.name}: its file can't be read: {error}.")
@@ -90,15 +95,13 @@ def status(settings: Settings, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def dates(wanted: Wanted, pem: str, state: State) -> dict[str, Any]:
-    """Return issuer and dates of a certificate; raise Refused where there is none in the text."""
-    held = read_certificate(pem)
+def dates(held: Certificate) -> dict[str, Any]:
+    """Return issuer and end of a certificate."""
     issuer = re.search(r"CN ?= ?([^,/]+)", held.issuer)
     return {
         "issuer": issuer[1].strip() if issuer else held.issuer,
         "not_after": moment(held.not_after),
         "days_left": int((held.not_after - time.time()) // DAY),
-        "renewal": renewal(wanted, state, held.not_before, held.not_after),
     }
 
 

@@ -460,6 +460,18 @@ def test_a_name_whose_new_certificate_does_not_name_it_yet_loses_its_switch_with
     assert server.switches() == ["b.com"]
 
 
+def test_a_name_that_goes_to_a_certificate_that_nobody_trusts_loses_the_switch_of_one_that_is_listed_no_longer(
+    server: Server,
+) -> None:
+    lab = replace(wanted("b.com", "b.com", "foobar.com"), provider="self_signed", served=["b.com"])
+    server.certificates = [wanted("foobar.com", "foobar.com"), lab]
+    server.run()
+    assert server.switches() == ["foobar.com"]
+    server.certificates = [replace(lab, served=["b.com", "foobar.com"])]
+    assert server.run() == 0
+    assert server.switches() == []
+
+
 def test_a_killed_run_leaves_no_switch_that_nobody_knows_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(path: Path, **_: Any) -> None:
         raise KeyboardInterrupt
@@ -888,6 +900,16 @@ def test_what_a_ca_has_put_off_holds_for_these_names_alone(server: Server) -> No
     assert len(server.orders) == 1
     server.want("foobar.com", "www.foobar.com")
     assert server.run(Request()) == 0
+    assert len(server.orders) == 2
+
+
+def test_a_set_of_names_that_has_changed_is_tried_at_once_by_the_timer_too(server: Server) -> None:
+    server.authority.refuses["www.foobar.com"] = Refused("no")
+    server.run()
+    assert server.run() == 1
+    assert len(server.orders) == 1
+    server.want("foobar.com")
+    assert server.run() == 0
     assert len(server.orders) == 2
 
 

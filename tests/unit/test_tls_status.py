@@ -67,7 +67,8 @@ def test_the_table_has_a_line_for_each_and_the_one_that_ends_first_is_the_first(
 
 def knows(server: Path, **state: Any) -> None:
     """Have the server know something of the certificate from the runs before."""
-    (server / "state/foobar.com.json").write_text(json.dumps({"ordered": {"provider": "acme"}, **state}))
+    told = {"ordered": {"provider": "acme"}, "failed_order": ["d", "foobar.com"], **state}
+    (server / "state/foobar.com.json").write_text(json.dumps(told))
 
 
 def test_a_sound_certificate_is_told_with_its_end_and_its_renewal(server: Path) -> None:
@@ -103,7 +104,16 @@ def test_a_window_of_the_ca_that_is_sooner_is_the_renewal(server: Path) -> None:
     assert told()["renewal"] == moment(SOON)
 
 
-@pytest.mark.parametrize("state", [{"ordered": {}}, {"window": [86400, 86400]}, {"failures": 1, "retry_at": 86400}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"ordered": {}},
+        {"window": [86400, 86400]},
+        {"failures": 1, "retry_at": 86400},
+        # Other names failed than are wanted now.
+        {"failures": 1, "retry_at": SOON, "failed_order": ["d", "www.foobar.com"]},
+    ],
+)
 def test_what_is_due_is_got_at_the_next_run(server: Path, state: dict[str, Any]) -> None:
     knows(server, **state)
     assert told()["renewal"] == "at the next run"

@@ -116,7 +116,11 @@ def verifies(pem: str, anchor: str = "") -> bool:
 
 def is_trusted(pem: str) -> bool:
     """Tell whether visitors' browsers may be expected to take a certificate: this system does, and it is no test's."""
-    return STAGING not in read_certificate(pem).issuer and verifies(pem)
+    try:
+        return STAGING not in read_certificate(pem).issuer and verifies(pem)
+    except Refused:
+        # Nor would anybody take what is no certificate.
+        return False
 
 
 def self_signed(domains: list[str], days: int = 90) -> str:

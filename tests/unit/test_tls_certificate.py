@@ -102,6 +102,7 @@ def test_only_what_the_system_trusts_is_trusted(authority: Authority, monkeypatc
     pem = authority.issue("foobar.com")
     assert not is_trusted(pem)
     assert not is_trusted(self_signed(["foobar.com"]))
+    assert not is_trusted("")
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.folder / "root.pem"))
     assert is_trusted(pem)
     leaf, *_ = CERTIFICATE.findall(pem)

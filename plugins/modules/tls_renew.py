@@ -100,8 +100,8 @@ def main() -> None:
     if module.params["verdicts"] is None and (checks := Renewal(settings, Request()).checks()):
         module.exit_json(changed=False, failures=[], due={name: asdict(check) for name, check in checks.items()})
     path = Path(module.params["path"])
-    before = contents(path)
     try:
+        before = contents(path)
         code = start(module)
     finally:
         for probe in module.params["probes"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.foobar.webstack.plugins.action import tls_renew as action
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_preflight import Check, Unanswered, Verdict
 from ansible_collections.foobar.webstack.plugins.modules import tls_renew
@@ -149,6 +150,37 @@ def test_before_an_order_the_controller_looks_and_tells_the_unit_what_it_has_fou
     verdict = {"mistakes": ["foobar.com has no A or AAAA record"], "reached": ["192.0.2.1"], "is_partial": False}
     assert server.asked() == {"verdicts": {"foobar.com": verdict}, "prune": True}
     assert server.started() == ["start tls-renew.service"]
+    assert list((server.folder / ".well-known/acme-challenge").iterdir()) == []
+
+
+def test_no_probe_is_left_where_the_folder_that_is_served_can_t_be_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    challenges = server.folder / ".well-known/acme-challenge"
+    (probe := challenges / "probe-1").parent.mkdir(parents=True)
+    probe.write_text("probe-1")
+
+    def fails(_: Path) -> dict[str, str]:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(tls_renew, "contents", fails)
+    arguments = {"path": str(server.folder / "sites"), "verdicts": {}, "probes": ["probe-1"]}
+    with patch_module_args(arguments), pytest.raises(OSError, match="Input/output error"):
+        tls_renew.main()
+    assert list(challenges.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError("no"), ValueError("no")])
+def test_what_the_controller_fails_at_is_left_to_the_server(
+    server: Server, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(_: Check) -> Verdict:
+        raise error
+
+    server.wants("foobar.com")
+    monkeypatch.setattr(action, "look", fails)
+    server.renew()
+    assert server.asked()["verdicts"] == {}
     assert list((server.folder / ".well-known/acme-challenge").iterdir()) == []
 
 

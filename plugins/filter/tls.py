@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils.tls_certificate import covers
+from ansible_collections.foobar.webstack.plugins.plugin_utils.ascii_names import ascii_name
 from ansible_collections.foobar.webstack.plugins.plugin_utils.own_certificates import certificate_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import numbers
 
@@ -51,7 +52,7 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
         if not _HOST_NAME.fullmatch(str(domain)):
             yield (
                 f"{where} has the domain {domain}, which is no full host name; write it in lower case without scheme "
-                f"and port, and other letters than ASCII's as {_ascii(str(domain))}."
+                f"and port, and other letters than ASCII's as {ascii_name(str(domain))}."
             )
         elif str(domain).startswith("*.") and provider == "acme" and challenge != "dns-01":
             yield f"{where} has the wildcard {domain}, for which tls_challenge must be dns-01."
@@ -81,14 +82,6 @@ def _own_mistakes(entry: Entry, where: str) -> Iterator[str]:
         mistake = certificate_mistake(str(entry["certificate"]), str(entry["private_key"]), entry["domains"])
         if mistake:
             yield f"{where}: {mistake}."
-
-
-def _ascii(domain: str) -> str:
-    """Return a domain in the letters that certificates have, where there is such a form."""
-    try:
-        return domain.lower().encode("idna").decode()
-    except UnicodeError:
-        return "xn--…"
 
 
 def _double_names(certificates: list[Entry]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.ascii_names import ascii_name
+
 Entry = dict[str, Any]
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -124,7 +126,7 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str
         zone = site.get("zone", domain)
         for name in [*names(site), *tls.get("names", [])]:
             if not name.isascii():
-                yield f"sites: {name} is {_ascii(name)} to name servers and CAs; write it like that."
+                yield f"sites: {name} is {ascii_name(name)} to name servers and CAs; write it like that."
         for name in tls.get("names", []):
             if name.isascii() and not f".{name}".endswith(f".{zone}"):
                 yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zone}; take it out."
@@ -141,14 +143,6 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str
                 f"sites: caa in tls of {domain} needs to know how {directory} calls itself in CAA records; set "
                 "caa_issuer, such as letsencrypt.org."
             )
-
-
-def _ascii(name: str) -> str:
-    """Return a name in the letters of DNS, where there is such a form."""
-    try:
-        return name.lower().encode("idna").decode()
-    except UnicodeError:
-        return "no name"
 
 
 def default_mistakes(default: Mapping[str, Any]) -> list[str]:

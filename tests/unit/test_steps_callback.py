@@ -577,7 +577,6 @@ def test_the_log_of_a_run_is_what_the_default_callback_prints(tmp_path: Path) ->
     assert shown.stdout.splitlines()[-1] == f"Log: {path}"
 
 
-# One failure is ignored, as the callback has other words for that than for one that is rescued, and both must hide it.
 HIDDEN = """
 - name: Servers
   hosts: all
@@ -587,6 +586,7 @@ HIDDEN = """
     - {name: Say, ansible.builtin.debug: {msg: "{{ secret }}"}}
     - {name: Loop, ansible.builtin.debug: {msg: "{{ item }}"}, loop: ["{{ secret }}"]}
     - {name: Run, ansible.builtin.command: "echo {{ secret }}"}
+    # Not rescued: the callback has other words for a failure that is ignored, and both must hide it.
     - {name: Fail, ansible.builtin.command: "ls /{{ secret }}", ignore_errors: true}
     - {name: Write, ansible.builtin.copy: {content: "{{ secret }}", dest: "{{ playbook_dir }}/secret", mode: "0600"}}
     - name: Guarded

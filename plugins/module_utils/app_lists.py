@@ -57,3 +57,44 @@ def wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
             "on one line."
         )
     return mistakes
+
+
+def wrong_apps(variable: str, apps: list[App]) -> list[str]:
+    """Return one sentence for each mistake in a list of apps that does not depend on the server that answers."""
+    mistakes = wrong_names(variable, [str(app["name"]) for app in apps])
+    mistakes += [
+        f"{variable}: {app['name']} needs either chdir (an app at a fixed path) or releases_path (one instance per "
+        "release), and not both."
+        for app in apps
+        if ("chdir" in app) == ("releases_path" in app)
+    ]
+    for app in apps:
+        if app.get("user") in SYSTEM_USERS:
+            mistakes.append(f"{variable}: {app['name']} can't run as {app['user']}, who is the system's.")
+        memory = str(app.get("memory_max", "infinity"))
+        if not re.fullmatch(r"infinity|\d+[KMGT]?|\d+%", memory):
+            mistakes.append(
+                f"{variable}: memory_max of {app['name']} is {memory}; write bytes, a number with K, M, G or T, a "
+                "percentage or infinity, as systemd takes no other."
+            )
+        mistakes += _wrong_commands(variable, app)
+    return mistakes + wrong_variables(variable, "environment", apps)
+
+
+def _wrong_commands(variable: str, app: App) -> list[str]:
+    """Return what is wrong with what runs beside an app."""
+    mistakes = []
+    names = [str(process["name"]) for key in ("background", "scheduled") for process in app.get(key, [])]
+    if names and "releases_path" not in app:
+        mistakes.append(f"{variable}: {app['name']} has background or scheduled commands, which need releases_path.")
+    for name in names:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or names.count(name) > 1:
+            mistakes.append(
+                f"{variable}: the name {json.dumps(name)} of a command of {app['name']} must be lower-case letters, "
+                'digits and "_", and be listed once.'
+            )
+    for process in app.get("background", []) + app.get("scheduled", []):
+        for key in ("command", "on_calendar"):
+            if re.search(r"[\r\n]", str(process.get(key, ""))):
+                mistakes.append(f"{variable}: the {key} of {process['name']} must stand on one line.")
+    return mistakes

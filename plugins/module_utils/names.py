@@ -18,24 +18,24 @@ def path(app: str) -> str:
     return f"/srv/{app}"
 
 
-def service(app: str) -> str:
+def service(app: str, server: str = "gunicorn") -> str:
     """Return the name before the `@` of the service and the socket that run a release."""
-    return f"gunicorn-{app}"
+    return f"{server}-{app}"
 
 
-def sockets(app: str) -> str:
+def sockets(app: str, server: str = "gunicorn") -> str:
     """Return the folder of the sockets, one for each release that runs."""
-    return f"/run/gunicorn-{app}"
+    return f"/run/{service(app, server)}"
 
 
-def settings(app: str) -> str:
+def settings(app: str, server: str = "gunicorn") -> str:
     """Return the folder with the settings and the environment of one release."""
-    return f"/etc/gunicorn/{app}/{INSTANCE}"
+    return f"/etc/{server}/{app}/{INSTANCE}"
 
 
-def environment(app: str) -> str:
+def environment(app: str, server: str = "gunicorn") -> str:
     """Return the file with the environment of one release."""
-    return f"{settings(app)}/env"
+    return f"{settings(app, server)}/env"
 
 
 def unit(name: str, kind: str) -> str:

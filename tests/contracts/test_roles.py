@@ -114,13 +114,20 @@ def used(role: str) -> set[str]:
     return names - {name.name for tree in syntax(role) for name in tree.find_all(nodes.Name) if name.ctx != "load"}
 
 
-def handed(role: str) -> set[str]:
-    """Name the variables that filters hand to single templates."""
+@cache
+def filtered(role: str) -> list[dict[str, Any]]:
+    """Return the files that the filters of a role make of its apps."""
     if role != "gunicorn":
-        return set()
+        return []
     apps = GUNICORN_APPS
-    found = [*gunicorn.gunicorn_files(apps), *gunicorn.gunicorn_environments(apps)]
-    return {name for file in [*found, *gunicorn.gunicorn_release_files(apps)] for name in file["vars"]}
+    found = [*gunicorn.gunicorn_files(apps, {}), *gunicorn.gunicorn_environments(apps)]
+    return [*found, *gunicorn.gunicorn_release_files(apps, {})]
+
+
+def handed(role: str) -> set[str]:
+    """Name the variables that filters and tasks hand to single templates."""
+    found = {name for file in filtered(role) for name in file["vars"]}
+    return found | {"users"} if found else found
 
 
 def read_by_filters(role: str) -> set[str]:
@@ -232,6 +239,7 @@ def test_every_key_of_an_entry_is_used(role: str) -> None:
 def test_every_template_is_used_and_every_file_says_who_manages_it(role: str) -> None:
     filters = (ROOT / "plugins/filter").glob("*.py")
     text = " ".join(path.read_text() for path in [*files(role, "tasks", "vars", "templates"), *filters])
+    text += " ".join(file["src"] for file in filtered(role))
     for path in files(role, "templates"):
         assert path.stem in text, f"{path.name} is not used"
         # Others are a part of another template, and JSON has no comments.

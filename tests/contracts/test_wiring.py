@@ -201,7 +201,7 @@ def test_nginx_the_releases_and_gunicorn_agree_on_every_path(wiring: dict[str, A
     home = release.get("path", f"/srv/{name}")
     assert release["service"] == f"gunicorn-{name}"
     assert release["sockets_path"] == f"/run/gunicorn-{name}"
-    settings = [file["dest"] for file in gunicorn_release_files(wiring["gunicorn_apps"])]
+    settings = [file["dest"] for file in gunicorn_release_files(wiring["gunicorn_apps"], {})]
     assert release["environment_file"] == f"/etc/gunicorn/{name}/%i/env"
     assert release["environment_file"] in settings
     for kind in ("service", "socket"):

@@ -20,8 +20,9 @@ Unit = dict[str, dict[str, list[str]]]
 
 def written(template: str, app: dict[str, Any], **variables: Any) -> str:
     """Return the first file that the role makes of a template for an app, with all that its filters hand to it."""
-    files = [*gunicorn.gunicorn_files([app]), *gunicorn.gunicorn_environments([app])]
-    files += gunicorn.gunicorn_release_files([app])
+    defaults = value("gunicorn", "__gunicorn_defaults", **variables)
+    files = [*gunicorn.gunicorn_files([app], defaults), *gunicorn.gunicorn_environments([app])]
+    files += gunicorn.gunicorn_release_files([app], defaults)
     file = next(file for file in files if file["src"] == f"{template}.j2")
     return render("gunicorn", file["src"], {"gunicorn_apps": [app], **file["vars"], **variables})
 
@@ -36,7 +37,7 @@ def settings(app: dict[str, Any], **variables: Any) -> dict[str, Any]:
 
 def unit(kind: str, app: dict[str, Any], **variables: Any) -> Unit:
     """Return the settings by section of the unit that runs an app; a setting may stand there more than once."""
-    return parsed(written(f"gunicorn.{kind}", app, **variables))
+    return parsed(written({"socket": "socket", "service": "gunicorn.service"}[kind], app, **variables))
 
 
 def parsed(text: str) -> Unit:
@@ -156,7 +157,7 @@ def test_a_release_has_its_own_folder_settings_environment_and_socket() -> None:
 
 def test_an_app_at_a_fixed_path_is_no_template() -> None:
     for kind in ("service", "socket"):
-        assert "%i" not in written(f"gunicorn.{kind}", PLAIN)
+        assert "%i" not in str(unit(kind, PLAIN))
     assert unit("service", PLAIN)["Service"]["WorkingDirectory"] == ["/opt/shop"]
     assert unit("service", PLAIN)["Unit"]["Requires"] == ["gunicorn-shop.socket"]
     assert unit("service", PLAIN)["Service"]["EnvironmentFile"] == ["/etc/gunicorn/shop.env"]
@@ -257,13 +258,14 @@ def test_a_scheduled_command_waits_for_that_of_the_release_before_and_its_time_c
 
 
 def test_no_file_that_others_may_read_holds_the_environment() -> None:
-    for file in gunicorn.gunicorn_release_files([BESIDE]):
+    for file in gunicorn.gunicorn_release_files([BESIDE], value("gunicorn", "__gunicorn_defaults")):
         text = render("gunicorn", file["src"], {"gunicorn_apps": [BESIDE], **file["vars"]})
         assert ("canary" in text) is (file["mode"] == "0640" if "mode" in file else False), file["dest"]
 
 
 def test_every_app_has_a_user_of_its_own_and_none_can_log_in() -> None:
-    text = render("gunicorn", "sysusers.conf.j2", {"gunicorn_apps": [PLAIN, {**RELEASED, "user": "seller"}]})
+    users = gunicorn.gunicorn_users([PLAIN, {**RELEASED, "user": "seller"}])
+    text = render("gunicorn", "sysusers.conf.j2", {"users": users})
     lines = [line for line in text.splitlines() if line.startswith("u ")]
     assert lines == [f'u {user} - "Python applications" /nonexistent /usr/sbin/nologin' for user in ("shop", "seller")]
 

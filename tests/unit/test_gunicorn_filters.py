@@ -19,7 +19,7 @@ UNITS = "/etc/systemd/system"
 
 def by_dest(app: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the files of an app's releases by their paths."""
-    return {file["dest"]: file for file in gunicorn_release_files([app])}
+    return {file["dest"]: file for file in gunicorn_release_files([app], {})}
 
 
 def test_nothing_is_wrong_with_the_usual_apps() -> None:
@@ -84,30 +84,30 @@ def test_all_that_a_release_runs_with_is_its_own() -> None:
         f"{UNITS}/gunicorn-shop@%i.service",
         "/etc/gunicorn/shop/%i/env",
     ]
-    for file in gunicorn_release_files([RELEASED, {**RELEASED, "name": "other"}]):
+    for file in gunicorn_release_files([RELEASED, {**RELEASED, "name": "other"}], {}):
         assert "%i" in file["dest"]
         assert f"/{file['app']}/" in file["dest"] or file["app"] in file["dest"].rpartition("/")[2]
 
 
 def test_an_app_at_a_fixed_path_has_no_release_and_one_in_releases_no_fixed_path() -> None:
     apps: list[dict[str, Any]] = [PLAIN, {**RELEASED, "name": "other"}]
-    assert [file["dest"] for file in gunicorn_files(apps)] == [
+    assert [file["dest"] for file in gunicorn_files(apps, {})] == [
         "/etc/gunicorn/shop.conf.py",
         f"{UNITS}/gunicorn-shop.socket",
         f"{UNITS}/gunicorn-shop.service",
     ]
     assert [file["dest"] for file in gunicorn_environments(apps)] == ["/etc/gunicorn/shop.env"]
-    assert {file["app"] for file in gunicorn_release_files(apps)} == {"other"}
+    assert {file["app"] for file in gunicorn_release_files(apps, {})} == {"other"}
 
 
 def test_an_environment_is_for_the_eyes_of_the_app_alone_and_in_no_other_file() -> None:
     app = {**RELEASED, "user": "seller", "background": [{"name": "mailer", "command": "work"}]}
-    environments = [file for file in gunicorn_release_files([app]) if "canary" in str(file)]
+    environments = [file for file in gunicorn_release_files([app], {}) if "canary" in str(file)]
     assert [(file["dest"], file["group"], file["mode"]) for file in environments] == [
         ("/etc/gunicorn/shop/%i/env", "seller", "0640")
     ]
     plain = {**PLAIN, "environment": {"SECRET_KEY": "canary"}}
-    assert "canary" not in str(gunicorn_files([plain]))
+    assert "canary" not in str(gunicorn_files([plain], {}))
     assert [(file["group"], file["mode"]) for file in gunicorn_environments([plain])] == [("shop", "0640")]
 
 
@@ -135,13 +135,13 @@ def test_what_runs_beside_a_release_is_wanted_by_its_target() -> None:
 
 def test_the_time_of_a_timer_is_judged_by_systemd() -> None:
     process = {"name": "purge", "command": "purge", "on_calendar": "Mon..Fri *-*-* 02:00:00"}
-    files = gunicorn_release_files([{**RELEASED, "scheduled": [process]}])
+    files = gunicorn_release_files([{**RELEASED, "scheduled": [process]}], {})
     assert [file["validate"] for file in files if file["src"] == "scheduled.timer.j2"] == [
         "systemd-analyze calendar 'Mon..Fri *-*-* 02:00:00'"
     ]
 
 
 def test_settings_are_judged_by_python() -> None:
-    for files in (gunicorn_files([PLAIN]), gunicorn_release_files([RELEASED])):
+    for files in (gunicorn_files([PLAIN], {}), gunicorn_release_files([RELEASED], {})):
         validations = {file["src"]: file.get("validate", "") for file in files}
         assert validations["gunicorn.conf.py.j2"] == "/usr/bin/python3 -m ast %s"

@@ -109,7 +109,7 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
 
 def test_a_release_runs_with_its_own_settings_and_knows_those_that_older_ones_share() -> None:
     (app,) = app_deploy_apps([SITE], ["db01"])
-    own = [file["dest"] for file in gunicorn_release_files(gunicorn_apps([SITE]))]
+    own = [file["dest"] for file in gunicorn_release_files(gunicorn_apps([SITE]), {})]
     assert app["environment_file"] in own
     assert f"/etc/systemd/system/{app['service']}@%i.service" in own
     # What version 0.1.0 has written, and no file of another app.
@@ -221,7 +221,7 @@ def test_further_keys_are_added_to_what_follows_from_the_entry() -> None:
     (deployed,) = app_deploy_apps([{**site, "app_deploy": {"settings_files": ["/etc/shop"]}}], [])
     assert deployed["settings_files"] == ["/etc/shop"]
     # An empty list makes no target.
-    files = gunicorn_release_files(gunicorn_apps([site]))
+    files = gunicorn_release_files(gunicorn_apps([site]), {})
     assert not [file for file in files if file["dest"].endswith(".target")]
 
 

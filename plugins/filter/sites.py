@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import ca
 
 Entry = dict[str, Any]
 
-SOURCES = ("directory", "repo", "version", "archive", "checksum")
+SOURCES = ("directory", "repo", "version", "archive", "checksum", "subdirectory")
 # Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
 FOLLOWS = {
     "gunicorn": {"background", "chdir", "environment", "name", "releases_path", "scheduled", "user", "wsgi_app"},
@@ -79,6 +79,7 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
             "name": site["app"],
             "releases_path": f"{names.path(site['app'])}/releases",
             **present(site, "wsgi_app", "environment", "background", "scheduled"),
+            **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
             **further(
                 site.get("gunicorn", {}),
                 after=["mysql.service"],

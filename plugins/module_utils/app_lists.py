@@ -37,6 +37,16 @@ def wrong_names(variable: str, names: Sequence[str]) -> list[str]:
     )
 
 
+def folder_fault(path: str, below: str) -> str:
+    """Return what is wrong with a path that is to be a folder below another one, which `below` names, or nothing.
+
+    It goes into units as it stands, so it has letters that mean nothing to systemd or a shell.
+    """
+    if re.fullmatch(r"[\w.+@-]+(/[\w.+@-]+)*", path, re.ASCII) and not {".", ".."} & set(path.split("/")):
+        return ""
+    return f'must be a folder below {below}, such as backend, of letters, digits and "._+@-".'
+
+
 def wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
     """Return what is wrong with the names and values of environment variables, without the values."""
     mistakes = [
@@ -63,10 +73,15 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
     """Return one sentence for each mistake in a list of apps that does not depend on the server that answers."""
     mistakes = wrong_names(variable, [str(app["name"]) for app in apps])
     mistakes += [
-        f"{variable}: {app['name']} needs either chdir (an app at a fixed path) or releases_path (one instance per "
-        "release), and not both."
+        f"{variable}: {app['name']} needs chdir (the folder of an app at a fixed path) or releases_path (one instance "
+        "per release)."
         for app in apps
-        if ("chdir" in app) == ("releases_path" in app)
+        if "chdir" not in app and "releases_path" not in app
+    ]
+    mistakes += [
+        f"{variable}: the chdir {json.dumps(str(app['chdir']))} of {app['name']} {fault}"
+        for app in apps
+        if "chdir" in app and (fault := _chdir_fault(app))
     ]
     for app in apps:
         if app.get("user") in SYSTEM_USERS:
@@ -79,6 +94,13 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
             )
         mistakes += _wrong_commands(variable, app)
     return mistakes + wrong_variables(variable, "environment", apps)
+
+
+def _chdir_fault(app: App) -> str:
+    """Return what is wrong with the folder that an app runs in: below a release it goes by the release."""
+    if "releases_path" in app:
+        return folder_fault(str(app["chdir"]), "the release")
+    return "" if str(app["chdir"]).startswith("/") else "must be an absolute path, as there is no releases_path."
 
 
 def _wrong_commands(variable: str, app: App) -> list[str]:

@@ -95,10 +95,11 @@ class Sandbox:
         """Return what else hides the folder of an application that is not below /srv."""
         return "" if self.path.is_relative_to("/srv") else f"{self.path}:ro"
 
-    def run(self, command: str, success: Sequence[int] = (0,), shown: str = "") -> int:
+    def run(self, command: str, success: Sequence[int] = (0,), shown: str = "", chdir: str = "") -> int:
         """Run a command in a shell and return its status; raise CommandError where that is no success.
 
-        Its output is added to the log while it runs. `shown` is what it is called in messages.
+        Its output is added to the log while it runs. `shown` is what it is called in messages, `chdir` the folder below
+        the release in which it runs.
         """
         with (
             tempfile.NamedTemporaryFile("w", prefix="app_deploy-", dir="/run") as variables,
@@ -116,7 +117,7 @@ class Sandbox:
                     "systemd-run",
                     # One at a time: what a killed controller has left running is stopped by its name.
                     f"--unit=app_deploy-{self.app}",
-                    *("--quiet", "--wait", "--pipe", "--collect", f"--working-directory={self.folder}"),
+                    *("--quiet", "--wait", "--pipe", "--collect", f"--working-directory={self.folder / chdir}"),
                     *(f"--property={item}" for item in [f"User={self.user}", f"Group={self.group}"]),
                     *(f"--property={item}" for item in self.properties()),
                     *(f"--property=EnvironmentFile={file}" for file in files),

@@ -69,6 +69,7 @@ def resolve(app: App, defaults: App) -> App:
         "hooks": app.get("hooks", {}),
         "static_paths": [str(path) for path in app.get("static_paths", [])],
         "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "subdirectory": str(app.get("subdirectory", "")),
         "shared_files": [str(path) for path in app.get("shared_files", [])],
         "build_commands": [str(command) for command in app.get("build_commands", [])],
         "fallback_requirements": app.get("fallback_requirements", []),

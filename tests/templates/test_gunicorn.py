@@ -276,3 +276,16 @@ def test_mistakes_in_its_apps_are_found_by_the_role_s_check(role: str) -> None:
     found = value(role, f"__{role}_mistakes", **apps)
     assert any('the name "Shop" must be lower-case letters' in sentence for sentence in found)
     assert value(role, f"__{role}_mistakes", **{f"{role}_apps": []}) == []
+
+
+@pytest.mark.parametrize("template", ["gunicorn.service", "background.service", "scheduled.service"])
+def test_all_of_a_release_runs_in_the_folder_below_it_that_the_app_names(template: str) -> None:
+    beside: dict[str, Any] = {
+        "background": [{"name": "work", "command": "work"}],
+        "scheduled": [{"name": "tick", "command": "tick", "on_calendar": "hourly"}],
+    }
+    service = parsed(written(template, {**RELEASED, **beside, "chdir": "backend"}))["Service"]
+    assert service["WorkingDirectory"] == ["/srv/shop/releases/%i/backend"]
+    # The environment is the release's.
+    assert "/srv/shop/releases/%i/.venv/bin" in str(service)
+    assert "backend/.venv" not in str(service)

@@ -42,8 +42,9 @@ def test_two_apps_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize(
     ("app", "version", "words"),
     [
-        ({"name": "shop"}, "27.0.1", "shop needs either chdir"),
-        (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop needs either chdir"),
+        ({"name": "shop"}, "27.0.1", "shop needs chdir"),
+        ({"name": "shop", "chdir": "shop"}, "27.0.1", 'the chdir "shop" of shop must be an absolute path'),
+        (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop must be a folder below the release"),
         (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
         (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
         (PLAIN | {"environment": {1: "secret"}}, "27.0.1", "environment has 1:"),

@@ -73,6 +73,12 @@ def test_a_small_entry_is_enough() -> None:
     assert zone["records"] == [{"record": "foobar.com", "type": "A", "value": ["8.8.8.8"]}]
 
 
+def test_an_application_in_a_folder_of_its_source_is_built_and_run_there() -> None:
+    site = {**SITE, "subdirectory": "backend"}
+    assert app_deploy_apps([site], [])[0]["subdirectory"] == "backend"
+    assert gunicorn_apps([site])[0]["chdir"] == "backend"
+
+
 def test_two_sites_stay_apart() -> None:
     other = {**FULL, "domain": "shop.example", "aliases": [], "app": "other"}
     assert [app["name"] for app in gunicorn_apps([SITE, other])] == ["shop", "other"]

@@ -48,6 +48,7 @@ GROUPS: dict[str, dict[str, Any]] = {
             "DATABASE_PASSWORD": "four",
             "FURTHER": "one",
         },
+        "environment_file": "{sources}/django/further.env",
         "hooks": {
             "before_build": ["true"],
             "after_build": ["touch hooked"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 App = dict[str, Any]
@@ -47,26 +47,31 @@ def folder_fault(path: str, below: str) -> str:
     return f'must be a folder below {below}, such as backend, of letters, digits and "._+@-".'
 
 
-def wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
-    """Return what is wrong with the names and values of environment variables, without the values."""
-    mistakes = [
-        f'{variable}: {key} of {app["name"]} has {name} without a value; write "" for an empty one.'
+def wrong_variables(variable: str, key: str, apps: list[App], named: str = "name") -> list[str]:
+    """Return what is wrong with the names and values of environment variables, without the values.
+
+    An app is called by its key `named`.
+    """
+    return [
+        f"{variable}: {mistake}"
         for app in apps
         for name, value in app.get(key, {}).items()
-        if value is None
+        if (mistake := _wrong_variable(str(name), value, f"{key} of {app[named]}"))
     ]
-    wrong = [
-        str(name)
-        for app in apps
-        for name, value in app.get(key, {}).items()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or re.search(r"[\r\n]", str(value))
-    ]
-    if wrong:
-        mistakes.append(
-            f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand '
-            "on one line."
-        )
-    return mistakes
+
+
+def _wrong_variable(name: str, value: Any, where: str) -> str:
+    """Return why a variable can't stand in an environment, in a sentence, or an empty text."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return f'{where} has {json.dumps(name)}: a name must be letters, digits and "_".'
+    if value is None:
+        return f'{where} has {name} without a value; write "" for an empty one.'
+    if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+        kind = "dictionary" if isinstance(value, Mapping) else "list"
+        return f'{name} of {where} is a {kind}: write one text, such as "a,b", or let `| to_json` make one of it.'
+    if "\0" in str(value):
+        return f"{name} of {where} has a NUL character, which no environment can hold."
+    return ""
 
 
 def wrong_apps(variable: str, apps: list[App]) -> list[str]:

@@ -8,13 +8,13 @@ every environment, so they belong to a user that runs nothing else, and a build 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.error_output import error_line
 
 # What a command that only writes into a release has no need of.
@@ -134,11 +134,6 @@ class Sandbox:
         if status not in success:
             raise CommandError(shown or command, status, said)
         return status
-
-
-def quoted(value: str) -> str:
-    """Return a value as systemd's EnvironmentFile takes it."""
-    return '"' + re.sub(r'([\\"`$])', r"\\\1", value) + '"'
 
 
 def open_log(folder: Path, release: str, keep: int = 10) -> Path:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, names
 
 App = dict[str, Any]
 
@@ -100,8 +99,7 @@ def withheld(app: App, files: list[dict[str, Any]]) -> list[str]:
     """Return the names of the variables that a release runs with and its build commands do not get."""
     place = app.get("environment_file", "")
     (text,) = [file["content"] for file in files if file["dest"] == place] or [""]
-    found = re.findall(r"^([A-Za-z_]\w*)=", text, re.MULTILINE)
-    return sorted(set(found) - set(app.get("build_environment", {})) - {"SECRET_KEY"})
+    return sorted(set(environment_files.variables(text)) - set(app.get("build_environment", {})) - {"SECRET_KEY"})
 
 
 def of_release(app: App, release: str) -> App:

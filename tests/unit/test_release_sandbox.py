@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import release_sandbox
+from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import (
     CommandError,
     Sandbox,
     open_log,
-    quoted,
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.parsing.vault import PromptVaultSecret, VaultLib
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dotenv import DotenvError, variables
 
@@ -83,7 +83,7 @@ def test_a_file_lies_in_the_user_s_folder_and_a_site_without_one_has_no_variable
 
 
 def test_a_file_may_be_encrypted(tmp_path: Path) -> None:
-    secrets = [("default", VaultSecret(b"password"))]
+    secrets = [("default", PromptVaultSecret(b"password"))]
     (tmp_path / "shop.env").write_bytes(VaultLib(secrets).encrypt("KEY=canary\n"))
     assert b"canary" not in (tmp_path / "shop.env").read_bytes()
     loader = DataLoader()

@@ -34,6 +34,8 @@ GROUPS = {
     "releases": ("app",),
     "maintenance": ("web",),
     "certificates": ("web",),
+    "run": ("app",),
+    "logs": ("app",),
 }
 ANY_GROUP = ("web", "app", "db", "dns")
 # Expressions of the names that maintenance knows.

@@ -8,7 +8,7 @@ import pwd
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases
+from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases, run_program
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
@@ -78,9 +78,8 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
         *(file["dest"] for name in orphans for file in manifests[name]["files"] if Path(file["dest"]).exists()),
         *(str(file) for file in release_settings.shared(app["shared_settings"]) if live and not without),
     ]
-    found["drifted"] = [
-        dest for name in found["complete"] if name in manifests for dest in release_settings.drifted(manifests[name])
-    ]
+    own = [manifests[name] for name in found["complete"] if name in manifests] + [run_program.manifest()]
+    found["drifted"] = [dest for manifest in own for dest in release_settings.drifted(manifest)]
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)
     found["missing"] = _missing(app, found, states)

@@ -5,7 +5,7 @@ module: check_sites
 short_description: Refuse mistakes in the entries of sites and in the arguments of the command line
 description:
   - Reads the variable C(sites), and those that are given on the command line as C(site), C(version), C(release),
-    C(database) and C(mode).
+    C(database), C(mode), C(command) and C(lines).
   - Says each mistake in one sentence, without values that are secrets.
 options:
   spec:
@@ -20,7 +20,7 @@ options:
   playbook:
     description: >-
       Name of the playbook that asks, for the arguments that only it follows. One of C(deploy), C(rollback),
-      C(releases) and C(maintenance); others follow none.
+      C(releases), C(maintenance), C(run) and C(logs); others follow none.
     type: str
     default: ""
 attributes:

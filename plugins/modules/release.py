@@ -27,6 +27,8 @@ description:
     has left running of the service C(app_deploy-<name>) is stopped then.
   - Whoever does not hold the lock changes nothing. Whoever is refused it is told who holds it, by which process and
     since when.
+  - With O(state=locked) and O(state=repaired) the program C(/usr/local/sbin/webstack-run) is written, too, which runs a
+    command beside the live release of an application.
   - C(/var/log/app_deploy/<name>.log) gets a line for each release that goes live or fails. Who does it, and for how
     long, the lock says.
 options:
@@ -119,7 +121,11 @@ missing:
   returned: success
   description: Units of the live release that are not active, or don't start at boot.
 unshared: {type: list, elements: str, returned: success, description: Shared folders that are not as they should be.}
-drifted: {type: list, elements: str, returned: success, description: Files of releases that were changed.}
+drifted:
+  type: list
+  elements: str
+  returned: success
+  description: Files of releases that were changed, and the program C(webstack-run) where it is not this version's.
 unused: {type: list, elements: str, returned: success, description: Files of releases that are gone.}
 orphans: {type: list, elements: str, returned: success, description: Releases that are gone and whose files are not.}
 has_target: {type: bool, returned: success, description: Whether something runs beside the live release.}
@@ -144,6 +150,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_state,
     release_units,
     releases,
+    run_program,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
 
@@ -265,6 +272,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
         prune(module, app, spared=goal(options, found))
     if options["release"] != found["live"]:
         release_state.make_shared_folders(app)
+    release_settings.restore(run_program.manifest())
     if options["settings"] and options["release"] not in found["complete"]:
         validate(module, app)
         manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
@@ -380,6 +388,7 @@ def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
     found = gather(module, app)
     manifests = release_settings.read(app["name"])
     units = [release_settings.restore(manifests[name]) for name in found["complete"] if name in manifests]
+    release_settings.restore(run_program.manifest())
     reload_systemd(module, any(units))
     release_state.make_shared_folders(app)
     if found["missing"]:

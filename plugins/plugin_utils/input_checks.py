@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ WANTED = {
     "version": "a branch, a tag or a commit",
     "release": "the id of a release",
 }
-ARGUMENTS = (*WANTED, "database", "mode")
+ARGUMENTS = (*WANTED, "command", "database", "lines", "mode")
 # Variables of a user's that say something of all sites.
 OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory", "tls_challenge")
 
@@ -42,10 +43,16 @@ def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str
         mistakes.append("version: only a site whose source is a repo has versions; name one with site=<domain>.")
     if playbook == "rollback" and "site" not in given and len(sites) > 1:
         mistakes.append("site: there are several, so name the one to roll back with site=<domain>.")
+    if playbook in ("run", "logs") and "site" not in given and len(sites) > 1:
+        mistakes.append("site: there are several, so name one with site=<domain>.")
     if playbook == "rollback" and given.get("database", "restore") != "restore":
         mistakes.append("database: the one value is restore; without it the database stays as it is.")
     if playbook == "maintenance" and given.get("mode") not in ("on", "off"):
         mistakes.append(f"mode: say -e mode=on or -e mode=off, not {given.get('mode', 'nothing')}.")
+    if playbook == "run" and not str(given.get("command") or "").strip():
+        mistakes.append("command: say what to run, such as -e command='python manage.py check'.")
+    if playbook == "logs" and not re.fullmatch("[1-9][0-9]*", str(given.get("lines", 1))):
+        mistakes.append(f"lines: {given['lines']} is no number of lines, such as 100.")
     return mistakes
 
 

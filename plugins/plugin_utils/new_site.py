@@ -18,7 +18,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 SITES = "group_vars/all/sites.yml"
 VAULT_PASSWORD = ".vault_password"
-PLAYBOOKS = ("certificates", "check", "deploy", "maintenance", "releases", "rollback", "site")
+PLAYBOOKS = ("certificates", "check", "deploy", "logs", "maintenance", "releases", "rollback", "run", "site")
 # An environment is a group, and the name of a file beside the playbooks.
 RESERVED = {*PLAYBOOKS, "all", "app", "db", "dns", "hosts", "requirements", "ungrouped", "web"}
 # What a folder may hold that is no folder of sites yet.

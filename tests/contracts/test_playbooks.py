@@ -24,7 +24,7 @@ def is_import(play: dict[str, Any]) -> bool:
     return "ansible.builtin.import_playbook" in play
 
 
-@pytest.mark.parametrize("name", ["certificates", "deploy", "maintenance", "releases", "rollback"])
+@pytest.mark.parametrize("name", ["certificates", "deploy", "logs", "maintenance", "releases", "rollback", "run"])
 def test_a_playbook_with_arguments_begins_with_their_check_and_says_which_one_it_is(name: str) -> None:
     first = load(PLAYBOOKS / f"{name}.yml")[0]
     assert first["ansible.builtin.import_playbook"] == "check_sites.yml"

@@ -28,6 +28,7 @@ QUIET = {
     "… is ready: its README.md says how it is used.",
     "+ the zone …",
     "Nothing to change.",
+    "== …: follow it …",
     "There are no certificates of the role tls.",
     "This is a dry run: nothing is changed.",
     "This was a dry run: nothing has been changed.",

@@ -44,7 +44,10 @@ WIRING, USERS = (
 GROUP_VARS = WIRING | USERS
 DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 # What deploy.yml and its like are told on the command line.
-ASKED = {"database", "env", "lose_writes", "mode", "new_secrets", "release", "restart", "site", "version"}
+ASKED = {
+    *("command", "database", "env", "lines", "lose_writes", "mode", "new_secrets", "release", "restart", "site"),
+    "version",
+}
 # Facts that roles leave to the last play.
 FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
 KNOWN = {name for role in ROLES for name in spec(role)}

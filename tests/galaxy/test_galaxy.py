@@ -22,7 +22,7 @@ from tests.galaxy.pipelines import Machine, Step, github, gitlab
 from tests.playbook import ROOT
 
 HERE = Path(__file__).parent
-PLAYBOOKS = ("certificates", "check", "deploy", "maintenance", "releases", "rollback", "site")
+PLAYBOOKS = ("certificates", "check", "deploy", "logs", "maintenance", "releases", "rollback", "run", "site")
 MACHINE = {"name": "webstack-galaxy", "image": "webstack-machine:trixie"}
 
 

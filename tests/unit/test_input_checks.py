@@ -24,6 +24,7 @@ SITE: dict[str, Any] = {
 REPO = {**SITE, "domain": "shop.example", "app": "other", "repo": "git@git.example:shop.git"}
 EMPTY = "it is empty; give"
 SEVERAL = "site: there are several, so name the one to roll back with site=<domain>."
+NO_COMMAND = "command: say what to run, such as -e command='python manage.py check'."
 NO_VERSIONS = "version: only a site whose source is a repo has versions; name one with site=<domain>."
 
 
@@ -49,6 +50,20 @@ NO_VERSIONS = "version: only a site whose source is a repo has versions; name on
         ),
         ("rollback", {"release": ""}, [f"release: {EMPTY} the id of a release, or leave it out."]),
         ("releases", {"site": "typo"}, ["site: typo is none of foobar.com, shop.example."]),
+        ("run", {"site": "foobar.com", "command": "flask digest"}, []),
+        (
+            "run",
+            {"command": "flask digest"},
+            ["site: there are several, so name one with site=<domain>."],
+        ),
+        ("run", {"site": "foobar.com"}, [NO_COMMAND]),
+        ("run", {"site": "foobar.com", "command": " "}, [NO_COMMAND]),
+        ("run", {"site": "foobar.com", "commands": "flask digest"}, [NO_COMMAND]),
+        ("logs", {"site": "foobar.com"}, []),
+        ("logs", {"site": "foobar.com", "lines": "100"}, []),
+        ("logs", {}, ["site: there are several, so name one with site=<domain>."]),
+        ("logs", {"site": "foobar.com", "lines": "many"}, ["lines: many is no number of lines, such as 100."]),
+        ("logs", {"site": "foobar.com", "lines": 0}, ["lines: 0 is no number of lines, such as 100."]),
         ("maintenance", {"mode": "on", "site": "foobar.com"}, []),
         ("maintenance", {}, ["mode: say -e mode=on or -e mode=off, not nothing."]),
         ("maintenance", {"mode": True}, ["mode: say -e mode=on or -e mode=off, not True."]),

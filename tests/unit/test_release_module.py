@@ -16,6 +16,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_settings,
     release_state,
     releases,
+    run_program,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import Fingerprints
 
@@ -104,6 +105,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         monkeypatch.setattr(module, "UNITS", str(server.units))
     for function in (release_settings.read, release_settings.write, release_settings.remove):
         monkeypatch.setattr(function, "__defaults__", (tmp_path / "manifests",))
+    monkeypatch.setattr(run_program, "PROGRAM", str(tmp_path / "webstack-run"))
+    release_settings.restore(run_program.manifest())
     monkeypatch.setattr(release_lock, "LOCKS", tmp_path / "locks")
     monkeypatch.setattr(releases.log, "__defaults__", (tmp_path / "logs",))
     monkeypatch.setattr(AnsibleModule, "run_command", lambda _, command, **more: server.run_command(command, **more))
@@ -313,6 +316,19 @@ def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Serve
     assert server.found()["drifted"] == [str(file)]
     assert server.do("repaired")["drifted"] == []
     assert server.text("a") == 'P="one"\n'
+
+
+@pytest.mark.parametrize("state", ["locked", "repaired"])
+def test_the_program_for_single_commands_is_missed_and_written(server: Server, state: str) -> None:
+    program = server.root / "webstack-run"
+    before = program.read_text()
+    assert before.startswith("#!/usr/bin/python3\n")
+    server.finished("a")
+    program.write_text("of another version")
+    assert server.found()["drifted"] == [str(program)]
+    assert server.do(state)["drifted"] == []
+    assert program.read_text() == before
+    assert program.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_target_of_a_release_is_its_own_and_a_template_counts_where_it_has_no_files(server: Server) -> None:

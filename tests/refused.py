@@ -164,14 +164,20 @@ GROUPS: dict[str, dict[str, Any]] = {
         "health_path": "/nowhere",
         "shared_paths": ["media"],
     },
-    "a repository": {"directory": None, "repo": "{sources}/board.git", "version": "refused"},
+    "a repository": {
+        "directory": None,
+        "repo": "{sources}/board.git",
+        "version": "refused",
+        "key_file": "{sources}/board.git/HEAD",
+    },
+    "files that git ignores": {"include": ["ignored"], "local_build_commands": ["touch ignored"]},
     "an archive": {"directory": None, "archive": "{sources}/board.tar.gz", "checksum": "{checksum}"},
     "a folder of the source": {"subdirectory": "config"},
     "another folder": {"directory": "{sources}/elsewhere"},
 }
 
 # Those that reach more than a release are set by site.yml, too.
-DEPLOYED_ONLY = {"a repository", "an archive", "a folder of the source", "another folder"}
+DEPLOYED_ONLY = {"a repository", "files that git ignores", "an archive", "a folder of the source", "another folder"}
 
 
 def keys(options: Mapping[str, Any], before: str = "") -> Iterator[str]:

@@ -20,9 +20,9 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
     ApplicationError,
     Finding,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import Entry, new_entry
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, git
 from ansible_collections.foobar.webstack.plugins.plugin_utils.vaults import Vaults
 
 HEADER = """\

@@ -9,7 +9,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id, users_folder
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, absolute, forget, source
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import absolute, forget, source
 
 # As many repositories are asked at the same time.
 PARALLEL = 16
@@ -41,6 +43,7 @@ class ActionModule(ActionBase):
             try:
                 return source(absolute(app, users), cache, run)
             except SourceError as error:
+                show({"failed": True, "last_lines": error.said[-40:]}, self._task.no_log)
                 return {"error": f"{app['name']}: {error}"}
 
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:

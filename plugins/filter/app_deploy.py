@@ -59,12 +59,17 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
         for path in map(str, app.get("shared_paths", []) + app.get("shared_files", [])):
-            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+            if is_outside(path):
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
+        mistakes += [
+            f"app_deploy_apps: {json.dumps(path)} in include of {app['name']} must be a path below its source."
+            for path in map(str, app.get("include", []))
+            if is_outside(path)
+        ]
         for path in map(str, app.get("static_paths", [])):
-            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+            if is_outside(path):
                 mistakes.append(
                     f"app_deploy_apps: the static path {json.dumps(path)} of {app['name']} must be a folder below its "
                     "release."
@@ -85,6 +90,11 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
             )
     return mistakes
+
+
+def is_outside(path: str) -> bool:
+    """Tell whether a path is none below a folder."""
+    return path.startswith("/") or ".." in path.split("/") or not path.strip("./")
 
 
 def app_deploy_table(info: dict[str, Any]) -> list[str]:

@@ -15,7 +15,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import ca
 
 Entry = dict[str, Any]
 
-SOURCES = ("directory", "repo", "version", "archive", "checksum", "subdirectory")
+SOURCES = (
+    *("directory", "repo", "version", "key_file", "archive", "checksum"),
+    *("subdirectory", "include", "local_build_commands"),
+)
 # Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
 FOLLOWS = {
     "gunicorn": {"background", "chdir", "environment", "name", "releases_path", "scheduled", "user", "wsgi_app"},

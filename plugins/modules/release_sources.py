@@ -6,6 +6,8 @@ short_description: Find out on the controller which release each application is 
 description:
   - Makes a tar archive of each application's source, unless the cache holds it, from a folder, a git repository or an
     archive. All sources are asked at the same time.
+  - A repository comes with its submodules and what Git LFS keeps, a folder without what tools have made for one
+    machine, such as C(.venv) and C(node_modules). Commands on the controller can complete a source in a copy.
   - All hosts of a run get the same answer, also where a branch moves or a folder changes meanwhile.
   - A source that can't be had does not fail the task, so that the other applications get their releases.
   - The servers need neither git nor the keys of a repository.
@@ -15,8 +17,8 @@ options:
     elements: dict
     required: true
     description: >-
-      Entries as in C(app_deploy_apps). Each has a C(name) and one of C(directory), C(repo) (with C(version)) and
-      C(archive) (with C(checksum)).
+      Entries as in C(app_deploy_apps). Each has a C(name) and one of C(directory), C(repo) (with C(version) and
+      C(key_file)) and C(archive) (with C(checksum)); C(subdirectory), C(include) and C(local_build_commands) count.
   cache:
     type: path
     required: true

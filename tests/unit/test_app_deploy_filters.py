@@ -58,6 +58,7 @@ def test_two_apps_of_one_name_are_refused() -> None:
             DEPLOYED | {"subdirectory": "back end"},
             'the subdirectory "back end" of shop must be a folder below the source',
         ),
+        (DEPLOYED | {"include": ["../dist"]}, '"../dist" in include of shop must be a path below its source'),
         (DEPLOYED | {"health_path": "health"}, 'the health_path of shop must begin with "/"'),
         (DEPLOYED | {"python": "3.12", "installer": "pip"}, "the python of shop must be the path of an interpreter"),
     ],

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, contents, git_reason, layout
+from ansible_collections.foobar.webstack.plugins.plugin_utils import source_archive, sources
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git_reason
+from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import contents
 
 from tests import calls
 
@@ -143,9 +144,9 @@ def test_an_unknown_version_is_named(repository: Path, cache: Path, version: str
 
 
 def test_a_repository_that_is_not_there_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(SourceError, match="git clone failed: "):
+    with pytest.raises(SourceError, match="git fetch failed: "):
         sources.from_repository(str(tmp_path / "nowhere"), "main", cache)
-    assert list(cache.iterdir()) == []
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]
 
 
 def test_a_password_in_an_address_is_not_shown(cache: Path) -> None:
@@ -209,6 +210,12 @@ def test_one_folder_around_all_is_stripped(archive: Path) -> None:
     found = layout(archive)
     assert found["files"] == [".env", ".gitignore", "link", "manage", "shop"]
     assert found["strip_components"] == 1
+
+
+def layout(archive: Path, subdirectory: str = "") -> dict[str, Any]:
+    """Return the layout of an archive."""
+    paths = contents(archive)
+    return source_archive.layout(paths, source_archive.strip(paths, subdirectory), subdirectory)
 
 
 def make(path: Path, *names: str) -> Path:
@@ -393,13 +400,15 @@ and the repository exists.
             "No ED25519 host key is known for git.example.com and you have requested strict checking.\n"
             f"Host key verification failed.\nfatal: Could not read from remote repository.\n{ADVICE}",
             "No ED25519 host key is known for git.example.com and you have requested strict checking. "
-            "Host key verification failed. Could not read from remote repository.",
+            "Host key verification failed. Could not read from remote repository. To do: compare the host's key with "
+            "what its owner publishes, and add it on this machine: ssh-keyscan git.example.com >> ~/.ssh/known_hosts.",
         ),
         (
             "Warning: Permanently added 'git.example.com' (ED25519) to the list of known hosts.\n"
             "git@git.example.com: Permission denied (publickey).\n"
             f"fatal: Could not read from remote repository.\n{ADVICE}",
-            "git@git.example.com: Permission denied (publickey). Could not read from remote repository.",
+            "git@git.example.com: Permission denied (publickey). Could not read from remote repository. To do: load a "
+            "key that may read the repository into ssh-agent, or name its file as key_file.",
         ),
         (
             "remote: Repository not found.\nfatal: repository 'https://token@example.com/shop.git/' not found\n",
@@ -422,7 +431,7 @@ def test_an_unknown_host_key_is_said_by_ssh_s_own_words(
     monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
     with pytest.raises(SourceError) as error:
         sources.source({"name": "shop", "repo": "ssh://git@git.example.com/shop"}, cache, "run1")
-    assert str(error.value).startswith("git clone failed: Host key verification failed. Could not read from remote")
+    assert str(error.value).startswith("git fetch failed: Host key verification failed. Could not read from remote")
     assert "access rights" not in str(error.value)
 
 

@@ -1,0 +1,137 @@
+"""Git as this machine's user has it: its commands, its words where one fails, and its mirrors of repositories."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+# Where the branch that a repository names as its own is kept, which may change.
+DEFAULT = "refs/webstack/HEAD"
+# What ssh or a server says, and what to do about it.
+ADVICE = {
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": "if its owner has renewed it, remove the old one: ssh-keygen -R {host}",
+    "Host key verification": (
+        "compare the host's key with what its owner publishes, and add it on this machine: ssh-keyscan {host} >> "
+        "~/.ssh/known_hosts"
+    ),
+    "Permission denied (": "load a key that may read the repository into ssh-agent, or name its file as key_file",
+    "terminal prompts disabled": "use an address for SSH, or a credential helper of git, as nobody is asked here",
+}
+
+
+class SourceError(Exception):
+    """The source can't be had; the text is one sentence for the user, `said` what a command has said last."""
+
+    def __init__(self, sentence: str, said: Sequence[str] = ()) -> None:
+        """Say why."""
+        super().__init__(sentence)
+        self.said = list(said)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Let one process or thread of this machine at a time do what a file stands for."""
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def git_reason(errors: str) -> str:
+    """Return why git failed, in one line: what ssh or the server said comes before git's own words and its advice."""
+    words = re.sub(r"//[^/@\s]+@", "//", errors.partition("\nPlease make sure")[0])  # an address may hold a token
+    lines = [line.strip().strip("@").strip().removeprefix("fatal: ") for line in words.splitlines()]
+    said = " ".join(line for line in lines if line and not line.startswith(("Cloning into", "Warning:")))[-600:]
+    host = re.search(r"host key (?:is known )?for ([\w.-]+)", errors, re.IGNORECASE)
+    advice = next((f" To do: {what}." for word, what in ADVICE.items() if word in errors), "")
+    advice = advice.format(host=host[1] if host else "<host>")
+    return f"{said.rstrip('.')}.{advice}" if advice else said
+
+
+def git(
+    *arguments: str,
+    folder: Path | None = None,
+    told: str = "",
+    success: Sequence[int] = (0,),
+    environment: Mapping[str, str] = NOTHING,
+) -> str:
+    """Run git in a folder and return its output without the last newline; raise SourceError with git's last words.
+
+    `told` is its input, `environment` further variables. Names of files that are no UTF-8 come through.
+    """
+    try:
+        result = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            input=told,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            # Its words are looked for what to do.
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", **environment},
+            check=False,
+        )
+    except FileNotFoundError:
+        raise SourceError("git is not installed on this machine: install it to deploy.") from None
+    if result.returncode not in success:
+        command = next(word for word in arguments if not word.startswith("-"))
+        raise SourceError(f"git {command} failed: {git_reason(result.stderr) or result.returncode}")
+    return result.stdout.removesuffix("\n")
+
+
+def ssh(key_file: str = "") -> dict[str, str]:
+    """Return the variables with which git's ssh asks nobody anything, and knows no key but the one that is named."""
+    own = os.environ.get("GIT_SSH_COMMAND", "")
+    if not key_file:
+        # Somebody's own command may be no OpenSSH.
+        is_own = own or "GIT_SSH" in os.environ or git("config", "--get", "core.sshCommand", success=(0, 1))
+        return {} if is_own else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    if not Path(key_file).is_file():
+        raise SourceError(f"key_file {key_file} is not a file on this machine.")
+    key = f"-i {shlex.quote(key_file)} -o IdentitiesOnly=yes -o BatchMode=yes"
+    return {"GIT_SSH_COMMAND": f"{own or 'ssh'} {key}"}
+
+
+def has(store: Path, commit: str) -> bool:
+    """Tell whether a repository has a commit."""
+    return git(f"--git-dir={store}", "cat-file", "-t", commit, success=(0, 128)) == "commit"
+
+
+def mirror(
+    repo: str, cache: Path, refspecs: Sequence[str], wanted: str = "", environment: Mapping[str, str] = NOTHING
+) -> Path:
+    """Return the mirror of a repository, with what it has now; one that has the `wanted` commit is not fetched."""
+    name = hashlib.sha256(repo.encode()).hexdigest()[:16]
+    store, all_of_it = cache / f"{name}.git", "+refs/*:refs/*"
+    with locked(cache / f"{name}.lock"):
+        if not store.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as folder:
+                new = f"--git-dir={folder}/new"
+                git("init", "--quiet", "--bare", f"{folder}/new")
+                git(new, "config", "remote.origin.url", repo)
+                git(new, "fetch", "--quiet", "origin", all_of_it, *refspecs, environment=environment)
+                Path(folder, "new").rename(store)
+        elif not (wanted and has(store, wanted)):
+            git(
+                f"--git-dir={store}",
+                "fetch",
+                "--quiet",
+                "--prune",
+                "origin",
+                all_of_it,
+                *refspecs,
+                environment=environment,
+            )
+        if wanted and not has(store, wanted):
+            # One that no branch or tag leads to; some servers give it all the same.
+            git(f"--git-dir={store}", "fetch", "--quiet", "origin", wanted, environment=environment)
+    return store

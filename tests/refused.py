@@ -97,7 +97,10 @@ GROUPS: dict[str, dict[str, Any]] = {
         "addresses": ["198.18.55.39"],
         "aliases": ["web.board.example"],
         "records": [{"record": "board.example", "type": "TXT", "value": ["two"]}],
-        "static": {"/assets/": "staticfiles"},
+        "static": {"/assets/": "staticfiles", "/uploads/": "uploads"},
+        "internal": {"/private/": "uploads"},
+        "server_names": ["other.board.example"],
+        "streaming_paths": ["/events"],
         "nginx.client_max_body_size": "1k",
         "nginx.hsts_include_subdomains": True,
         "nginx.hsts_long_file": "/etc/ssl/sites/board.example.hsts",
@@ -117,6 +120,11 @@ GROUPS: dict[str, dict[str, Any]] = {
         "nginx.ssl_certificate_managed": True,
         "nginx.ssl_redirect": False,
         "nginx.ssl_trusted_file": "/etc/ssl/sites/board.example.trusted",
+    },
+    "a frontend and another zone": {
+        "static": {"/": "staticfiles"},
+        "app_paths": ["/health"],
+        "zones": ["example.net"],
     },
     "a certificate of one's own": {
         "tls": {

@@ -6,6 +6,7 @@ import json
 import os
 import socketserver
 import sys
+import time
 
 path, name = sys.argv[1:]
 visits = itertools.count(1)
@@ -27,6 +28,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             print(name, self.command, "broke off", flush=True)
             return
+        if self.path == "/events":
+            return self.stream()
         visit = next(visits)
         print("visit", visit, flush=True)
         seen = {
@@ -40,14 +43,37 @@ class Handler(http.server.BaseHTTPRequestHandler):
         }
         page = json.dumps(seen).encode()
         self.send_response(503 if self.path == "/own-error" else 200)
-        self.send_header("Content-Type", "application/json")
+        if self.path != "/api/download/untyped":
+            self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(page)))
+        if self.path.startswith("/api/download"):
+            self.send_header("X-Accel-Redirect", "/private/report.bin")
+            self.send_header("Content-Disposition", 'attachment; filename="report.bin"')
+            self.send_header("Cache-Control", "private, max-age=60")
         if self.path.startswith("/cacheable"):
             self.send_header("Cache-Control", "max-age=1" if "soon" in self.path else "max-age=60")
         if self.path == "/own-hsts":
             self.send_header("Strict-Transport-Security", "max-age=1")
         self.end_headers()
         self.wfile.write(page)
+
+    def stream(self) -> None:
+        """Speak like a WebSocket that returns what it gets, or send events until nobody listens."""
+        if self.headers.get("Upgrade") == "websocket":
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.end_headers()
+            while part := self.rfile.readline():
+                self.wfile.write(part)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for number in itertools.count():
+                self.wfile.write(f"data: {number}\n\n".encode())
+                time.sleep(0.3)
+        self.close_connection = True
 
     do_GET = do_POST = answer
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx_locations import location_mistakes
 
 # A site, one of its locations, or an upstream.
 Entry = Mapping[str, Any]
@@ -76,12 +77,7 @@ def nginx_mistakes(
         *_name_mistakes(sites, listen),
         *_listen_mistakes(sites, listen),
         *_network_mistakes(sites),
-        *(
-            f"nginx_sites: location {location['path']} of {site['server_name']} {mistake}"
-            for site in sites
-            for location in site["locations"]
-            for mistake in _location_mistakes(location, names, proxy_headers)
-        ),
+        *(f"nginx_sites: {mistake}" for site in sites for mistake in location_mistakes(site, names, proxy_headers)),
         *_upstream_mistakes(upstreams),
         *_option_mistakes(sites, http_options),
     ]
@@ -143,59 +139,6 @@ def _is_network(text: str) -> bool:
     return not re.search(r"/.*\.|%", text)
 
 
-def _location_mistakes(location: Entry, upstreams: set[str], proxy_headers: Mapping[str, str]) -> Iterator[str]:
-    """Find what is wrong with a location, as the rest of a sentence that begins with its name."""
-    if len({"proxy_pass", "root", "alias", "return"} & location.keys()) != 1:
-        yield "needs one of proxy_pass, root, alias and return."
-    yield from _alias_mistakes(location)
-    yield from _header_mistakes(location, proxy_headers)
-    yield from _proxy_pass_mistakes(location, upstreams)
-
-
-def _alias_mistakes(location: Entry) -> Iterator[str]:
-    """Find an alias that would give other files than the path says, and a fallback that could not stand in for it."""
-    alias = str(location.get("alias", ""))
-    if "alias" in location and _ends_unlike_path(location, alias):
-        yield "and its alias must both end in a slash or neither."
-    if "fallback" in location and (
-        "alias" not in location
-        or str(location["path"]).startswith("~")
-        or alias.endswith("/") != str(location["fallback"]).endswith("/")
-    ):
-        yield (
-            "can have a fallback only beside an alias that ends like it, and under a path that is no regular "
-            "expression."
-        )
-
-
-def _header_mistakes(location: Entry, proxy_headers: Mapping[str, str]) -> Iterator[str]:
-    """Find headers that would not replace the role's own, for which upper and lower case count."""
-    spelt = {name.lower(): name for name in proxy_headers}
-    for header in location.get("proxy_set_header", {}):
-        own = spelt.get(str(header).lower(), header)
-        if header != own:
-            yield f"sets {header}, which would be sent beside the role's own; write {own}."
-
-
-def _proxy_pass_mistakes(location: Entry, upstreams: set[str]) -> Iterator[str]:
-    """Find a proxy_pass whose path would give other paths than the location's says, and one to nowhere."""
-    if "proxy_pass" not in location:
-        return
-    passed = str(location["proxy_pass"])
-    url = re.fullmatch(r"https?://([^/]+)(/.*)?", passed)
-    server, path = url.groups() if url else ("", None)
-    if path and not server.startswith("unix:") and "$" not in passed and _ends_unlike_path(location, path):
-        yield "and the path of its proxy_pass must both end in a slash or neither."
-    if not url or (not re.search(r"[.:$]", server) and server not in upstreams | {"localhost"}):
-        yield f"passes to {passed}, which is no entry of nginx_upstreams and no address; write http://<name>."
-
-
-def _ends_unlike_path(location: Entry, replacement: str) -> bool:
-    """Tell whether one of a location's path and what nginx puts in its place ends in a slash, where it is a prefix."""
-    path = str(location["path"])
-    return not path.startswith(("~", "=")) and path.endswith("/") != replacement.endswith("/")
-
-
 def _upstream_mistakes(upstreams: list[Entry]) -> Iterator[str]:
     """Find upstreams that can't be named, and those whose servers nginx would refuse."""
     times = Counter(str(upstream["name"]) for upstream in upstreams)
@@ -214,7 +157,13 @@ def _upstream_mistakes(upstreams: list[Entry]) -> Iterator[str]:
 
 
 def _option_mistakes(sites: list[Entry], http_options: Mapping[str, Any]) -> Iterator[str]:
-    """Find options that would undo what the role does for an application's safety."""
+    """Find values that nginx would not take, and options that would undo what the role does for safety."""
+    for site in sites:
+        name = site["server_name"]
+        if not re.fullmatch(r"\d+[kKmMgG]?", str(site.get("client_max_body_size", 0))):
+            yield f"nginx_sites: client_max_body_size of {name} must be a number with k, m or g behind it, such as 10m."
+        if not re.fullmatch(r"\d+r/[sm]", str(site.get("limit_req_rate", "1r/s"))):
+            yield f"nginx_sites: limit_req_rate of {name} must be a number with r/s or r/m behind it, such as 10r/s."
     blocks = sites + [location for site in sites for location in site["locations"]]
     if any(
         "proxy_set_header" in options for options in [http_options, *(block.get("options", {}) for block in blocks)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_dump_command, mysql_restore_command
 from ansible_collections.foobar.webstack.plugins.module_utils import names
-from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_paths, site_tls
 from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, served_at, with_tls
 
 Entry = dict[str, Any]
@@ -66,8 +66,8 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each further key of a role that would be lost on the others."""
-    return [
+    """Return one sentence for each mistake in paths, and for each further key that would be lost on other roles."""
+    return [mistake for site in sites for mistake in site_paths.path_mistakes(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
         for role, keys in FOLLOWS.items()
@@ -124,7 +124,7 @@ def app_deploy_apps(sites: list[Entry], databases: list[str], gunicorn_version: 
             "environment_file": names.environment(site["app"]),
             "shared_settings": names.shared_settings(site["app"]),
             "fallback_requirements": [f"gunicorn=={gunicorn_version or names.GUNICORN_VERSION}"],
-            "static_paths": list(site.get("static", {}).values()),
+            "static_paths": site_paths.built(site),
             **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
             **present(
                 site,
@@ -199,25 +199,22 @@ def nginx_sites(sites: list[Entry], preview_names: list[str], tls_path: str = "/
     """
     return [
         {
-            "server_name": site["domain"],
+            "server_name": " ".join(site_names.served_names(site)),
             "redirect_from": site.get("aliases", []),
             **({"preview_names": preview_names} if preview_names and site is sites[0] else {}),
             **site_tls.nginx_keys(site, tls_path),
-            "locations": [
-                *(
-                    {
-                        "path": path,
-                        "alias": f"{names.path(site['app'])}/current/{folder}/",
-                        "fallback": f"{names.path(site['app'])}/previous/{folder}/",
-                    }
-                    for path, folder in site.get("static", {}).items()
-                ),
-                {"path": "/", "proxy_pass": f"http://{site['app']}"},
-            ],
-            **site.get("nginx", {}),
+            "locations": site_paths.locations(site),
+            **_by_hand(site),
         }
         for site in sites
     ]
+
+
+def _by_hand(site: Entry) -> Entry:
+    """Return the further keys of a site for the role nginx."""
+    keys = site.get("nginx", {})
+    places = keys.get("locations")
+    return {**keys, "locations": site_paths.with_users(site, places)} if isinstance(places, list) else keys
 
 
 def nginx_sites_kept(wanted: list[Entry], sites: list[Entry], failed: list[str], applied: str) -> list[Entry]:
@@ -304,33 +301,37 @@ def dns_records_zones(
     """
     return [
         {
-            "zone": site.get("zone", site["domain"]),
+            "zone": zone,
             "provider": provider,
             "nameservers": nameservers,
-            "records": [*records(site, web_addresses), *site_tls.caa_record(site, caa_issuer)],
+            "records": [
+                *records(site, zone, found, web_addresses),
+                *(site.get("records", []) if zone == site_names.stated_zones(site)[0] else []),
+                *site_tls.caa_records(site, [name for name in found if name in (site["domain"], zone)], caa_issuer),
+            ],
         }
         for site in sites
+        for zone, found in site_names.by_zone(site).items()
     ]
 
 
-def records(site: Entry, web_addresses: list[str]) -> list[Entry]:
-    """Return the records of one site, which has the web servers' addresses unless it names its own.
+def records(site: Entry, zone: str, found: list[str], web_addresses: list[str]) -> list[Entry]:
+    """Return the records of those names of a site that are in a zone; a site without addresses has the web servers'.
 
-    An alias that is the zone itself, where no CNAME may be, gets the addresses, too.
+    A name that is the zone itself, where no CNAME may be, gets the addresses, as the domain does.
     """
     by_type: dict[str, list[str]] = {}
     for address in site.get("addresses", web_addresses):
         kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
         by_type.setdefault(kind, []).append(address)
-    aliases, zone = site.get("aliases", []), site.get("zone", site["domain"])
+    direct = [name for name in found if name in (site["domain"], zone)]
     return [
+        *({"record": name, "type": kind, "value": value} for name in direct for kind, value in by_type.items()),
         *(
-            {"record": name, "type": kind, "value": value}
-            for name in [site["domain"], *(alias for alias in aliases if alias == zone)]
-            for kind, value in by_type.items()
+            {"record": name, "type": "CNAME", "value": [f"{site['domain']}."]}
+            for name in found
+            if name not in direct
         ),
-        *({"record": alias, "type": "CNAME", "value": [f"{site['domain']}."]} for alias in aliases if alias != zone),
-        *site.get("records", []),
     ]
 
 

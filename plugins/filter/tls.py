@@ -57,7 +57,7 @@ def _entry_mistakes(entry: Entry, challenge: str) -> Iterator[str]:
         elif str(domain).startswith("*.") and provider == "acme" and challenge != "dns-01":
             yield f"{where} has the wildcard {domain}, for which tls_challenge must be dns-01."
     for host in entry.get("served", []):
-        if not covers(tuple(entry["domains"]), str(host)) or str(host).startswith("*."):
+        if not covers(tuple(entry["domains"]), str(host)):
             yield f"{where} has {host} in served, which is no host name that its domains name."
     yield from _own_mistakes(entry, where)
     if provider != "acme" and entry.get("profile"):

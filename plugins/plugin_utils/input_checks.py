@@ -12,7 +12,7 @@ from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_s
 from ansible_collections.foobar.webstack.plugins.filter.sites import sites_mistakes
 from ansible_collections.foobar.webstack.plugins.filter.types import wrong_types
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import wrong_variables
-from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_tls
 
 Entry = dict[str, Any]
 
@@ -86,14 +86,17 @@ def certificate_mistakes(sites: list[Entry], spec: Mapping[str, Any], given: Map
 
 
 def address_mistakes(sites: list[Entry], web_addresses: list[str]) -> list[str]:
-    """Return one sentence for each address that no DNS record can hold; a site without any has the web servers'."""
+    """Return one sentence for each name without a zone and each address that no DNS record can hold.
+
+    A site without any address has those of the web servers.
+    """
     nowhere = [
         f"sites: {site['domain']} has no addresses, and no server is in the group web; give it addresses, or empty the "
         "group dns."
         for site in sites
         if not site.get("addresses", web_addresses)
     ]
-    return nowhere + [
+    return [*nowhere, *site_names.zone_mistakes(sites)] + [
         f"sites: addresses of {site['domain']} has {address}, which is no IP address; write one there, or as "
         "ansible_host of the web server in the inventory, or empty the group dns."
         for site in sites

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.ascii_names import ascii_name
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_names import names, stated_zones
 
 Entry = dict[str, Any]
 
@@ -50,11 +51,6 @@ def scheme(site: Entry) -> str:
     return "http" if provider(site) == "none" and not site.get("trusted_proxies") else "https"
 
 
-def names(site: Entry) -> list[str]:
-    """Return the names of a site, as visitors know them."""
-    return [site["domain"], *site.get("aliases", [])]
-
-
 def certificate(site: Entry) -> Entry:
     """Return the entry of `tls_certificates` for a site."""
     tls = site["tls"]
@@ -62,7 +58,8 @@ def certificate(site: Entry) -> Entry:
         "name": site["domain"],
         "domains": list(dict.fromkeys([*names(site), *tls.get("names", [])])),
         "provider": tls["provider"],
-        **({"served": names(site)} if tls.get("names") else {}),
+        # It may name others, too, and what it says of all names below one is served for each of them.
+        **({"served": names(site)} if tls.get("names") or any(name.startswith("*.") for name in names(site)) else {}),
         **{key: tls[key] for key in ("certificate", "private_key", "profile") if key in tls},
         **({"acme_directory": STAGING} if tls.get("staging") else {}),
     }
@@ -102,15 +99,16 @@ def caa_issuer(directory: str) -> str:
     return CAA_ISSUERS.get(urlsplit(directory or LETS_ENCRYPT).hostname or "", "")
 
 
-def caa_record(site: Entry, issuer: str) -> list[Entry]:
-    """Return the record by which no other CA may issue for a site, in a list, or an empty one where nobody asks for it.
+def caa_records(site: Entry, hosts: list[str], issuer: str) -> list[Entry]:
+    """Return the records by which no other CA may issue for some names of a site, or none where nobody asks for it.
 
     It is added to those that are there, as another certificate of the domain may come from elsewhere.
     """
     if provider(site) != "acme" or not site["tls"].get("caa"):
         return []
     # No issuewild: it would end the wildcards of another CA that is allowed by an issue of its own.
-    return [{"record": site["domain"], "type": "CAA", "value": [f'0 issue "{issuer}"'], "merge": True}]
+    value = [f'0 issue "{issuer}"']
+    return [{"record": host, "type": "CAA", "value": value, "merge": True} for host in hosts]
 
 
 def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str) -> Iterator[str]:
@@ -120,16 +118,16 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str
     """
     given = Counter(name for site in sites for name in names(site))
     for name in (name for name, times in given.items() if times > 1):
-        yield f"sites: {name} stands there more than once; give each name to one site, as its domain or as an alias."
+        yield f"sites: {name} stands there more than once; give each name to one site, once."
     for site in sites:
         tls, domain = site["tls"], site["domain"]
-        zone = site.get("zone", domain)
+        zones = stated_zones(site)
         for name in [*names(site), *tls.get("names", [])]:
             if not name.isascii():
                 yield f"sites: {name} is {ascii_name(name)} to name servers and CAs; write it like that."
         for name in tls.get("names", []):
-            if name.isascii() and not f".{name}".endswith(f".{zone}"):
-                yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zone}; take it out."
+            if name.isascii() and not any(f".{name}".endswith(f".{zone}") for zone in zones):
+                yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zones[0]}; take it out."
             elif tls["provider"] == "acme" and challenge != "dns-01" and not name.startswith("*."):
                 yield f"sites: names in tls of {domain} has {name}, at which a CA finds nobody; make it an alias."
         further = site.get("nginx", {}) if tls["provider"] != "none" else {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.foobar.webstack.plugins.filter import gunicorn
+from ansible_collections.foobar.webstack.plugins.filter import gunicorn, nginx_files
 from ansible_collections.foobar.webstack.plugins.modules import release
 from ansible_collections.foobar.webstack.plugins.plugin_utils import app_deploy
 from jinja2 import meta, nodes
@@ -114,6 +114,12 @@ def used(role: str) -> set[str]:
     return names - {name.name for tree in syntax(role) for name in tree.find_all(nodes.Name) if name.ctx != "load"}
 
 
+# What the role nginx makes of a location with a user.
+NGINX_READERS = nginx_files.nginx_readers(
+    [{"locations": [{"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"}]}]
+)
+
+
 @cache
 def filtered(role: str) -> list[dict[str, Any]]:
     """Return the files that the filters of a role make of its apps."""
@@ -126,6 +132,8 @@ def filtered(role: str) -> list[dict[str, Any]]:
 
 def handed(role: str) -> set[str]:
     """Name the variables that filters and tasks hand to single templates."""
+    if role == "nginx":
+        return {name for file in nginx_files.nginx_reader_files(NGINX_READERS) for name in file.get("vars", {})}
     found = {name for file in filtered(role) for name in file["vars"]}
     return found | {"users"} if found else found
 

@@ -308,8 +308,10 @@ def test_a_fallback_is_looked_into_from_inside_only_and_with_the_same_headers(pa
     place = {"path": path, "alias": "/srv/a/", "fallback": "/srv/b/", "immutable": True, "options": {"etag": False}}
     words = " ".join(conf(site(locations=[place])).split())
     same = 'gzip_static on; add_header Cache-Control "public, max-age=31536000, immutable";'
-    miss = "log_not_found off; error_page 404 = /.fallback$uri;"
-    assert f"location {path} {{ alias /srv/a/; {same} {miss} etag off; }}" in words
+    kept = same.removeprefix("gzip_static on; ")
+    miss = "error_page 404 = /.fallback$uri;"
+    own = "alias /srv/a/; gzip_static on; log_not_found off; etag off;"
+    assert f"location {path} {{ {kept} {miss} {own} }}" in words
     assert f"location {fallback} {{ internal; alias /srv/b/; " in words
     assert words.count("log_not_found off;") == 2
     assert words.count(f"{same} etag off; }}") == 1
@@ -320,6 +322,104 @@ def test_a_location_may_have_its_missing_files_logged() -> None:
     place = {"path": "/", "alias": "/srv/a/", "fallback": "/srv/b/", "options": {"log_not_found": True}}
     text = conf(site(locations=[place]))
     assert (text.count("log_not_found on;"), text.count("log_not_found off;")) == (2, 0)
+
+
+def block(text: str, location: str) -> str:
+    """Return what a location's block says, in one line."""
+    return " ".join(text.split(f"location {location} {{\n")[1].split("\n        }")[0].split())
+
+
+@pytest.mark.parametrize(
+    ("request_line", "led_to"),
+    [
+        ("GET /users/7", "/index.html"),
+        ("HEAD /users/", "/index.html"),
+        ("GET /v1.2/users", "/index.html"),
+        ("GET /assets/gone.js", "/.fallback/assets/gone.js"),
+        ("GET /.env", "/.fallback/.env"),
+        ("POST /users/7", "/.fallback/users/7"),
+    ],
+)
+def test_a_page_that_is_made_in_the_browser_is_told_from_a_file_by_its_dot(request_line: str, led_to: str) -> None:
+    place = {"path": "/", "alias": "/srv/a/", "fallback": "/srv/b/", "single_page": True}
+    text = conf(site(locations=[{"path": "/api/", "proxy_pass": "http://shop"}, place]))
+    ((pattern, page, other),) = re.findall(
+        r'map "\$request_method \$uri" \$missing_1_2 {\n +"~(.*)" (.*);\n +default (.*);', text
+    )
+    assert (page if re.search(pattern, request_line) else other.replace("$uri", request_line.split()[1])) == led_to
+    assert "error_page 403 404 = $missing_1_2;" in block(text, "/")
+    assert "error_page" not in block(text, "/api/")
+
+
+def test_a_single_page_below_a_path_has_an_index_of_its_own_and_needs_no_fallback() -> None:
+    text = conf(site(locations=[{"path": "/app/", "alias": "/srv/a/", "single_page": "true"}]))
+    assert '"~^(GET|HEAD) .*/[^/.]*$" /app/index.html;\n        default @missing;' in text
+    assert text.count("location @missing {") == 1
+    assert "$missing" not in conf(site(locations=[{"path": "/app/", "alias": "/srv/a/", "single_page": "false"}]))
+
+
+HASHED = ["app.0123abcd.js", "main-0123abcd.css", "site.0123456789ab.css"]
+HASHED += ["assets/index-DiwrgTda.js", "app/assets/logo-B1_x-9aZ.svg", "main-5UAQVAQB.js", "_app/immutable/start.js"]
+UNHASHED = ["index.html", "app-settings.js", "assets/app-settings.js", "assets/hero-VERTICAL.svg", "hero-VERTICAL.svg"]
+UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-DiwrgTda.js"]
+UNHASHED += ["assets/index-DiwrgTdab.js", "sw.js", "main-ABCDEFGH.js"]
+
+
+@pytest.mark.parametrize("path", [*HASHED, *UNHASHED])
+def test_only_a_name_with_a_hash_is_kept_for_good(path: str) -> None:
+    (lines,) = re.findall(r"map \$uri \$static_cache_control {\n(.*?)\n    }", conf(), re.DOTALL)
+    patterns = re.findall(r'^ +"?~(.*?)"? "public, max-age=31536000, immutable";$', lines, re.MULTILINE)
+    assert len(patterns) == 4
+    assert any(re.search(pattern, f"/{path}") for pattern in patterns) == (path in HASHED)
+
+
+def test_a_stream_is_passed_on_as_it_comes_and_may_be_told_other_times() -> None:
+    place = {"path": "/ws/", "proxy_pass": "http://shop", "streaming": True, "options": {"proxy_read_timeout": "1d"}}
+    words = block(conf(site(locations=[place])), "/ws/")
+    for line in ["proxy_buffering off;", "proxy_cache off;", "gzip off;", "proxy_read_timeout 1d;"]:
+        assert words.count(line) == 1
+    assert "proxy_read_timeout 1h" not in words
+
+
+MEDIA = {"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"}
+
+
+def test_files_of_another_user_come_from_an_nginx_that_runs_as_this_user() -> None:
+    text = conf(site(locations=[MEDIA], options={"add_header": "X-Site 1"}))
+    words = block(text, "/media/")
+    assert "proxy_pass http://unix:/run/nginx-files-shop/socket:/srv/shop/shared/media/;" in words
+    assert "alias" not in words
+    for header in ["X-Content-Type-Options nosniff always", "Content-Security-Policy $policy_of_file", "X-Site 1"]:
+        assert words.count(f"add_header {header};") == 1
+    (pattern,) = re.findall(r'"~\*(.*)" "sandbox; ', text)
+    kinds = ["text/html; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/rss+xml"]
+    assert all(re.search(pattern, kind) for kind in kinds)
+    office = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    assert not any(re.search(pattern, kind) for kind in ["image/png", "application/pdf", "text/plain", office])
+    assert "policy_of_file" not in conf(site())
+
+
+def test_a_private_file_keeps_what_the_application_says_of_it() -> None:
+    text = conf(site(locations=[{**MEDIA, "internal": True}], hsts_max_age=60, ssl_certificate=PEM))
+    words = block(text, "/media/")
+    assert words.startswith("internal;")
+    for line in ["set $stated_type $upstream_http_content_type;", "proxy_hide_header Content-Type;"]:
+        assert line in words
+    assert "Cache-Control" not in words
+    assert "add_header Strict-Transport-Security $hsts_1 always;" in words
+    assert "map $stated_type" not in conf(site(locations=[MEDIA]))
+
+
+def test_who_reads_for_a_user_gives_out_the_folders_that_sites_name_and_no_other() -> None:
+    (reader,) = value("nginx", "__nginx_readers", nginx_sites=[site(locations=[MEDIA, {**MEDIA, "path": "/m/"}])])
+    text = render("nginx", "files.conf.j2", {"reader": reader})
+    assert re.findall(r"location (\S+) {", text) == ["/", "/srv/shop/shared/media/"]
+    assert "disable_symlinks on from=/srv/shop/shared/media;" in text
+    assert "listen unix:/run/nginx-files-shop/socket;" in text
+    unit = render("nginx", "files.service.j2", {})
+    for line in ["User=%i", "Group=www-data", "RuntimeDirectoryMode=0750", "PrivateNetwork=yes"]:
+        assert f"\n{line}\n" in unit
+    assert "RestrictAddressFamilies=AF_UNIX\n" in unit
 
 
 BLOG = {"file": "/etc/nginx/sites-enabled/blog", "names": ["blog.example"], "listen": ["80"], "kept": True}

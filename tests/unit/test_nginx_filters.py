@@ -10,6 +10,11 @@ from ansible_collections.foobar.webstack.plugins.filter.nginx import (
     nginx_free_addresses,
     nginx_mistakes,
 )
+from ansible_collections.foobar.webstack.plugins.filter.nginx_files import (
+    nginx_reader_files,
+    nginx_reader_steps,
+    nginx_readers,
+)
 
 UPSTREAM = {"name": "shop", "servers": [{"address": "unix:/run/shop.sock"}]}
 USUAL = {
@@ -90,6 +95,34 @@ def test_sound_variables_pass() -> None:
         (location(proxy_pass="http://shop", fallback="/srv/b/"), "only beside an alias that ends like it"),
         (location(alias="/srv/a/", fallback="/srv/b"), "only beside an alias that ends like it"),
         (location(alias="/srv/a/", fallback="/srv/b/", path="~ ^/a/(.*)"), "a path that is no regular expression"),
+        (location(alias="/srv/a/", fallback="/srv/b/", user="shop"), "and without a user"),
+        (location(proxy_pass="http://shop", user="shop"), "can have a user only beside an alias without spaces"),
+        (location(alias="/srv/$host/", user="shop"), "can have a user only beside an alias without spaces"),
+        (location(path="~ ^/a/", alias="/srv/a/", user="shop"), "and under a path that is no regular expression"),
+        (location(alias="/srv/a/", user="root"), "has the user root, which is no name of a user other than root"),
+        (location(alias="/srv/a/", user="a b"), "has the user a b, which is no name of a user"),
+        (location(root="/srv", single_page=True), "can be a single_page only with an alias"),
+        (location(path="/app", alias="/srv/a", single_page=True), "a path that begins and ends with a slash"),
+        (location(alias="/srv/a/", streaming=True), "can be streaming only with a proxy_pass"),
+        (location(path="api/", proxy_pass="http://shop"), "has no path of nginx's: write /path"),
+        (location(path="/a b", proxy_pass="http://shop"), "has no path of nginx's: write /path"),
+        (location(path="~ ^/[0-9]{4}/", proxy_pass="http://shop"), "has a path with a brace or a semicolon"),
+        (location(path="/a;b", proxy_pass="http://shop"), "has a path with a brace or a semicolon"),
+        (location(proxy_pass="http://shop", options={"gzip": "on; gzip off"}), "semicolon in gzip that belongs to no"),
+        (location(proxy_pass="http://shop", options={"add_header": ["X a", "Y 'b"]}), "a quote, brace or semicolon in"),
+        (location(proxy_pass="http://shop", options={"if ($a)": "{ }"}), "has if ($a) in its options, which is no"),
+        (location(proxy_pass="http://shop", options={"proxy_pass": "http://a"}), "has proxy_pass in its options, too"),
+        (location(alias="/srv/{a}/"), "a quote, brace or semicolon in alias"),
+        ({"sites": [site(options={"return": '200 "a'})]}, "foobar.com has a quote, brace or semicolon in return"),
+        (
+            {"sites": [site(client_max_body_size="1m", options={"client_max_body_size": "2m"})]},
+            "foobar.com has client_max_body_size in its options, too",
+        ),
+        ({"sites": [site(client_max_body_size="10 MB")]}, "client_max_body_size of foobar.com must be a number with k"),
+        (
+            {"sites": [site(limit_req_rate="10 per second")]},
+            "limit_req_rate of foobar.com must be a number with r/s or",
+        ),
         (location(options={"proxy_set_header": "A b"}, **{"return": 204}), "use the location's own key"),
         ({"http_options": {"proxy_set_header": "A b"}}, "use the location's own key"),
         (upstream(name="a b"), "a b must be unique"),
@@ -107,14 +140,54 @@ def test_a_mistake_gets_a_sentence_that_names_it(variables: dict[str, Any], sent
     assert [mistake for mistake in mistakes(**variables) if sentence in mistake]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "place"),
+    [
+        ("/api/", "/api/", "/api/"),
+        ("/api/", "^~ /api/", "/api/"),
+        ("= /api", "= /api", "= /api"),
+        ("= /api", "/api", None),
+        ("/api/", "/api", None),
+        ("~ ^/a", "~ ^/a", None),
+    ],
+)
+def test_a_path_that_two_locations_have_is_refused(first: str, second: str, place: str | None) -> None:
+    sites = [site(locations=[{"path": path, "return": "404"} for path in (first, second)])]
+    wanted = f"nginx_sites: location {place} of foobar.com stands there more than once; nginx takes each path once."
+    assert mistakes(sites=sites) == ([wanted] if place else [])
+
+
+@pytest.mark.parametrize("path", ["= /.maintenance", "@unavailable", "/.fallback/static/"])
+def test_a_location_of_the_role_s_own_is_refused(path: str) -> None:
+    assert mistakes(sites=[site(locations=[{"path": path, "return": "404"}])]) == [
+        f"nginx_sites: location {path} of foobar.com is the role's own; name it differently."
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Content-Security-Policy \"default-src 'self'; img-src *\" always",
+        "X-A 'it\\'s; {fine}'",
+        "^/old/(.*)$ /new/$1 break",
+        "$binary_remote_addr zone=a:10m rate=1r/m",
+        "${host}_a",
+        "",
+        "30d",
+    ],
+)
+def test_what_nginx_reads_as_the_words_of_a_directive_passes(words: str) -> None:
+    assert mistakes(**location(proxy_pass="http://shop", options={"add_header": words})) == []
+
+
 def test_all_that_is_wrong_with_a_location_is_said() -> None:
     where = "nginx_sites: location /a of foobar.com"
     wrong = {"path": "/a", "alias": "/srv/", "fallback": "/old", "proxy_pass": "http://shopp/"}
     assert mistakes(sites=[site(locations=[wrong])]) == [
         f"{where} needs one of proxy_pass, root, alias and return.",
         f"{where} and its alias must both end in a slash or neither.",
-        f"{where} can have a fallback only beside an alias that ends like it, and under a path that is no regular "
-        "expression.",
+        f"{where} can have a fallback only beside an alias that ends like it, under a path that is no regular "
+        "expression, and without a user.",
         f"{where} and the path of its proxy_pass must both end in a slash or neither.",
         f"{where} passes to http://shopp/, which is no entry of nginx_upstreams and no address; write http://<name>.",
     ]
@@ -197,3 +270,39 @@ def test_unknown_hosts_stay_with_a_kept_site_where_it_listens(listen: list[str],
     addresses = ["80", "[::]:80", "443 ssl"]
     assert nginx_free_addresses(addresses, [server(listen=listen, kept=True)]) == free
     assert nginx_free_addresses(addresses, [server(listen=listen)]) == addresses
+
+
+MEDIA = {"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"}
+READERS = nginx_readers([site(locations=[MEDIA]), site(locations=[{**MEDIA, "user": "blog"}, {"path": "/"}])])
+
+
+def test_each_user_s_files_are_read_by_an_nginx_of_its_own() -> None:
+    assert [reader["user"] for reader in READERS] == ["blog", "shop"]
+    files = [file["dest"] for file in nginx_reader_files(READERS)]
+    assert files == [
+        "/etc/systemd/system/nginx-files@.service",
+        "/etc/nginx/webstack-files-blog.conf",
+        "/etc/nginx/webstack-files-shop.conf",
+    ]
+    assert nginx_reader_files([]) == []
+
+
+UP = {"active_state": "active", "unit_file_state": "enabled"}
+
+
+@pytest.mark.parametrize(
+    ("states", "written", "found", "steps"),
+    [
+        ((UP, UP), [], ["blog", "shop"], {}),
+        ((UP, UP), ["shop"], ["blog", "shop"], {"reload": ["nginx-files@shop"]}),
+        ((UP, {**UP, "active_state": "failed"}), ["shop"], ["shop"], {"start": ["nginx-files@shop"]}),
+        (({**UP, "unit_file_state": "disabled"}, UP), [], [], {"start": ["nginx-files@blog"]}),
+        ((UP, UP), [], ["blog", "gone", "shop"], {"stop": ["gone"]}),
+    ],
+)
+def test_what_reads_files_is_started_reloaded_and_stopped_where_it_must(
+    states: tuple[dict[str, str], dict[str, str]], written: list[str], found: list[str], steps: dict[str, list[str]]
+) -> None:
+    units = dict(zip(["nginx-files@blog", "nginx-files@shop"], states, strict=True))
+    places = [[f"/etc/nginx/webstack-files-{name}.conf" for name in names] for names in (written, found)]
+    assert nginx_reader_steps(READERS, units, *places) == {"start": [], "reload": [], "stop": [], **steps}

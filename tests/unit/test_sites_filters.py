@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.filter.dns import dns_mistakes
 from ansible_collections.foobar.webstack.plugins.filter.gunicorn import gunicorn_release_files
+from ansible_collections.foobar.webstack.plugins.filter.nginx import nginx_mistakes
 from ansible_collections.foobar.webstack.plugins.filter.sites import (
     app_deploy_apps,
     app_deploy_passwords,
@@ -20,9 +22,10 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     nginx_upstreams,
     nginx_upstreams_kept,
     of_version,
-    records,
     sites_mistakes,
+    with_tls,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_names import zone_mistakes
 
 PROVIDER = {"class": "octodns_bind.Rfc2136Provider"}
 SITE: dict[str, Any] = {
@@ -95,7 +98,8 @@ def test_a_release_knows_its_source_and_its_commands() -> None:
     for key in ("repo", "version", "packages", "build_commands", "migrate_command", "shared_paths", "health_path"):
         assert app[key] == FULL[key]
     assert "directory" not in app
-    assert app["static_paths"] == ["public", "media"]
+    # The other one is the application's to fill.
+    assert app["static_paths"] == ["public"]
     assert app["health_headers"] == {"Host": "foobar.com", "X-Forwarded-Proto": "http"}
     assert app["fallback_requirements"] == ["gunicorn==27.0.1"]
 
@@ -168,8 +172,13 @@ def test_a_site_can_set_any_key_of_its_roles() -> None:
 def test_nginx_serves_static_files_before_it_passes_on() -> None:
     (site,) = nginx_sites([FULL], [])
     assert site["locations"] == [
-        {"path": "/static/", "alias": "/srv/shop/current/public/", "fallback": "/srv/shop/previous/public/"},
-        {"path": "/media/", "alias": "/srv/shop/current/media/", "fallback": "/srv/shop/previous/media/"},
+        {
+            "path": "/static/",
+            "alias": "/srv/shop/current/public/",
+            "fallback": "/srv/shop/previous/public/",
+            "single_page": True,
+        },
+        {"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"},
         {"path": "/", "proxy_pass": "http://shop"},
     ]
     assert site["redirect_from"] == ["www.foobar.com"]
@@ -252,11 +261,134 @@ def test_further_keys_that_follow_from_the_entry_are_refused() -> None:
 
 def test_an_alias_that_is_the_zone_itself_gets_the_addresses() -> None:
     site = {"domain": "www.foobar.com", "aliases": ["foobar.com", "shop.foobar.com"], "zone": "foobar.com"}
-    assert records({**site, "addresses": ["192.0.2.1"]}, []) == [
+    (zone,) = dns_records_zones([{**site, "addresses": ["192.0.2.1"]}], PROVIDER, [], [])
+    assert zone["records"] == [
         {"record": "www.foobar.com", "type": "A", "value": ["192.0.2.1"]},
         {"record": "foobar.com", "type": "A", "value": ["192.0.2.1"]},
         {"record": "shop.foobar.com", "type": "CNAME", "value": ["www.foobar.com."]},
     ]
+
+
+SEVERAL = {
+    **SITE,
+    "domain": "example.de",
+    "server_names": ["example.fr", "www.example.fr", "*.example.de", "shop.example.co.uk"],
+    "aliases": ["www.example.de", "www.example.org"],
+    "zones": ["example.co.uk"],
+    "addresses": ["8.8.8.8"],
+}
+
+
+def test_several_names_are_answered_and_others_redirect_to_the_domain() -> None:
+    (site,) = nginx_sites([SEVERAL], [])
+    assert site["server_name"] == "example.de example.fr www.example.fr *.example.de shop.example.co.uk"
+    assert site["redirect_from"] == ["www.example.de", "www.example.org"]
+    (app,) = app_deploy_apps([SEVERAL], [])
+    assert app["health_headers"]["Host"] == "example.de"
+
+
+def test_each_name_has_its_record_in_its_own_zone() -> None:
+    zones = {zone["zone"]: zone["records"] for zone in dns_records_zones([SEVERAL], PROVIDER, [], [])}
+    address = {"type": "A", "value": ["8.8.8.8"]}
+    domain = {"type": "CNAME", "value": ["example.de."]}
+    assert zones == {
+        "example.de": [
+            {"record": "example.de", **address},
+            {"record": "*.example.de", **domain},
+            {"record": "www.example.de", **domain},
+        ],
+        "example.fr": [{"record": "example.fr", **address}, {"record": "www.example.fr", **domain}],
+        "example.co.uk": [{"record": "shop.example.co.uk", **domain}],
+        "example.org": [{"record": "www.example.org", **domain}],
+    }
+    assert dns_mistakes(dns_records_zones([SEVERAL], PROVIDER, [], []), 0) == []
+
+
+def test_the_records_and_the_ca_of_a_site_are_in_the_zones_that_they_are_for() -> None:
+    site = {**SEVERAL, "records": [{"record": "", "type": "MX", "value": ["10 mx.example.com"]}], "tls": {"caa": True}}
+    found = dns_records_zones(with_tls([site], {}), PROVIDER, [], [], "letsencrypt.org")
+    kinds = {zone["zone"]: [one["record"] for one in zone["records"] if one["type"] in ("CAA", "MX")] for zone in found}
+    assert kinds == {
+        "example.de": ["", "example.de"],
+        "example.fr": ["example.fr"],
+        "example.co.uk": [],
+        "example.org": [],
+    }
+
+
+def test_a_name_whose_zone_nobody_knows_is_named() -> None:
+    assert list(zone_mistakes([SEVERAL, FULL])) == []
+    (sentence,) = zone_mistakes([{**SITE, "server_names": ["shop.example.co.uk"]}])
+    assert sentence == (
+        "sites: shop.example.co.uk of foobar.com is not in foobar.com; write its zone into zones, or take it out."
+    )
+
+
+FRONTEND = {**SITE, "static": {"/": "frontend/dist/"}, "app_paths": ["/api/", "/admin/"], "streaming_paths": ["/ws/"]}
+
+
+def test_an_application_in_the_browser_leaves_the_other_its_own_paths() -> None:
+    (site,) = nginx_sites([FRONTEND], [])
+    page, *others = site["locations"]
+    assert page == {
+        "path": "/",
+        "alias": "/srv/shop/current/frontend/dist/",
+        "fallback": "/srv/shop/previous/frontend/dist/",
+        "single_page": True,
+    }
+    passed = {"proxy_pass": "http://shop"}
+    assert others == [
+        {"path": "/ws/", **passed, "streaming": True},
+        {"path": "/api/", **passed},
+        {"path": "/admin/", **passed},
+    ]
+    (all_,) = nginx_sites([{**SITE, "streaming_paths": ["/"]}], [])
+    assert all_["locations"] == [{"path": "/", **passed, "streaming": True}]
+
+
+def test_what_an_application_keeps_is_read_as_its_user() -> None:
+    site = {**FULL, "shared_paths": ["media", "data"], "internal": {"/protected/": "data/private"}}
+    (served,) = nginx_sites([site], [])
+    assert {"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"} in served["locations"]
+    private = {"path": "/protected/", "alias": "/srv/shop/shared/data/private/", "user": "shop", "internal": True}
+    assert private in served["locations"]
+    by_hand = [{"path": "/m/", "alias": "/srv/shop/shared/media/"}, {"path": "/s/", "alias": "/srv/shop/current/s/"}]
+    (served,) = nginx_sites([{**SITE, "nginx": {"locations": by_hand}}], [])
+    assert served["locations"] == [{**by_hand[0], "user": "shop"}, by_hand[1]]
+
+
+def test_what_nginx_would_be_told_of_paths_passes_what_it_is_asked_about() -> None:
+    usual: list[Any] = [["80"], {}, {}]
+    for site in (FRONTEND, FULL, {**FULL, "internal": {"/p/": "media"}}, {**SITE, "streaming_paths": ["/", "/ws/"]}):
+        assert nginx_mistakes(nginx_sites([site], []), nginx_upstreams([site]), *usual) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"static": {"/": "dist"}}, "static of foobar.com has /, so nothing is left for the application: name what is"),
+        ({"app_paths": ["/api/"]}, "app_paths of foobar.com needs / in static"),
+        ({"static": {"/": "dist"}, "app_paths": ["/", "/api/"]}, "the path / of foobar.com stands in two of"),
+        ({"static": {"/static": "dist"}}, "static of foobar.com has the path /static, which must begin and end with a"),
+        ({"static": {"static/": "dist"}}, "has the path static/, which must begin and end with a slash"),
+        ({"streaming_paths": ["ws"]}, "streaming_paths of foobar.com has the path ws, which must begin with a slash"),
+        ({"streaming_paths": ["/w s"]}, "which must begin with a slash and have no spaces"),
+        ({"internal": {"/p/": "private"}}, "internal of foobar.com has /p/: private, which is not in its shared_paths"),
+        ({"internal": {"/p/": "mediathek"}, "shared_paths": ["media"]}, "has /p/: mediathek, which is not in its"),
+        (
+            {"internal": {"/a/": "m"}, "static": {"/a/": "s"}, "shared_paths": ["m"]},
+            "the path /a/ of foobar.com stands",
+        ),
+        ({"static": {"/a/": "s"}, "streaming_paths": ["/a/"]}, "the path /a/ of foobar.com stands in two of static,"),
+        (
+            {"streaming_paths": ["/a/"], "nginx": {"locations": []}},
+            "locations of nginx of foobar.com would take the place of its streaming_paths",
+        ),
+    ],
+)
+def test_a_mistake_in_a_path_of_a_site_is_named(keys: dict[str, Any], words: str) -> None:
+    (sentence,) = sites_mistakes([{**SITE, **keys}])
+    assert words in sentence
 
 
 def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain() -> None:

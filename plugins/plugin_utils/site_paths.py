@@ -1,0 +1,103 @@
+"""What an entry of `sites` says of paths: what nginx answers itself, what the application answers, and how."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils import names
+
+Entry = dict[str, Any]
+
+# Keys that say of a path who answers it; `streaming_paths` says how.
+OF_PATHS = ("static", "internal", "app_paths")
+_PATH = re.compile(r"/[^\s;{}\"'\\]*")
+
+
+def shared(site: Entry, folder: str) -> bool:
+    """Tell whether a folder is one that outlives a release, or below one."""
+    paths = [str(path).strip("/") for path in site.get("shared_paths", [])]
+    return any(f"{folder}/".startswith(f"{path}/") for path in paths)
+
+
+def built(site: Entry) -> list[str]:
+    """Return the folders of a release that nginx serves."""
+    return [folder for folder in _folders(site, "static").values() if not shared(site, folder)]
+
+
+def locations(site: Entry) -> list[Entry]:
+    """Return the `locations` of a site's entry of `nginx_sites`.
+
+    Files that the application keeps are read as its user: nginx itself has no right to them. What a build makes may be
+    an application in the browser, whose pages are its index.html.
+    """
+    home, streaming = names.path(site["app"]), [str(path) for path in site.get("streaming_paths", [])]
+    static = _folders(site, "static")
+    files = [
+        {"path": path, "alias": f"{home}/shared/{folder}/", "user": site["app"]}
+        if shared(site, folder)
+        else {
+            "path": path,
+            "alias": f"{home}/current/{folder}/",
+            "fallback": f"{home}/previous/{folder}/",
+            "single_page": True,
+        }
+        for path, folder in static.items()
+    ]
+    private = [
+        {"path": path, "alias": f"{home}/shared/{folder}/", "user": site["app"], "internal": True}
+        for path, folder in _folders(site, "internal").items()
+    ]
+    own = [str(path) for path in site.get("app_paths", [])] if "/" in static else ["/"]
+    passed = [
+        {"path": path, "proxy_pass": f"http://{site['app']}", **({"streaming": True} if path in streaming else {})}
+        for path in dict.fromkeys([*streaming, *own])
+    ]
+    return [*files, *private, *passed]
+
+
+def with_users(site: Entry, places: list[Entry]) -> list[Entry]:
+    """Return locations made by hand, those of folders that outlive a release to be read as the application's user."""
+    home = f"{names.path(site['app'])}/shared/"
+    return [
+        {**place, "user": site["app"]}
+        if str(place.get("alias", "")).startswith(home) and "user" not in place and "fallback" not in place
+        else place
+        for place in places
+    ]
+
+
+def path_mistakes(site: Entry) -> Iterator[str]:
+    """Find mistakes in what an entry says of paths."""
+    where = f"of {site['domain']}"
+    static, private = _folders(site, "static"), _folders(site, "internal")
+    own, streaming = ([str(path) for path in site.get(key, [])] for key in ("app_paths", "streaming_paths"))
+    for key, paths in {"static": static, "internal": private, "app_paths": own, "streaming_paths": streaming}.items():
+        for path in paths:
+            is_folder = key in ("static", "internal")
+            if not _PATH.fullmatch(path) or (is_folder and not path.endswith("/")):
+                ends = "begin and end" if is_folder else "begin"
+                yield f"sites: {key} {where} has the path {path}, which must {ends} with a slash and have no spaces."
+    times = Counter([*static, *private, *own])
+    for path in [*(path for path, count in times.items() if count > 1), *({*static, *private} & {*streaming})]:
+        yield f"sites: the path {path} {where} stands in two of {', '.join(OF_PATHS)} and streaming_paths."
+    for path, folder in private.items():
+        if not shared(site, folder):
+            yield f"sites: internal {where} has {path}: {folder}, which is not in its shared_paths; add it there."
+    if "/" in static and not own:
+        yield (
+            f"sites: static {where} has /, so nothing is left for the application: name what is its own in app_paths, "
+            "such as [/api/, /admin/]."
+        )
+    if own and "/" not in static:
+        yield f"sites: app_paths {where} needs / in static; without it all other paths are the application's anyway."
+    replaced = [key for key in ("app_paths", "internal", "streaming_paths") if key in site]
+    if replaced and "locations" in site.get("nginx", {}):
+        yield f"sites: locations of nginx {where} would take the place of its {', '.join(replaced)}; leave one of them."
+
+
+def _folders(site: Entry, key: str) -> dict[str, str]:
+    """Return paths of a site and the folders that they stand for, without a slash at the end."""
+    return {str(path): str(folder).strip("/") for path, folder in site.get(key, {}).items()}

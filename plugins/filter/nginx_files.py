@@ -36,7 +36,7 @@ def nginx_directives(location: Entry) -> dict[str, Any]:
         own |= _STREAMING
     if "fallback" in location or is_on(location, "single_page"):
         own["log_not_found"] = False
-    return own | location.get("options", {})
+    return {**own, **location.get("options", {})}
 
 
 def nginx_readers(sites: list[Entry]) -> list[dict[str, Any]]:

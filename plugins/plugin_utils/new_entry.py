@@ -20,8 +20,28 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 # The keys of an entry in the order in which they are written.
 ORDER = (
-    *("domain", "aliases", "app", "directory", "repo", "version", "packages", "wsgi_app", "build_commands"),
-    *("build_environment", "migrate_command", "migrate_check_command", "migrate_environment", "static", "shared_paths"),
+    *(
+        "domain",
+        "server_names",
+        "aliases",
+        "app",
+        "directory",
+        "repo",
+        "version",
+        "packages",
+        "wsgi_app",
+        "build_commands",
+    ),
+    *(
+        "build_environment",
+        "migrate_command",
+        "migrate_check_command",
+        "migrate_environment",
+        "static",
+        "app_paths",
+        "shared_paths",
+    ),
+    *("internal", "streaming_paths"),
     *("health_path", "environment", "database", "background", "scheduled", "gunicorn", "app_deploy", "nginx"),
 )
 # A line that begins like this asks what only the user knows; check finds it.

@@ -201,6 +201,28 @@ def test_a_preview_name_may_be_long_or_stand_for_many() -> None:
     assert not any(re.search(pattern, name) for name in ["foobar.com", "xlocalhost", "preview.example", "a.example"])
 
 
+def test_a_tenant_has_the_switch_of_the_wildcard_that_stands_for_one_label() -> None:
+    names = "foobar.com *.foobar.com fixed.foobar.com"
+    for file in ("/etc/ssl/sites/$host.trusted", "/etc/ssl/sites/${host}.trusted"):
+        keys = TLS | {"redirect_from": ["*.Foobar.net"], "ssl_trusted_file": file}
+        text = conf(site(server_name=names, **keys))
+        assert text.count("if (-f /etc/ssl/sites/$host_of_1.trusted) {") == 2
+        (lines,) = re.findall(r"map \$host \$host_of_1 {\n(.*?)\n    }", text, re.DOTALL)
+        exact = dict(re.findall(r"^ +([\w.]+) ([\w.]+);$", lines, re.MULTILINE))
+        assert exact == {"foobar.com": "foobar.com", "fixed.foobar.com": "fixed.foobar.com"}
+        patterns = dict(re.findall(r'"~(.*?)" (.*?);', lines))
+        wanted = {
+            "a.foobar.com": "*.foobar.com",
+            "a.b.foobar.com": "",
+            "a.foobar.net": "*.foobar.net",
+            "xfoobar.com": "",
+        }
+        for host, name in wanted.items():
+            assert "".join(kept for pattern, kept in patterns.items() if re.search(pattern, host)) == name
+    assert "host_of" not in conf(site(server_name=names, **TLS))
+    assert "host_of" not in conf(site(**TLS, **SWITCHES))
+
+
 def test_only_what_a_trusted_proxy_says_of_the_scheme_counts() -> None:
     proxied = site(trusted_proxies=["192.0.2.1", "192.0.2.1"], redirect_from=["www.foobar.com"], proxy_cache=True)
     text = conf(proxied, site(server_name="b.example"))

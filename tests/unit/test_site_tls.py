@@ -13,8 +13,15 @@ from ansible_collections.foobar.webstack.plugins.filter.sites import (
     nginx_sites,
     tls_certificates,
 )
+from ansible_collections.foobar.webstack.plugins.filter.tls import tls_mistakes
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
-from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import STAGING, caa_issuer, served_at, with_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import (
+    LETS_ENCRYPT,
+    STAGING,
+    caa_issuer,
+    served_at,
+    with_tls,
+)
 
 from tests.playbook import ROOT
 
@@ -49,6 +56,25 @@ def test_a_site_that_says_nothing_gets_a_certificate_for_all_its_names() -> None
     assert served["ssl_trusted_file"] == "/etc/ssl/sites/$host.trusted"
     assert served["hsts_max_age"] == 31536000
     assert "hsts_include_subdomains" not in served
+
+
+def test_a_wildcard_that_is_answered_is_in_the_certificate_and_looked_at() -> None:
+    names = ["foobar.com", "example.fr", "*.foobar.com", "www.foobar.com"]
+    (certificate,) = tls_certificates([of({}, server_names=["example.fr", "*.foobar.com"])])
+    assert certificate["domains"] == certificate["served"] == names
+    acme = {"acme_directory": LETS_ENCRYPT, "challenge": "http-01", "acme_eab_kid": "", "acme_eab_hmac_key": ""}
+    (sentence,) = tls_mistakes([certificate], acme | {"nameservers": [], "webroot": "/var/lib/tls/webroot"}, {})
+    wanted = "tls_certificates: foobar.com has the wildcard *.foobar.com, for which tls_challenge must be dns-01."
+    assert sentence == wanted
+
+
+def test_a_name_belongs_to_one_site_and_a_wildcard_gives_way_to_a_full_name() -> None:
+    tenants = {**SITE, "server_names": ["*.foobar.com"]}
+    one = {**SITE, "domain": "one.foobar.com", "aliases": [], "app": "one"}
+    assert input_mistakes([tenants, one], SPEC, {}) == []
+    wanted = "sites: foobar.com stands there more than once; give each name to one site, once."
+    assert input_mistakes([{**tenants, "server_names": ["foobar.com"]}], SPEC, {}) == [wanted]
+    assert input_mistakes([SITE, {**one, "server_names": ["foobar.com"]}], SPEC, {}) == [wanted]
 
 
 def test_what_is_said_for_all_sites_holds_where_a_site_says_nothing_else() -> None:

@@ -360,7 +360,8 @@ def test_what_an_application_keeps_is_read_as_its_user() -> None:
 def test_what_nginx_would_be_told_of_paths_passes_what_it_is_asked_about() -> None:
     usual: list[Any] = [["80"], {}, {}]
     for site in (FRONTEND, FULL, {**FULL, "internal": {"/p/": "media"}}, {**SITE, "streaming_paths": ["/", "/ws/"]}):
-        assert nginx_mistakes(nginx_sites([site], []), nginx_upstreams([site]), *usual) == []
+        told: list[Any] = [nginx_sites([site], []), nginx_upstreams([site]), *usual]
+        assert nginx_mistakes(*told) == []
 
 
 @pytest.mark.parametrize(

@@ -499,6 +499,9 @@ def test_a_wildcard_s_names_are_those_that_are_served(server: Server) -> None:
     server.certificates = [replace(wanted("wild", "*.foobar.com"), served=["www.foobar.com"])]
     assert server.run() == 0
     assert server.switches() == ["www.foobar.com"]
+    server.certificates = [replace(wanted("wild", "*.foobar.com"), served=["www.foobar.com", "*.foobar.com"])]
+    assert server.run() == 0
+    assert sorted(server.switches()) == ["*.foobar.com", "www.foobar.com"]
 
 
 def test_without_a_place_to_look_at_nobody_looks(server: Server) -> None:
@@ -1185,11 +1188,14 @@ def test_a_command_that_fails_is_told_with_its_last_words() -> None:
         tls_renewal.run("sh -c 'echo one; echo two. >&2; exit 3'")
 
 
-def test_what_is_served_is_what_a_visitor_gets(tmp_path: Path, issuer: Authority) -> None:
+@pytest.mark.parametrize(("name", "asked_for"), [("foobar.com", "foobar.com"), ("*.foobar.com", "any.foobar.com")])
+def test_what_is_served_is_what_a_visitor_gets(tmp_path: Path, issuer: Authority, name: str, asked_for: str) -> None:
     pem = issuer.issue("foobar.com")
     (tmp_path / "pem").write_text(pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "pem")
+    names: list[str | None] = []
+    context.sni_callback = lambda _connection, asked, _context: names.append(asked)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -1199,5 +1205,5 @@ def test_what_is_served_is_what_a_visitor_gets(tmp_path: Path, issuer: Authority
 
     threading.Thread(target=serve, daemon=True).start()
     with listener:
-        found = tls_renewal.served(f"127.0.0.1:{listener.getsockname()[1]}", "foobar.com")
-    assert found == read_certificate(pem).der
+        found = tls_renewal.served(f"127.0.0.1:{listener.getsockname()[1]}", name)
+    assert (found, names) == (read_certificate(pem).der, [asked_for])

@@ -58,10 +58,17 @@ def test_a_key_that_only_root_reads_is_refused_with_the_reason(play: Play) -> No
 
 
 def test_a_site_comes_and_goes_with_the_variable(host: Any, ask: Ask, play: Play) -> None:
-    assert play(nginx_sites=[*SITES, new_site()]).returncode == 0
+    host.check_output("install -D -o games -m 0600 /etc/hostname /srv/games/name.txt && chown games: /srv/games")
+    files = {"path": "/files/", "alias": "/srv/games/", "user": "games"}
+    locations = [*new_site()["locations"], files]
+    assert play(nginx_sites=[*SITES, new_site(locations=locations)]).returncode == 0
     assert ask("/", site="new.example").status == 200
+    assert ask("/files/name.txt", site="new.example").body.strip() == b"webstack-nginx-trixie"
     assert not host.file(REJECTED).exists
     assert play().returncode == 0
+    assert not host.service("nginx-files@games").is_running
+    assert not host.service("nginx-files@games").is_enabled
+    assert host.run("ls /etc/nginx/webstack-files-games.conf /run/nginx-files-games").rc == 2
     with pytest.raises(ConnectionResetError):
         ask("/", site="new.example")
     assert host.run("grep -r new.example /etc/nginx").rc == 1
@@ -110,6 +117,7 @@ def test_a_configuration_broken_by_hand_is_repaired(host: Any, ask: Ask, play: P
         f"rm {UNIT}",
         "systemctl disable nginx",
         "systemctl stop nginx",
+        "systemctl disable --now nginx-files@uploader",
     ],
 )
 def test_what_was_changed_by_hand_is_put_right(host: Any, ask: Ask, play: Play, drift: str) -> None:
@@ -130,7 +138,7 @@ def state(host: Any) -> str:
     return str(
         host.run(
             f"stat -c '%n %F %U:%G %a' {LIVE} {UNIT}; sha256sum {LIVE} {UNIT};"
-            "systemctl is-enabled nginx; systemctl is-active nginx"
+            "systemctl is-enabled nginx nginx-files@uploader; systemctl is-active nginx nginx-files@uploader"
         ).stdout
     )
 

@@ -10,6 +10,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx_locations im
 # A site, or one of its locations.
 Entry = Mapping[str, Any]
 
+_UNIT = "/etc/systemd/system/nginx-files@.service"
 # For an hour nobody says a word: a WebSocket, or a stream of events.
 _STREAMING = {
     "proxy_buffering": False,
@@ -61,7 +62,7 @@ def _reader(user: str) -> dict[str, Any]:
 
 def nginx_reader_files(of_users: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the files of these readers, as the module templates takes them."""
-    unit = {"src": "files.service.j2", "dest": "/etc/systemd/system/nginx-files@.service"}
+    unit = {"src": "files.service.j2", "dest": _UNIT}
     own = [{"src": "files.conf.j2", "dest": one["configuration"], "vars": {"reader": one}} for one in of_users]
     return [unit, *own] if own else []
 
@@ -81,7 +82,9 @@ def nginx_reader_steps(
         if state.get("active_state") not in ("active", "reloading", "refreshing")
         or state.get("unit_file_state") != "enabled"
     ]
-    changed = [one["unit"] for one in of_users if one["configuration"] in written and one["unit"] not in down]
+    changed = [
+        one["unit"] for one in of_users if {one["configuration"], _UNIT} & set(written) and one["unit"] not in down
+    ]
     gone = sorted(set(found) - {one["configuration"] for one in of_users})
     users = [path.removeprefix("/etc/nginx/webstack-files-").removesuffix(".conf") for path in gone]
     return {"start": down, "reload": changed, "stop": users}

@@ -60,10 +60,12 @@ def locations(site: Entry) -> list[Entry]:
 
 def with_users(site: Entry, places: list[Entry]) -> list[Entry]:
     """Return locations made by hand, those of folders that outlive a release to be read as the application's user."""
-    home = f"{names.path(site['app'])}/shared/"
+    home = re.compile(rf"{re.escape(names.path(site['app']))}/shared/[^$\s]*")
     return [
         {**place, "user": site["app"]}
-        if str(place.get("alias", "")).startswith(home) and "user" not in place and "fallback" not in place
+        if home.fullmatch(str(place.get("alias", "")))
+        and not {"user", "fallback"} & place.keys()
+        and not str(place.get("path", "")).startswith("~")
         else place
         for place in places
     ]

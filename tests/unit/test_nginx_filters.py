@@ -287,6 +287,7 @@ def test_each_user_s_files_are_read_by_an_nginx_of_its_own() -> None:
     assert nginx_reader_files([]) == []
 
 
+UNIT = "/etc/systemd/system/nginx-files@.service"
 UP = {"active_state": "active", "unit_file_state": "enabled"}
 
 
@@ -295,6 +296,7 @@ UP = {"active_state": "active", "unit_file_state": "enabled"}
     [
         ((UP, UP), [], ["blog", "shop"], {}),
         ((UP, UP), ["shop"], ["blog", "shop"], {"reload": ["nginx-files@shop"]}),
+        ((UP, UP), [UNIT], ["blog", "shop"], {"reload": ["nginx-files@blog", "nginx-files@shop"]}),
         ((UP, {**UP, "active_state": "failed"}), ["shop"], ["shop"], {"start": ["nginx-files@shop"]}),
         (({**UP, "unit_file_state": "disabled"}, UP), [], [], {"start": ["nginx-files@blog"]}),
         ((UP, UP), [], ["blog", "gone", "shop"], {"stop": ["gone"]}),
@@ -304,5 +306,8 @@ def test_what_reads_files_is_started_reloaded_and_stopped_where_it_must(
     states: tuple[dict[str, str], dict[str, str]], written: list[str], found: list[str], steps: dict[str, list[str]]
 ) -> None:
     units = dict(zip(["nginx-files@blog", "nginx-files@shop"], states, strict=True))
-    places = [[f"/etc/nginx/webstack-files-{name}.conf" for name in names] for names in (written, found)]
+    places = [
+        [name if name == UNIT else f"/etc/nginx/webstack-files-{name}.conf" for name in names]
+        for names in (written, found)
+    ]
     assert nginx_reader_steps(READERS, units, *places) == {"start": [], "reload": [], "stop": [], **steps}

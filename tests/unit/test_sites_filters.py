@@ -352,9 +352,19 @@ def test_what_an_application_keeps_is_read_as_its_user() -> None:
     assert {"path": "/media/", "alias": "/srv/shop/shared/media/", "user": "shop"} in served["locations"]
     private = {"path": "/protected/", "alias": "/srv/shop/shared/data/private/", "user": "shop", "internal": True}
     assert private in served["locations"]
-    by_hand = [{"path": "/m/", "alias": "/srv/shop/shared/media/"}, {"path": "/s/", "alias": "/srv/shop/current/s/"}]
-    (served,) = nginx_sites([{**SITE, "nginx": {"locations": by_hand}}], [])
-    assert served["locations"] == [{**by_hand[0], "user": "shop"}, by_hand[1]]
+
+
+def test_what_an_application_keeps_is_read_as_its_user_where_locations_are_written_by_hand() -> None:
+    media = {"path": "/m/", "alias": "/srv/shop/shared/media/"}
+    others: list[dict[str, Any]] = [
+        {"path": "/s/", "alias": "/srv/shop/current/s/"},
+        {"path": "~ ^/m/(.*)$", "alias": "/srv/shop/shared/media/$1"},
+        {"path": "~ ^/n/", "alias": "/srv/shop/shared/n/"},
+        {"path": "/o/", "alias": "/srv/shop/shared/o/", "user": "other"},
+        {"path": "/p/", "alias": "/srv/shop/shared/o/", "fallback": "/srv/old/"},
+    ]
+    (served,) = nginx_sites([{**SITE, "nginx": {"locations": [media, *others]}}], [])
+    assert served["locations"] == [{**media, "user": "shop"}, *others]
 
 
 def test_what_nginx_would_be_told_of_paths_passes_what_it_is_asked_about() -> None:

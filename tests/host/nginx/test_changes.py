@@ -61,6 +61,8 @@ def test_a_site_comes_and_goes_with_the_variable(host: Any, ask: Ask, play: Play
     host.check_output("install -D -o games -m 0600 /etc/hostname /srv/games/name.txt && chown games: /srv/games")
     files = {"path": "/files/", "alias": "/srv/games/", "user": "games"}
     locations = [*new_site()["locations"], files]
+    dry = play("--check", nginx_sites=[*SITES, new_site(locations=locations)])
+    assert (dry.returncode, changes(dry.stdout) > 0) == (0, True), dry.stdout
     assert play(nginx_sites=[*SITES, new_site(locations=locations)]).returncode == 0
     assert ask("/", site="new.example").status == 200
     assert ask("/files/name.txt", site="new.example").body.strip() == b"webstack-nginx-trixie"

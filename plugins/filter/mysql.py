@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 _UNITS = "KMGTPE"
+_LEAST_BINLOGS = 200 * 1024**2
 _SYSTEM_SCHEMAS = {"information_schema", "mysql", "performance_schema", "sys"}
 _SYSTEM_USERS = {"debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys", "root"}
 
@@ -49,12 +52,20 @@ def mysql_cnf_value(value: str) -> str:
     return f"{quote}{escaped}{quote}"
 
 
+def mysql_bytes(size: str) -> int:
+    """Return a size as my.cnf has it, such as 2G, in bytes."""
+    found = re.fullmatch(rf"(\d+)([{_UNITS}]?)", size.upper())
+    if not found:
+        raise AnsibleFilterError(f"{size!r} is no size: write a number of bytes, or one with K, M or G.")
+    return int(found[1]) * (1024 ** (_UNITS.index(found[2]) + 1) if found[2] else 1)
+
+
 def _sql_value(value: str | None) -> str:
     """Write an option's value for SET GLOBAL, which knows numbers but no units."""
     if value is None:
         return "ON"
-    if size := re.fullmatch(rf"(\d+)([{_UNITS}])", value.upper()):
-        return str(int(size[1]) * 1024 ** (_UNITS.index(size[2]) + 1))
+    if re.fullmatch(rf"\d+[{_UNITS}]", value.upper()):
+        return str(mysql_bytes(value))
     if re.fullmatch(r"-?\d+(\.\d+)?", value):
         return value
     quoted = value.replace("\\", "\\\\").replace("'", "''")
@@ -202,6 +213,17 @@ def _server_mistakes(variables: Mapping[str, Any]) -> Iterator[str]:
             f"mysql_innodb_buffer_pool_size is {variables['mysql_innodb_buffer_pool_size']!r}: "
             "write a number of bytes, or one with K, M or G."
         )
+    limit = str(variables["mysql_binlog_space_limit"])
+    if limit != "0" and (not re.fullmatch(r"[1-9]\d*[KMG]?", limit.upper()) or mysql_bytes(limit) < _LEAST_BINLOGS):
+        yield (
+            f"mysql_binlog_space_limit is {limit!r}: write at least 200M, as MySQL begins another binary log at 100M, "
+            "or 0 for no limit."
+        )
+    if int(variables["mysql_binlog_expire_logs_seconds"]) < 0:
+        yield (
+            f"mysql_binlog_expire_logs_seconds is {variables['mysql_binlog_expire_logs_seconds']}: write a number of "
+            "seconds, or 0 to keep binary logs until mysql_binlog_space_limit is reached."
+        )
     for address in filter(None, str(variables["mysql_bind_address"]).split(",")):
         try:
             ipaddress.ip_address("0.0.0.0" if address.strip() == "*" else address.strip())
@@ -263,6 +285,7 @@ class FilterModule:
         return {
             "mysql_alter_databases": mysql_alter_databases,
             "mysql_assignments": mysql_assignments,
+            "mysql_bytes": mysql_bytes,
             "mysql_chosen": mysql_chosen,
             "mysql_cnf_value": mysql_cnf_value,
             "mysql_dump_command": mysql_dump_command,

@@ -50,6 +50,12 @@ class Client:
             raise MysqlError(_last_words(error))
         return output.splitlines()
 
+    def script(self, text: str) -> None:
+        """Run a text of SQL up to the first statement that fails."""
+        code, _, error = self.run(self.command, data=text, environ_update=self.environment)
+        if code != 0:
+            raise MysqlError(_last_words(error))
+
     def rows(self, *statements: str) -> list[Row]:
         """Run statements that give one JSON object for each row, and return the rows."""
         return [json.loads(line) for line in self.lines(*statements)]
@@ -82,3 +88,14 @@ def pending_options(marker: Path, started: float) -> list[str]:
         return [str(name) for name in json.loads(marker.read_text())]
     except FileNotFoundError:
         return []
+
+
+def note_pending(marker: Path, names: list[str]) -> None:
+    """Write down, in one rename, what waits for a restart; where nothing does, take the file away."""
+    if not names:
+        marker.unlink(missing_ok=True)
+        return
+    marker.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    part = marker.with_name(f"{marker.name}.part")
+    part.write_text(json.dumps(names))
+    part.replace(marker)

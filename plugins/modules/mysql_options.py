@@ -50,7 +50,6 @@ set: {type: list, elements: str, returned: success, description: Options that th
 pending: {type: list, elements: str, returned: success, description: Options and files that wait for a restart.}
 """
 
-import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -58,6 +57,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client impor
     LOGIN,
     Client,
     MysqlError,
+    note_pending,
     pending_options,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
@@ -88,17 +88,6 @@ def runs_with(name: str, value: str, running: dict[str, str]) -> bool:
 def modified(paths: list[str]) -> float:
     """Return when the last of some files was written, in seconds since the epoch, or 0 if none is there."""
     return max((Path(path).stat().st_mtime for path in paths if Path(path).exists()), default=0)
-
-
-def note(path: Path, names: list[str]) -> None:
-    """Write down, in one rename, what waits for a restart; nothing takes the file away."""
-    if not names:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(names))
-    part.replace(path)
 
 
 def main() -> None:
@@ -143,7 +132,7 @@ def main() -> None:
         waiting = []
     waiting += [path for path in module.params["units"] if modified([path]) > started]
     names = sorted({*pending, *waiting} - (set(differing) - set(refused)))
-    note(marker, names)
+    note_pending(marker, names)
     done = [name for name in differing if name not in refused]
     module.exit_json(changed=bool(done), set=done, pending=names)
 

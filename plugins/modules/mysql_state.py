@@ -8,7 +8,7 @@ module: mysql_state
 short_description: Ask a MySQL server once for all that a role wants to know
 description:
   - Tells in one call which databases and accounts a server has, whose password is as wanted, what each of the wanted
-    users may do, and which options wait for a restart.
+    users may do, whether its time zones are the system's, and which options wait for a restart.
   - Only reads, in check mode and without it. Logs in as root by the socket, with the server's own client.
   - Hashes of passwords are compared on the server and never returned.
 options:
@@ -25,6 +25,10 @@ options:
     type: path
     default: /run/foobar.webstack/mysql.restart
     description: File of M(foobar.webstack.mysql_options) that names the options which wait for a restart.
+  time_zones:
+    type: path
+    default: /etc/mysql/webstack-time-zones
+    description: File of M(foobar.webstack.mysql_time_zones) that says which time zones were loaded last.
   login_unix_socket: {type: path, default: /run/mysqld/mysqld.sock, description: The server's socket.}
   login_password: {type: str, default: "", description: "Root's password, where root has one."}
 attributes:
@@ -58,6 +62,12 @@ accounts:
   description: >-
     C(name), C(host) and C(plugin) of each, whether it C(has_password) and an C(old_password) beside it; of the wanted
     users also whether the password is the C(same_password), and C(grants), as the server prints them.
+time_zones:
+  type: dict
+  returned: where it is MySQL
+  description: >-
+    Whether any time zone is C(loaded), whether M(foobar.webstack.mysql_time_zones) has loaded them once (C(recorded)),
+    and whether they are C(current), which is so, too, where the system has none to load.
 pending: {type: list, elements: str, returned: success, description: Options that wait for a restart.}
 """
 
@@ -73,6 +83,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_client impor
     pending_options,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
+from ansible_collections.foobar.webstack.plugins.module_utils.time_zones import digest
 
 NOTHING_IN = " AND ".join(
     f"NOT EXISTS (SELECT 1 FROM information_schema.{table} WHERE {column} = 'test')"
@@ -83,7 +94,8 @@ QUESTIONS = (
     """
     SELECT JSON_OBJECT('serves', EXISTS (SELECT 1 FROM information_schema.tables
       WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')),
-      'has_auth_socket', EXISTS (SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'auth_socket'))
+      'has_auth_socket', EXISTS (SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'auth_socket'),
+      'has_time_zones', EXISTS (SELECT 1 FROM mysql.time_zone_name))
     """,
     f"""
     SELECT JSON_OBJECT('kind', 'database', 'name', schema_name, 'encoding', default_character_set_name,
@@ -122,13 +134,22 @@ def account(row: Row, wanted: dict[tuple[str, str], str]) -> Row:
     return known
 
 
-def state(client: Client, users: list[dict[str, str]]) -> dict[str, Any]:
+def time_zones(record: Path, is_loaded: bool) -> dict[str, bool]:
+    """Return whether the server's time zones are those of the system, by what was recorded when they were loaded."""
+    recorded = record.read_text().strip() if record.exists() else ""
+    wanted = digest()
+    is_current = not wanted or (is_loaded and recorded == wanted)
+    return {"loaded": is_loaded, "recorded": bool(recorded), "current": is_current}
+
+
+def state(client: Client, users: list[dict[str, str]], time_zones_record: Path) -> dict[str, Any]:
     """Return what is known of the server."""
     (server,) = client.rows(SERVER)
     is_mysql = not any(name in f"{server['version']} {server['comment']}".lower() for name in ("mariadb", "percona"))
     if not is_mysql:
         return {**server, "is_mysql": False}
     rest, *rows = client.rows(*QUESTIONS)
+    zones = time_zones(time_zones_record, bool(rest.pop("has_time_zones")))
     wanted = {(user["name"], user["host"].lower()): user["hash"] for user in users}
     accounts = [account(row, wanted) for row in rows if row["kind"] == "account"]
     asked = [one for one in accounts if "same_password" in one]
@@ -153,6 +174,7 @@ def state(client: Client, users: list[dict[str, str]]) -> dict[str, Any]:
             if row["kind"] == "database"
         ],
         "accounts": accounts,
+        "time_zones": zones,
     }
 
 
@@ -171,13 +193,14 @@ def main() -> None:
                 },
             },
             "pending": {"type": "path", "default": "/run/foobar.webstack/mysql.restart"},
+            "time_zones": {"type": "path", "default": "/etc/mysql/webstack-time-zones"},
             **LOGIN,
         },
         supports_check_mode=True,
     )
     client = Client(module.run_command, module.params["login_unix_socket"], module.params["login_password"])
     try:
-        found = state(client, module.params["users"])
+        found = state(client, module.params["users"], Path(module.params["time_zones"]))
         started = unit_states(["mysql"], module.run_command)["mysql"]["started"]
     except MysqlError as error:
         module.fail_json(msg=f"MySQL does not answer root: {error}.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import value
+from . import render, value
 
 FACTS = {"distribution": "Ubuntu", "distribution_release": "noble", "memtotal_mb": 10240}
 
@@ -61,7 +62,8 @@ def test_a_server_taken_over_gets_no_drop_in() -> None:
         return {file["src"] for file in files}
 
     assert written(True) == {"zz-webstack.cnf.j2"}
-    assert written(False) == {"zz-webstack.cnf.j2", "webstack.conf.j2"}
+    limit = {f"mysql-binlog-limit{kind}.j2" for kind in ("", ".path", ".service")}
+    assert written(False) == {"zz-webstack.cnf.j2", "webstack.conf.j2", *limit}
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,59 @@ def test_a_failed_first_start_is_cleared_away_and_what_was_there_before_is_not(t
     subprocess.run(value("mysql", "__mysql_clear_command", mysql_datadir=str(tmp_path)), check=True)
     assert {path.name for path in tmp_path.iterdir()} == {"lost+found", ".zfs", ".keep"}
     assert (tmp_path / "lost+found" / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "index"),
+    [
+        ({}, "/var/lib/mysql/binlog.index"),
+        ({"log-bin": True}, "/var/lib/mysql/binlog.index"),
+        ({"log_bin": "changes"}, "/var/lib/mysql/changes.index"),
+        ({"log_bin": "/srv/logs/changes"}, "/srv/logs/changes.index"),
+    ],
+)
+def test_the_limit_of_binary_logs_looks_where_mysql_notes_them(options: dict[str, Any], index: str) -> None:
+    own = TAKEN_OVER | {"__mysql_is_taken_over": False}
+    assert value("mysql", "__mysql_binlog_index", **own, mysql_server_options=options) == index
+
+
+def test_the_oldest_binary_logs_go_until_the_others_are_within_the_limit(tmp_path: Path) -> None:
+    logs = [("binlog.000008", 100), ("binlog.000009", 100), ("binlog.000010", 100), ("binlog.000011", 40)]
+
+    def purged(limit: str) -> str:
+        script = render(
+            "mysql", "mysql-binlog-limit.j2", {"mysql_binlog_space_limit": limit, "__mysql_socket": "asked"}
+        )
+        listed = "".join(f"{name}\t{size * 1024**2}\tNo\n" for name, size in logs)
+        asked = tmp_path / "asked"
+        client = f"""#!/bin/sh
+case "$*" in
+  *@@log_bin*) echo 1 ;;
+  *SHOW*) printf '%s' '{listed}' ;;
+  *) echo "$*" | grep --only-matching 'PURGE.*' >> '{asked}' ;;
+esac
+"""
+        asked.write_text("")
+        (tmp_path / "mysql").write_text(client)
+        (tmp_path / "mysql").chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        script = script.replace("[ -S asked ]", "true")
+        subprocess.run(["sh", "-c", script], env=environment, check=True)
+        return asked.read_text().strip()
+
+    assert purged("2G") == purged("340M") == purged("0") == ""
+    assert purged("339M") == purged("240M") == "PURGE BINARY LOGS TO 'binlog.000009'"
+    assert purged("200M") == "PURGE BINARY LOGS TO 'binlog.000010'"
+    # The one that is being written stays, however large.
+    assert purged("10M") == "PURGE BINARY LOGS TO 'binlog.000011'"
+
+
+def test_a_small_server_gets_small_buffers_and_keeps_what_somebody_has_chosen() -> None:
+    def options(memory: int, **chosen: Any) -> dict[str, Any]:
+        own = TAKEN_OVER | {"__mysql_is_taken_over": False, "ansible_facts": FACTS | {"memtotal_mb": memory}}
+        return dict(value("mysql", "__mysql_options", **own, mysql_server_options=chosen))
+
+    assert options(957)["performance_schema"] == "OFF"
+    assert options(957)["innodb_buffer_pool_size"] == "128M"
+    assert options(957, performance_schema=True)["performance_schema"] == "ON"
+    assert "performance_schema" not in options(1957)

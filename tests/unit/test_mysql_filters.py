@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter import mysql
 
 
@@ -86,6 +87,21 @@ def test_a_file_that_was_changed_by_hand_leaves_all_that_it_has_in_doubt() -> No
     assert mysql.mysql_in_doubt(applied, applied, unit=True) == {**applied, "unit": False}
 
 
+@pytest.mark.parametrize(("size", "number"), [("0", 0), ("512", 512), ("2g", 2 * 1024**3), ("200M", 200 * 1024**2)])
+def test_a_size_is_counted_in_bytes(size: str, number: int) -> None:
+    assert mysql.mysql_bytes(size) == number
+
+
+@pytest.mark.parametrize("size", ["", "2 G", "G", "2GB", "-1"])
+def test_what_is_no_size_is_refused(size: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="is no size"):
+        mysql.mysql_bytes(size)
+
+
+def test_no_limit_of_binary_logs_is_no_mistake() -> None:
+    assert mysql.mysql_mistakes(VARIABLES | {"mysql_binlog_space_limit": 0}, REFUSED) == []
+
+
 def test_a_dump_replaces_its_database_as_a_whole() -> None:
     assert mysql.mysql_dump_command("my shop").endswith("--add-drop-database --databases 'my shop'")
     assert mysql.mysql_restore_command("my shop") == "mysql"
@@ -93,6 +109,8 @@ def test_a_dump_replaces_its_database_as_a_whole() -> None:
 
 VARIABLES: dict[str, Any] = {
     "mysql_bind_address": "",
+    "mysql_binlog_expire_logs_seconds": 604800,
+    "mysql_binlog_space_limit": "2G",
     "mysql_databases": [{"name": "shop"}],
     "mysql_datadir": "/var/lib/mysql",
     "mysql_innodb_buffer_pool_size": "128M",
@@ -113,6 +131,9 @@ def test_good_variables_are_not_refused() -> None:
     ("variable", "value", "sentence"),
     [
         ("mysql_bind_address", "db.example.com", "mysql_bind_address has 'db.example.com'"),
+        ("mysql_binlog_expire_logs_seconds", -1, "mysql_binlog_expire_logs_seconds is -1"),
+        ("mysql_binlog_space_limit", "2 GB", "mysql_binlog_space_limit is '2 GB'"),
+        ("mysql_binlog_space_limit", "199M", "mysql_binlog_space_limit is '199M': write at least 200M"),
         ("mysql_databases", [{"name": "shop`"}], "mysql_databases has the name 'shop`'"),
         ("mysql_databases", [{"name": "mysql"}], "mysql_databases has mysql, which is MySQL's own"),
         ("mysql_databases", [{"name": "a"}, {"name": "a"}], "mysql_databases lists a 2 times"),

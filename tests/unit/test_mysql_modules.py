@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import time_zones
+from ansible_collections.foobar.webstack.plugins.modules import mysql_state
 
 from tests import calls
 
@@ -161,7 +163,7 @@ def test_hashes_are_compared_and_never_returned(answers: Callable[..., Path]) ->
         return {**row, "old_password": old}
 
     rows = [
-        {"serves": 1, "has_auth_socket": 0},
+        {"serves": 1, "has_auth_socket": 0, "has_time_zones": 0},
         {"kind": "database", "name": "shop", "encoding": "utf8mb4", "collation": "c", "is_empty": 0},
         account("a", hashed="CA7A"),
         account("b", hashed="BEEF", old=1),
@@ -183,3 +185,64 @@ def test_hashes_are_compared_and_never_returned(answers: Callable[..., Path]) ->
     assert "SHOW GRANTS FOR 'a'@'localhost'" in asked.read_text()
     for secret in ("CA7A", "BEEF", "F00D", "ca7a"):
         assert secret not in json.dumps(result["accounts"])
+
+
+ZONES = "TRUNCATE TABLE time_zone;\nSTART TRANSACTION;\nINSERT INTO time_zone VALUES (1);\nCOMMIT;\n"
+
+
+@pytest.fixture
+def zones(tmp_path: Path, answers: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[..., calls.Result]:
+    """Load time zones of a system into a server that has some or none."""
+    folder, program = tmp_path / "zoneinfo", tmp_path / "bin/mysql_tzinfo_to_sql"
+    folder.mkdir()
+    (folder / "UTC").write_text("TZif2")
+    monkeypatch.setattr(time_zones.digest, "__defaults__", (folder,))
+
+    def load(had_any: int = 0, printed: str = ZONES, code: int = 0, **given: Any) -> calls.Result:
+        program.write_text(f"#!/bin/sh\ncat <<'EOF'\n{printed}EOF\nexit {code}\n")
+        program.chmod(0o755)
+        answers(EXISTS=f"{had_any}\n", INSERT="")
+        files = {"record": str(tmp_path / "zones"), "pending": str(tmp_path / "run/pending")}
+        return calls.module("mysql_time_zones", files | given)
+
+    return load
+
+
+def test_time_zones_are_loaded_and_that_is_recorded(tmp_path: Path, zones: Callable[..., calls.Result]) -> None:
+    assert (zones()["changed"], zones()["pending"]) == (True, [])
+    assert "DELETE FROM time_zone;\nINSERT INTO time_zone VALUES (1);\nCOMMIT;" in (tmp_path / "bin/asked").read_text()
+    assert (tmp_path / "zones").read_text().strip() == time_zones.digest()
+
+
+def test_zones_that_a_server_may_have_used_wait_for_a_restart(
+    tmp_path: Path, zones: Callable[..., calls.Result]
+) -> None:
+    assert zones(1)["pending"] == ["/usr/share/zoneinfo"]
+    assert json.loads((tmp_path / "run/pending").read_text()) == ["/usr/share/zoneinfo"]
+
+
+def test_a_dry_run_loads_no_time_zones(tmp_path: Path, zones: Callable[..., calls.Result]) -> None:
+    assert zones(1, _ansible_check_mode=True)["changed"] is True
+    assert not (tmp_path / "bin/asked").exists()
+    assert not (tmp_path / "zones").exists()
+
+
+@pytest.mark.parametrize(("printed", "code"), [("", 0), (ZONES, 3)])
+def test_time_zones_that_cannot_be_loaded_are_not_recorded(
+    tmp_path: Path, zones: Callable[..., calls.Result], printed: str, code: int
+) -> None:
+    assert zones(printed=printed, code=code)["msg"].startswith("The time zones can't be loaded: mysql_tzinfo_to_sql ")
+    assert not (tmp_path / "zones").exists()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_loaded", "is_current"), [("", True, False), ("old", True, False), ("now", False, False)]
+)
+def test_a_server_has_the_system_s_time_zones_only_where_they_were_loaded_from_these_files(
+    tmp_path: Path, zones: Callable[..., calls.Result], recorded: str, is_loaded: bool, is_current: bool
+) -> None:
+    record = tmp_path / "record"
+    record.write_text(recorded.replace("now", time_zones.digest()))
+    assert mysql_state.time_zones(record, is_loaded)["current"] is is_current
+    record.write_text(f"{time_zones.digest()}\n")
+    assert mysql_state.time_zones(record, True) == {"loaded": True, "recorded": True, "current": True}

@@ -25,6 +25,7 @@ def test_the_server_is_mysql_8_4_or_later(sql: Sql) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
+        ("binlog_expire_logs_seconds", "604800"),
         ("character_set_server", "utf8mb4"),
         ("collation_server", "utf8mb4_0900_ai_ci"),
         ("innodb_flush_log_at_trx_commit", "1"),
@@ -39,6 +40,25 @@ def test_the_server_is_mysql_8_4_or_later(sql: Sql) -> None:
 )
 def test_the_server_runs_with_the_option(sql: Sql, option: str, value: str) -> None:
     assert sql(f"SHOW GLOBAL VARIABLES LIKE '{option}'").partition("\t")[2] == value
+
+
+def test_a_date_filter_of_django_finds_its_time_zone(sql: Sql) -> None:
+    asked = "SELECT CONVERT_TZ('2026-07-01 12:00:00', 'UTC', 'Europe/Berlin')"
+    assert sql(asked, "--user=shop", SHOP_PASSWORD, user="nobody") == "2026-07-01 14:00:00"
+
+
+def test_a_migration_may_create_triggers_and_functions_that_run_as_their_own_user_alone(sql: Sql) -> None:
+    def as_shop(statement: str, fails: bool = False) -> str:
+        return sql(statement, "--user=shop shop", SHOP_PASSWORD, user="nobody", fails=fails)
+
+    as_shop("CREATE TABLE counted (number INT)")
+    as_shop("CREATE TRIGGER one_more BEFORE INSERT ON counted FOR EACH ROW SET NEW.number = NEW.number + 1")
+    as_shop("CREATE FUNCTION highest() RETURNS INT RETURN (SELECT MAX(number) FROM counted)")
+    as_shop("INSERT INTO counted VALUES (1)")
+    assert as_shop("SELECT highest()") == "2"
+    others = "CREATE DEFINER = shop_old@localhost FUNCTION theirs() RETURNS INT DETERMINISTIC RETURN 1"
+    assert "denied" in as_shop(others, fails=True)
+    as_shop("DROP FUNCTION highest; DROP TABLE counted")
 
 
 def test_bad_values_are_refused_and_not_bent(sql: Sql) -> None:

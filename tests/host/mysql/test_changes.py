@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from tests.playbook import ROOT, Finished, play, said
+from tests.playbook import ROOT, Finished, play, said, wait_for
 
 from .conftest import listening
 
@@ -241,6 +242,48 @@ def test_a_restart_that_fails_says_so_in_the_server_s_words(host: Host, sql: Sql
     assert "Bind on TCP/IP port" in said(run)
     assert converge(mysql_restart=True).returncode == 0
     assert sql("SELECT 1") == "1"
+
+
+def test_new_time_zones_are_loaded_while_nobody_is_without_them_and_wait_for_a_restart(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    sql("CREATE TABLE shop.visited (id INT)")
+    asked = "SELECT CONVERT_TZ('2026-07-01 12:00:00', 'UTC', 'Asia/Tokyo')"
+    loop = f"while :; do mysql --batch --skip-column-names --execute={shlex.quote(asked)}; done"
+    host.check_output("systemd-run --collect --unit=visitor sh -c %s", loop)
+    # As a new version of the package does.
+    host.check_output("touch /usr/share/zoneinfo/Asia/Tokyo")
+    before = server(host)
+    run = converge()
+    host.check_output("systemctl stop visitor")
+    assert pending(run) == "/usr/share/zoneinfo"
+    assert server(host) == before
+    answers = host.check_output("journalctl --unit=visitor --output=cat --no-pager").splitlines()
+    answers = [answer for answer in answers if answer == "NULL" or answer.startswith("2026-07-01")]
+    assert set(answers) == {"2026-07-01 21:00:00"}
+    assert len(answers) > 5
+    again = converge()
+    assert "changed=0 " in again.stdout
+    assert pending(again) == pending(run)
+    assert pending(converge(mysql_restart=True)) == ""
+    sql("DROP TABLE shop.visited")
+
+
+def test_the_oldest_binary_logs_go_when_mysql_begins_another_one(host: Host, sql: Sql, converge: Converge) -> None:
+    script = "/usr/local/lib/foobar.webstack/mysql-binlog-limit"
+    host.check_output(f"sed --in-place 's/^limit=.*/limit=100000/' {script}")
+    sql("CREATE TABLE shop.written (note TEXT)")
+    for _ in range(8):
+        sql("INSERT INTO shop.written VALUES (REPEAT('x', 30000)); FLUSH BINARY LOGS")
+
+    def sizes() -> list[int]:
+        return [int(line.split()[1]) for line in sql("SHOW BINARY LOGS").splitlines()]
+
+    wait_for(lambda: sum(sizes()) <= 100000, 20)
+    assert sum(sizes()) > 60000
+    sql("DROP TABLE shop.written")
+    assert converge().returncode == 0
+    assert "limit=2147483648" in host.file(script).content_string
 
 
 CONFIG_LINE = "echo max_connections = 7 >>"

@@ -166,6 +166,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "app_deploy.health_timeout": 9,
         "app_deploy.keep_releases": 1,
         "app_deploy.restore_command": "cat",
+        "app_deploy.size_command": "echo 1",
         "app_deploy.settings_files": ["/etc/hostname"],
         "app_deploy.shared_files": ["settings.ini"],
         "app_deploy.watch_timeout": 1,

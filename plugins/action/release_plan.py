@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -72,6 +73,7 @@ class ActionModule(ActionBase):
         return {
             **place(entry, options["defaults"]),
             "revision": source.get("revision", ""),
+            "archive_size": Path(source["path"]).stat().st_size if "path" in source else 0,
             "settings": settings_digest(entry, app["installer"], settings),
             "applied": options["applied"].get(app["name"], {}),
             "settings_files": entry.get("settings_files", []),

@@ -108,6 +108,12 @@ def mysql_dump_command(database: str) -> str:
     return f"mysqldump {options} --add-drop-database --databases {shlex.quote(database)}"
 
 
+def mysql_size_command(database: str) -> str:
+    """Return the command that prints how many bytes of data a database has, without its indexes."""
+    query = f"SELECT COALESCE(SUM(data_length), 0) FROM information_schema.tables WHERE table_schema = '{database}'"
+    return f"mysql --batch --skip-column-names --execute={shlex.quote(query)}"
+
+
 def mysql_restore_command(database: str) -> str:
     """Return the command that brings such a dump back, which names its database itself."""
     return "mysql"
@@ -294,5 +300,6 @@ class FilterModule:
             "mysql_options": mysql_options,
             "mysql_priv": mysql_priv,
             "mysql_restore_command": mysql_restore_command,
+            "mysql_size_command": mysql_size_command,
             "mysql_users_among": mysql_users_among,
         }

@@ -8,7 +8,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.filter.mysql import mysql_dump_command, mysql_restore_command
+from ansible_collections.foobar.webstack.plugins.filter.mysql import (
+    mysql_dump_command,
+    mysql_restore_command,
+    mysql_size_command,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_paths, site_tls
 from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, served_at, with_tls
@@ -169,6 +173,7 @@ def dumps(database: str, host: str) -> Entry:
     """Return how a database is dumped and brought back, all of it: tables that came later go."""
     return {
         "dump_command": mysql_dump_command(database),
+        "size_command": mysql_size_command(database),
         "restore_command": mysql_restore_command(database),
         "dump_host": host,
     }

@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 # A release without it is not finished.
@@ -151,6 +151,12 @@ def sizes(path: Path, oldest_first: list[str]) -> dict[str, int]:
         result[name] = sum(size for inode, size in new.items() if inode not in met)
         met |= new.keys()
     return result
+
+
+def own_size(folder: Path) -> int:
+    """Return the bytes that a release takes beside what others, or the cache, have a name for, too."""
+    stats = [file.lstat() for file in folder.rglob("*")]
+    return sum(stat.st_blocks * 512 for stat in stats if stat.st_nlink == 1 or S_ISDIR(stat.st_mode))
 
 
 def switch(path: Path, release: str, bad: list[str], details: Record) -> None:

@@ -12,12 +12,17 @@ description:
   - With O(state=chosen) the oldest dump that is younger than O(since) is looked for; it is from before the first
     migration after that moment.
   - With O(state=restored) the database is dumped once more, and O(path) is read.
-  - A dump that broke off never looks like one.
+  - A dump that broke off never looks like one, and nothing is left of it. Where there is no room for a dump it is
+    refused beforehand, as far as O(size_command) and the last dump tell.
 options:
   app: {type: str, required: true, description: Name of the application.}
   state: {type: str, choices: [present, chosen, restored], required: true, description: What to do.}
   name: {type: str, default: "", description: "What the dump's name begins with, such as the release."}
   command: {type: str, description: Command that writes the database to its output.}
+  size_command:
+    type: str
+    default: ""
+    description: Command that prints how many bytes of data the database has.
   restore_command: {type: str, description: Command that reads a dump from its input.}
   path: {type: path, description: Dump to restore.}
   release: {type: str, default: "", description: "Release to go back to, for the message."}
@@ -51,6 +56,7 @@ import calendar
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -58,16 +64,19 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import Need, shortage
 
 SPEC: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "chosen", "restored"], "required": True},
     "name": {"type": "str", "default": ""},
     "command": {"type": "str"},
+    "size_command": {"type": "str", "default": ""},
     "restore_command": {"type": "str"},
     "path": {"type": "path"},
     "release": {"type": "str", "default": ""},
@@ -77,6 +86,10 @@ SPEC: dict[str, Any] = {
     "kept": {"type": "list", "elements": "str", "default": []},
 }
 SUFFIX = ".sql.gz"
+PART = f"{SUFFIX}.part"
+# What a dump may take more than the last one, and what is left of a database's data when it is packed.
+GROWTH = 1.25
+PACKED = 0.25
 PIECE = 2**20
 
 
@@ -92,6 +105,24 @@ def moment(text: str) -> float:
 def dumps(folder: Path) -> list[tuple[float, Path]]:
     """Return the finished dumps of a folder and when they were made, the oldest first."""
     return sorted((file.stat().st_mtime, file) for file in folder.glob(f"*{SUFFIX}"))
+
+
+def expected_size(folder: Path, command: str) -> int:
+    """Return about how many bytes a dump takes, by the last one and by what the database has; 0 if neither is known."""
+    last = [file.stat().st_size for _, file in dumps(folder)][-1:]
+    told = ""
+    if command:
+        told = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, check=False).stdout.strip()
+    data = int(told) if told.isdecimal() else 0
+    return round(max(data * PACKED, *(size * GROWTH for size in last), 0))
+
+
+def make_room(folder: Path, size_command: str = "") -> None:
+    """Remove what dumps have left that were killed, and raise DumpError where there is no room for another one."""
+    for part in folder.glob(f"*{PART}"):
+        part.unlink()
+    if lack := shortage([Need(folder, expected_size(folder, size_command), "dump")]):
+        raise DumpError(f"the database stays as it is, as {lack}: make room there and run again.")
 
 
 def dump(folder: Path, name: str, command: str) -> Path:
@@ -110,7 +141,7 @@ def dump(folder: Path, name: str, command: str) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        part.unlink()
+        part.unlink(missing_ok=True)
         raise
     part.rename(path)
     return path
@@ -199,6 +230,11 @@ def restore(path: Path, command: str) -> None:
             process.stdin.close()
 
 
+def leave(number: int, _: FrameType | None) -> NoReturn:
+    """End as a command does that a signal has ended, so that what was begun is cleared away."""
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Run the module."""
     required = [
@@ -208,11 +244,17 @@ def main() -> None:
     ]
     module = AnsibleModule(argument_spec=SPEC, required_if=required)
     options, folder = module.params, Path(names.dumps(module.params["app"]))
+    # A connection that is lost hangs up; a machine that goes down terminates.
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, leave)
     path = Path()
     try:
         if options["state"] == "chosen":
             path = choose(folder, options)
+            # Before the application is stopped: what is lost is dumped, too.
+            make_room(folder, options["size_command"])
         else:
+            make_room(folder, options["size_command"])
             path = dump(folder, options["name"], options["command"])
             if options["state"] == "restored":
                 restore(Path(options["path"]), options["restore_command"])

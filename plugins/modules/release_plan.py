@@ -10,6 +10,8 @@ description:
   - Compares the releases that are wanted with what the server holds, in one call for all applications. It only reads.
   - The release that is wanted follows from an application's source, its entry and the files that it runs with. Without
     O(sources) nothing is wanted, and the plan only tells what the server holds.
+  - A release that has no room on the disk is an error. How much it takes is known from the live one, less what that
+    shares with others, and from the archive.
   - A server that a newer version of the collection has set up is refused.
   - The result is changed in check mode where a release would go live or something would be repaired.
 options:
@@ -80,8 +82,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import release_plan, release_state, releases
+from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import Need, shortage
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 from ansible_collections.foobar.webstack.plugins.module_utils.set_up import set_up_by
+
+# What an environment with a framework takes, with its byte code.
+FIRST_RELEASE = 150 * 2**20
 
 SPEC: dict[str, Any] = {
     "apps": {
@@ -91,6 +97,7 @@ SPEC: dict[str, Any] = {
         "options": {
             **release_state.APP,
             "revision": {"type": "str", "default": ""},
+            "archive_size": {"type": "int", "default": 0},
             "settings": {"type": "str", "default": ""},
             "applied": {"type": "dict", "default": {}},
             "settings_files": {"type": "list", "elements": "path", "default": []},
@@ -102,6 +109,20 @@ SPEC: dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},
     "paths": {"type": "list", "elements": "path", "default": []},
 }
+
+
+def refuse_without_room(app: dict[str, Any], info: dict[str, Any], wanted: str) -> None:
+    """Raise OSError where a release that is to be built has no room on the disk."""
+    if wanted in info["complete"]:
+        return
+    path = Path(app["path"])
+    size = releases.own_size(path / "releases" / info["live"]) if info["live"] else FIRST_RELEASE
+    needs = [
+        Need(path, max(size, app["archive_size"]), "release"),
+        Need(Path.home(), app["archive_size"], "archive"),
+    ]
+    if lack := shortage(needs):
+        raise OSError(f"{lack}: make room there, such as by a lower keep_releases, and run again.")
 
 
 def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.States) -> dict[str, Any]:
@@ -121,6 +142,11 @@ def plan_of(module: AnsibleModule, app: dict[str, Any], states: release_state.St
         return {**info, "action": "none", "reason": "", "repairs": [], "release": info["live"]}
     wanted = release_plan.release_id(app["revision"], app["settings"], app["settings_files"])
     action, reason = release_plan.plan(info, wanted, module.params["retry_bad"])
+    if action == "release" and not info["error"]:
+        try:
+            refuse_without_room(app, info, wanted)
+        except OSError as error:
+            info["error"] = f"{app['name']}: {error}"
     repairs = release_plan.to_repair(info)
     return {**info, "action": action, "reason": reason, "repairs": repairs, "release": wanted}
 

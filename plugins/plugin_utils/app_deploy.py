@@ -13,7 +13,7 @@ App = dict[str, Any]
 # Keys of an entry that neither change what is built nor what runs.
 NOT_BUILT = {
     *("directory", "repo", "version", "archive", "checksum", "key_file"),
-    *("dump_command", "dump_host", "restore_command"),
+    *("dump_command", "dump_host", "restore_command", "size_command"),
     *("health_headers", "health_timeout", "keep_releases", "migrate_check_command"),
     *("migrate_environment", "watch_timeout", "settings_files", "shared_settings"),
 }

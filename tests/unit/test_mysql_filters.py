@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -105,6 +106,11 @@ def test_no_limit_of_binary_logs_is_no_mistake() -> None:
 def test_a_dump_replaces_its_database_as_a_whole() -> None:
     assert mysql.mysql_dump_command("my shop").endswith("--add-drop-database --databases 'my shop'")
     assert mysql.mysql_restore_command("my shop") == "mysql"
+
+
+def test_how_much_a_database_has_is_asked_in_words_that_the_shell_leaves_alone() -> None:
+    command = shlex.split(mysql.mysql_size_command("my$shop"))
+    assert command[-1].endswith("WHERE table_schema = 'my$shop'")
 
 
 VARIABLES: dict[str, Any] = {

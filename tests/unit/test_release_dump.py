@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import disk_space
 from ansible_collections.foobar.webstack.plugins.modules import release_dump
 from ansible_collections.foobar.webstack.plugins.modules.release_dump import (
     DumpError,
     choose,
     dump,
     dumps,
+    expected_size,
+    make_room,
     moment,
     prune,
     restore,
@@ -167,3 +171,46 @@ def test_a_database_that_does_not_take_a_dump_says_why(folder: Path) -> None:
     path = put(folder, "a.1", 1, os.urandom(3 * 2**20))
     with pytest.raises(DumpError, match=r"^the database did not take .*a\.1\.sql\.gz, echo ended with 3: ERROR 1064$"):
         restore(path, "echo ERROR 1064 >&2; exit 3")
+
+
+@pytest.mark.parametrize("command", ["echo 800000", "echo 800000; exit 1", "echo 800000 >&2", "nosuch", ""])
+def test_a_first_dump_takes_a_part_of_what_the_database_has_and_nobody_knows_how_much_without(
+    folder: Path, command: str
+) -> None:
+    assert expected_size(folder, command) == (200_000 if command.startswith("echo") and ">&2" not in command else 0)
+
+
+def test_a_dump_takes_more_than_the_last_one(folder: Path) -> None:
+    put(folder, "a.2", 2, os.urandom(4000))
+    put(folder, "a.1", 1, os.urandom(9000))
+    size = (folder / "a.2.sql.gz").stat().st_size
+    assert expected_size(folder, "echo 8") == round(size * 1.25)
+    assert expected_size(folder, f"echo {size * 100}") == size * 25
+
+
+def test_a_dump_without_room_is_refused_with_the_numbers_before_it_begins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(disk_space.shortage, "__defaults__", (lambda _: 50 * 2**20,))
+    make_room(folder, f"echo {200 * 2**20}")
+    with pytest.raises(DumpError, match=r"has 50 MB free, 25 MB too little for the dump \(75 MB\): make"):
+        make_room(folder, f"echo {300 * 2**20}")
+
+
+def test_what_a_killed_dump_has_left_goes_before_the_next_one(folder: Path) -> None:
+    finished = put(folder, "a.1", 1)
+    (folder / "b.1.sql.gz.part").write_bytes(b"half")
+    make_room(folder)
+    assert names(folder) == [finished.name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_dump_whose_controller_goes_away_leaves_no_part_and_no_process(folder: Path, number: signal.Signals) -> None:
+    before = signal.signal(number, release_dump.leave)
+    try:
+        with pytest.raises(SystemExit):
+            dump(folder, "1a-2b", f"echo half; kill -{number.value} {os.getpid()}; exec sleep 60")
+    finally:
+        signal.signal(number, before)
+    assert names(folder) == []

@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import shown
+
+# What a server without data takes, with room for the first tables.
+FIRST_DATA = 300 * 2**20
+
 State = Mapping[str, Any]
 
 # What only MariaDB leaves in its data directory.
@@ -106,6 +111,29 @@ def mysql_datadir_refusal(host: str, wanted: str, found: str) -> str:
     )
 
 
+def mysql_repository_refusal(release: State, host: str, repository: State) -> str:
+    """Return why a server can't get MySQL from a repository, by what that has told, or an empty text."""
+    if not release["architectures"] or release["architecture"] in release["architectures"]:
+        return ""
+    own, offered = release["architecture"], ", ".join(release["architectures"])
+    return (
+        f"{host} is {own}, and mysql_repository ({repository['uris']}, suite {repository['suites']}) has packages for "
+        f"{offered} only: name a repository that has MySQL for {own}, see the role's README."
+    )
+
+
+def mysql_disk_refusal(free: int, host: str, datadir: str, limit: int) -> str:
+    """Return why a new server's data have no room, or an empty text; sizes in bytes."""
+    wanted = FIRST_DATA + limit
+    if free >= wanted:
+        return ""
+    return (
+        f"{host} has {shown(free)} free for {datadir}, {shown(wanted - free)} too little: MySQL begins with "
+        f"{shown(FIRST_DATA)}, and its binary logs take up to {shown(limit)}. Make room, or lower "
+        "mysql_binlog_space_limit."
+    )
+
+
 def mysql_login_refusal(state: State, host: str, socket: str, lines: Sequence[str]) -> str:
     """Return why the role can't log in to a server that is to be taken over, or an empty text.
 
@@ -189,6 +217,8 @@ class FilterModule:
         return {
             function.__name__: function
             for function in (
+                mysql_disk_refusal,
+                mysql_repository_refusal,
                 mysql_datadir_found,
                 mysql_datadir_refusal,
                 mysql_errors,

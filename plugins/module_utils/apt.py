@@ -86,6 +86,10 @@ class Apt:
         options = ["--simulate", "--quiet", "--yes", f"--option=APT::Install-Recommends={self.recommends}"]
         return Simulation(*self.run(["apt-get", *options, "install", *names]))
 
+    def architecture(self) -> str:
+        """Return what dpkg calls this machine, such as arm64."""
+        return self.run(["dpkg", "--print-architecture"])[1].strip()
+
     def culprit(self, names: list[str], removed: str) -> str:
         """Return the name that alone makes apt remove a package, or all of them where only together they do."""
         return next((name for name in names if removed in self.simulate([name]).removes), ", ".join(names))

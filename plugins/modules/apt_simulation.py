@@ -91,8 +91,11 @@ class Refusals:
         """Refuse a package that no source has."""
         if not has_lists():
             return f"{self.asker(name)}: this server has fetched no package lists yet; run `apt-get update` there."
-        what = "version" if "=" in name else "name"
-        return f"{self.asker(name)} is in none of this server's package sources: check its {what}, or add its source."
+        what, own = "version" if "=" in name else "name", self.apt.architecture()
+        return (
+            f"{self.asker(name)} is in none of this server's package sources for {own}: check its {what}, or add its "
+            "source."
+        )
 
     def removal(self, names: list[str], removed: list[str], simulation: Simulation) -> str:
         """Refuse packages that would make others go."""

@@ -39,6 +39,11 @@ options:
   users: {type: list, elements: str, default: [], description: Names of users.}
   units: {type: list, elements: str, default: [], description: "Names of systemd units; without a suffix, of services."}
   paths: {type: list, elements: str, default: [], description: "Patterns of paths, such as /etc/nginx/conf.d/*.conf."}
+  disks: {type: list, elements: path, default: [], description: Folders whose free room is asked for.}
+  sandbox:
+    type: bool
+    default: false
+    description: Whether to try if systemd can make the sandboxes of this collection's units, by one that does nothing.
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
@@ -88,6 +93,15 @@ units:
     C(reload_result), C(main_pid), C(fragment_path) and C(started), which is when the main process was started, in
     seconds since the epoch, or 0 where the unit is not up.
 paths: {type: dict, returned: success, description: "For each pattern the paths that are there, sorted."}
+disks:
+  type: dict
+  returned: success
+  description: For each folder how many bytes are free there, or where it would be made.
+sandbox:
+  type: dict
+  returned: if it is asked for
+  description: >-
+    Whether it C(works), and as C(reason) systemd's status and word for it, such as 226/NAMESPACE, where it does not.
 dpkg:
   type: dict
   returned: success
@@ -103,6 +117,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import free
 from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
     DpkgError,
     broken_packages,
@@ -120,6 +135,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.files import (
     requested_files,
     set_attributes,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.sandbox_probe import probe
 from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 
@@ -165,6 +181,8 @@ def main() -> None:
             "users": names,
             "units": names,
             "paths": names,
+            "disks": {"type": "list", "elements": "path", "default": []},
+            "sandbox": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -177,6 +195,8 @@ def main() -> None:
             differing_files=[file["dest"] for file in requested_files(module) if differs(module, file)],
             users={name: user(name) for name in module.params["users"]},
             units=unit_states(module.params["units"], module.run_command),
+            disks={folder: free(Path(folder)) for folder in module.params["disks"]},
+            **({"sandbox": probe(module.run_command)} if module.params["sandbox"] else {}),
             paths={pattern: sorted(glob.glob(pattern)) for pattern in module.params["paths"]},
             **invocation(module),
         )

@@ -66,7 +66,7 @@ TRANSACTIONS: dict[str, Answer] = {
     "mail-transport-agent": (100, VIRTUAL_OUTPUT, "E: Package 'mail-transport-agent' has no installation candidate\n"),
     "nginx=1.26.3-3+deb13u10": (100, UNMET, "E: Unable to correct problems, you have held broken packages.\n"),
 }
-# Stands in for apt-get, apt-cache and dpkg-query.
+# Stands in for apt-get, apt-cache, dpkg and dpkg-query.
 COMMAND = """#!/usr/bin/env python3
 import json, sys
 from pathlib import Path
@@ -76,7 +76,7 @@ if name == "apt-get":
     assert "--simulate" in sys.argv, "that would have been for real"
     code, output, error = answers["transactions"][" ".join(sys.argv[sys.argv.index("install") + 1 :])]
 else:
-    code, output, error = 0, answers[name if name == "dpkg-query" else sys.argv[1]], ""
+    code, output, error = 0, answers[name if name.startswith("dpkg") else sys.argv[1]], ""
 sys.stdout.write(output)
 sys.stderr.write(error)
 sys.exit(code)
@@ -92,7 +92,7 @@ class Server:
         self.transactions = dict(TRANSACTIONS)
         self.packages = ["bash amd64 5.2 install ok installed", "nginx amd64 1.26.3-3+deb13u11 hold ok installed"]
         self.dependencies = "socat\n  Depends: libc6\nlibc6\n"
-        for name in ("apt-get", "apt-cache", "dpkg-query"):
+        for name in ("apt-get", "apt-cache", "dpkg", "dpkg-query"):
             (folder / name).write_text(COMMAND)
             (folder / name).chmod(0o755)
 
@@ -102,6 +102,7 @@ class Server:
             "transactions": self.transactions,
             "show": CACHE,
             "depends": self.dependencies,
+            "dpkg": "arm64\n",
             "dpkg-query": "".join(line.replace(" ", "\t") + "\n" for line in self.packages),
         }
         (self.folder / "answers.json").write_text(json.dumps(answers))
@@ -157,8 +158,8 @@ def test_what_is_installed_is_not_asked_for(server: Server) -> None:
 
 def test_all_unknown_packages_are_said_at_once(server: Server) -> None:
     assert server.simulate("nosuch", "gawk=99", asked_by={"nosuch": "app_deploy_packages"})["msg"] == (
-        "app_deploy_packages: nosuch is in none of this server's package sources: check its name, or add its source. "
-        "gawk=99 is in none of this server's package sources: check its version, or add its source."
+        "app_deploy_packages: nosuch is in none of this server's package sources for arm64: check its name, or add its "
+        "source. gawk=99 is in none of this server's package sources for arm64: check its version, or add its source."
     )
 
 

@@ -189,3 +189,34 @@ def test_a_failure_is_told_by_whoever_knows_most_of_it() -> None:
     assert failure("unknown variable", "canary", []) == "MySQL refuses its configuration: unknown variable."
     assert failure("", "canary", []).startswith("MySQL on db1 does not start: canary; ")
     assert failure("", "canary", ["mysql-server"]) == failure("", "", []) == "apt has failed"
+
+
+REPOSITORY = {"uris": "https://repo.mysql.com/apt/debian", "suites": "trixie"}
+
+
+@pytest.mark.parametrize(
+    ("own", "offered", "words"),
+    [
+        (
+            "arm64",
+            ["amd64"],
+            "db1 is arm64, and mysql_repository (https://repo.mysql.com/apt/debian, suite trixie) has",
+        ),
+        ("arm64", ["amd64", "arm64"], ""),
+        # It could not be asked; apt says why.
+        ("arm64", [], ""),
+    ],
+)
+def test_a_repository_without_packages_for_a_machine_is_refused(own: str, offered: list[str], words: str) -> None:
+    told = {"architecture": own, "architectures": offered}
+    refusal = mysql_server.mysql_repository_refusal(told, "db1", REPOSITORY)
+    assert refusal.startswith(words)
+    assert bool(refusal) is bool(words)
+
+
+def test_a_new_server_has_room_for_its_data_and_its_binary_logs() -> None:
+    limit = 2 * 2**30
+    assert mysql_server.mysql_disk_refusal(limit + 300 * 2**20, "db1", DEFAULT, limit) == ""
+    assert mysql_server.mysql_disk_refusal(2**30, "db1", DEFAULT, limit).startswith(
+        "db1 has 1.0 GB free for /var/lib/mysql, 1.3 GB too little: MySQL begins with 300 MB, and its binary logs"
+    )

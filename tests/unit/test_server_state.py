@@ -258,3 +258,35 @@ def test_an_interrupted_dpkg_is_known_by_the_numbers_in_its_journal(tmp_path: Pa
 def test_a_package_that_awaits_a_trigger_is_not_broken() -> None:
     line = dpkg.Package("man-db", "amd64", "2.13", "install", "ok", "triggers-pending")
     assert broken_packages([line]) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0, {"works": True, "reason": ""}),
+        (226, {"works": False, "reason": "226/NAMESPACE"}),
+        (228, {"works": False, "reason": "228/SECCOMP"}),
+        # systemd-run itself has failed: that says nothing of sandboxes.
+        (1, {"works": True, "reason": ""}),
+    ],
+)
+def test_a_sandbox_is_tried_by_a_unit_with_all_that_the_collection_s_units_have(
+    server: Path, status: int, expected: dict[str, Any]
+) -> None:
+    command = server / "bin/systemd-run"
+    command.write_text(f'#!/bin/sh\necho "$@" > {server}/asked\nexit {status}\n')
+    command.chmod(0o755)
+    assert state(server, sandbox=True)["sandbox"] == expected
+    asked = (server / "asked").read_text()
+    for sandboxed in ("PrivateTmp=yes", "ProtectSystem=strict", "PrivateNetwork=yes", "TemporaryFileSystem=/srv:ro"):
+        assert f"--property={sandboxed}" in asked
+
+
+def test_no_unit_is_started_unless_it_is_asked_for(server: Path) -> None:
+    assert "sandbox" not in state(server)
+
+
+def test_what_is_free_is_told_for_folders_that_are_not_there_yet(server: Path) -> None:
+    disks = state(server, disks=[str(server), str(server / "not/yet")])["disks"]
+    assert list(disks) == [str(server), str(server / "not/yet")]
+    assert all(size > 0 for size in disks.values())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_lock impor
     hold,
     is_held_by,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils import controller
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import (
     Owner,
     is_gone,
@@ -22,6 +25,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import 
     run_id,
     started,
 )
+
+from tests.playbook import wait_for
 
 JANE = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1}
 JOE = {"by": "joe@desk", "machine": "desk", "pids": "1", "pid": 2}
@@ -140,3 +145,20 @@ def test_all_tasks_of_a_run_have_one_name_for_it_and_another_process_has_another
         [sys.executable, "-c", code], env={"PYTHONPATH": str(collections)}, capture_output=True, text=True, check=True
     )
     assert other.stdout.strip() != run_id()
+
+
+def test_a_run_on_a_system_without_proc_is_known_by_what_ps_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(controller, "PROC", tmp_path / "none")
+    us = ourselves()
+    assert us["pids"] == platform.system()
+    assert re.fullmatch(r"[A-Z][a-z]{2}-[A-Z][a-z]{2}-\d+-\d\d:\d\d:\d\d-\d{4}", us["started"])
+    assert " " not in run_id()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        theirs = {**us, "pid": other.pid, "started": controller.started(other.pid)}
+        assert not is_gone(theirs, us)
+        other.kill()
+        # What has ended, and nobody has asked for yet, has ended.
+        wait_for(lambda: is_gone(theirs, us), 10)
+    assert is_gone(theirs, us)

@@ -286,6 +286,22 @@ def test_the_oldest_binary_logs_go_when_mysql_begins_another_one(host: Host, sql
     assert "limit=2147483648" in host.file(script).content_string
 
 
+@pytest.mark.nightly
+def test_a_small_server_takes_a_quarter_of_a_gigabyte_and_a_second_run_still_changes_nothing(
+    host: Host, sql: Sql, converge: Converge
+) -> None:
+    facts = {"distribution": "Debian", "distribution_release": "trixie", "distribution_version": "13"}
+    small = {**facts, "python_version": "3.13", "memtotal_mb": 957}
+    assert converge(ansible_facts=small, mysql_restart=True).returncode == 0
+    assert sql("SELECT @@performance_schema, @@innodb_buffer_pool_size") == f"0\t{128 * 2**20}"
+    resident = int(host.check_output("grep VmRSS /proc/$(pidof mysqld)/status").split()[1]) // 1024
+    print(f"mysqld, fitted to 957 MB: {resident} MB resident")
+    assert resident < 300
+    assert "changed=0 " in converge(ansible_facts=small).stdout
+    assert converge(mysql_restart=True).returncode == 0
+    assert sql("SELECT @@performance_schema") == "1"
+
+
 CONFIG_LINE = "echo max_connections = 7 >>"
 UNIT = "/etc/systemd/system/mysql.service.d/webstack.conf"
 

@@ -23,11 +23,12 @@ FIRST_RELEASES = 500 * 2**20
 
 
 def server_gathering_refusal(gathered: Facts, host: str) -> str:
-    """Return why a server has told no facts, or an empty text; `gathered` is the result of the module setup."""
-    if "ansible_facts" in gathered:
+    """Return why a server has told no facts, or an empty text; `gathered` is what gather_facts returns."""
+    failed = next(iter(gathered.get("failed_modules", {}).values()), None)
+    if failed is None:
         return ""
-    said = str(gathered.get("msg", ""))
-    if gathered.get("rc") == 127 or "interpreter" in said:
+    said = str(failed.get("msg", ""))
+    if failed.get("rc") == 127 or "interpreter" in said:
         install = shlex.quote("apt-get update && apt-get install --yes python3")
         return (
             f"{host} has no Python, which Ansible needs there: run ansible {host} --become --module-name raw "

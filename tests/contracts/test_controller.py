@@ -10,7 +10,7 @@ from . import ROOT
 
 FOLDERS = ("action", "callback", "filter", "lookup", "plugin_utils")
 # Programs with the options that BSD's have, too; sysctl is only asked where there is no /proc.
-PORTABLE = {"git", "ps", "ssh", "sysctl"}
+PORTABLE = {"git", "ps", "sh", "ssh", "sysctl"}
 # It has another way where there is none.
 READS_PROC = {"plugins/plugin_utils/controller.py"}
 RUNS = {"Popen", "_said", "call", "check_call", "check_output", "run"}

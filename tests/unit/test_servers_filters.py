@@ -12,7 +12,7 @@ MB = 2**20
 
 def test_a_server_without_python_gets_the_command_that_installs_it() -> None:
     gathered = {"rc": 127, "msg": "The module interpreter '/usr/bin/python3' was not found."}
-    refusal = servers.server_gathering_refusal(gathered, "web01")
+    refusal = servers.server_gathering_refusal({"failed_modules": {"setup": gathered}}, "web01")
     assert refusal.startswith("web01 has no Python, which Ansible needs there: run ansible web01 --become")
     assert "raw --args 'apt-get update && apt-get install --yes python3', and repeat." in refusal
 
@@ -25,7 +25,7 @@ def test_a_server_without_python_gets_the_command_that_installs_it() -> None:
     ],
 )
 def test_what_else_keeps_a_server_from_telling_facts_is_said_as_it_is(gathered: dict[str, Any], words: str) -> None:
-    assert servers.server_gathering_refusal(gathered, "web01") == words
+    assert servers.server_gathering_refusal({"failed_modules": {"setup": gathered}}, "web01") == words
     assert servers.server_gathering_refusal({"ansible_facts": {}}, "web01") == ""
 
 

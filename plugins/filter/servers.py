@@ -55,7 +55,7 @@ def server_disk_refusal(facts: Facts, host: str, folder: str = "/srv") -> str:
     """Return why a server that has no release yet has no room for one, or an empty text, also if nothing is known."""
     mounts = {str(mount["mount"]): mount for mount in facts.get("mounts", [])}
     path = PurePosixPath(folder)
-    mount = next((mounts[str(place)] for place in (path, *path.parents) if str(place) in mounts), {})
+    mount: Facts = next((mounts[str(place)] for place in (path, *path.parents) if str(place) in mounts), {})
     free = mount.get("size_available", FIRST_RELEASES)
     if free >= FIRST_RELEASES:
         return ""

@@ -184,7 +184,7 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
     return [
         {
             "name": site["app"],
-            "servers": [{"address": f"unix:{names.path(site['app'])}/current/gunicorn.sock", "max_fails": 0}] * 2,
+            "servers": [{"address": f"unix:{names.path(site['app'])}/current/{names.SOCKET_LINK}", "max_fails": 0}] * 2,
         }
         for site in sites
     ]

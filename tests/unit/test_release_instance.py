@@ -58,7 +58,8 @@ def test_a_release_without_files_of_its_own_is_an_instance_of_the_template_that_
 
 
 def test_a_release_that_nothing_is_known_of_is_as_the_entry_says(app: dict[str, Any], tmp_path: Path) -> None:
-    for manifests in ({}, {"a": {"files": []}}):
+    unknown: list[Manifests] = [{}, {"a": {"files": []}}]
+    for manifests in unknown:
         found = instance(app, "a", manifests, str(tmp_path))
         assert (found.unit, found.socket, found.environment) == ("uwsgi-shop@a", Path("/run/uwsgi-shop/a.sock"), "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ FOLLOWS = {
         *("build_environment", "shared_settings", "target", "user"),
     },
     "nginx": {"preview_names", "redirect_from", "server_name", "trusted_proxies"},
+    "uwsgi": {"background", "chdir", "environment", "module", "name", "releases_path", "scheduled", "user"},
 }
 # Keys of a site's entry that are a release's, so that a deploy applies them.
 RELEASED = {
@@ -48,9 +50,11 @@ RELEASED = {
         "gunicorn",
         "health_path",
     ),
-    *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "shared_paths"),
-    "wsgi_app",
+    *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "server"),
+    *("shared_paths", "uwsgi", "wsgi_app"),
 }
+# Kinds of gunicorn's workers that run ASGI applications.
+ASGI_WORKER = re.compile(r"asgi|uvicorn", re.IGNORECASE)
 # What an application needs that leaves the tables to its migrations.
 ROWS = "SELECT,INSERT,UPDATE,DELETE,EXECUTE,CREATE TEMPORARY TABLES,LOCK TABLES,SHOW VIEW"
 
@@ -70,36 +74,61 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each mistake in paths, and for each further key that would be lost on other roles."""
-    return [mistake for site in sites for mistake in site_paths.path_mistakes(site)] + [
+    """Return one sentence for each mistake in paths, and for each further key that is lost or contradicts another."""
+    lost = [mistake for site in sites for mistake in site_paths.path_mistakes(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
         for role, keys in FOLLOWS.items()
         for key in site.get(role, {})
         if key in keys
     ]
+    return lost + [
+        f"sites: server of {site['domain']} is uwsgi, which can't run ASGI, and gunicorn.worker_class is "
+        f"{site['gunicorn']['worker_class']}: take out one of them."
+        for site in sites
+        if server(site) == "uwsgi" and ASGI_WORKER.search(str(site.get("gunicorn", {}).get("worker_class", "")))
+    ]
+
+
+def server(site: Entry) -> str:
+    """Return which application server runs a site's application."""
+    return str(site.get("server", "gunicorn"))
 
 
 def gunicorn_apps(sites: list[Entry], environment_files: list[dict[str, str]] | None = None) -> list[Entry]:
-    """Return `gunicorn_apps`: one app per site, with one instance per release.
+    """Return `gunicorn_apps`: one app per site that gunicorn runs, with one instance per release.
 
     `environment_files` are the variables of each site's `environment_file`, empty where it has none.
     """
+    return _apps("gunicorn", "wsgi_app", sites, environment_files)
+
+
+def uwsgi_apps(sites: list[Entry], environment_files: list[dict[str, str]] | None = None) -> list[Entry]:
+    """Return `uwsgi_apps`: one app per site that uWSGI runs, as `gunicorn_apps` has the others."""
+    return _apps("uwsgi", "module", sites, environment_files)
+
+
+def _apps(
+    role: str, entry_point: str, sites: list[Entry], environment_files: list[dict[str, str]] | None
+) -> list[Entry]:
+    """Return the apps of the sites that one of the application servers runs, in the words of its role."""
     return [
         {
             "name": site["app"],
             "releases_path": f"{names.path(site['app'])}/releases",
-            **present(site, "wsgi_app", "background", "scheduled"),
+            entry_point: site["wsgi_app"],
+            **present(site, "background", "scheduled"),
             **environment(site, told),
             **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
             **further(
-                site.get("gunicorn", {}),
+                site.get(role, {}),
                 after=["mysql.service"],
                 # With the minus one that is not there yet keeps no unit from starting.
                 writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],
             ),
         }
         for site, told in zip(sites, environment_files or [{}] * len(sites), strict=True)
+        if server(site) == role
     ]
 
 
@@ -113,21 +142,27 @@ def environment(site: Entry, told: dict[str, str]) -> Entry:
     return {"environment": {**told, **site.get("environment", {})}} if told or "environment" in site else {}
 
 
-def app_deploy_apps(sites: list[Entry], databases: list[str], gunicorn_version: str | None = None) -> list[Entry]:
+def app_deploy_apps(
+    sites: list[Entry], databases: list[str], gunicorn_version: str | None = None, uwsgi_version: str | None = None
+) -> list[Entry]:
     """Return `app_deploy_apps`. What a release runs with is told by `app_deploy_settings`.
 
     The first of the databases' servers dumps a site's database before migrations.
     """
+    programs = {
+        "gunicorn": f"gunicorn=={gunicorn_version or names.GUNICORN_VERSION}",
+        "uwsgi": f"pyuwsgi=={uwsgi_version or names.PYUWSGI_VERSION}",
+    }
     return [
         {
             "name": site["app"],
-            "service": names.service(site["app"]),
-            "sockets_path": names.sockets(site["app"]),
+            "service": names.service(site["app"], server(site)),
+            "sockets_path": names.sockets(site["app"], server(site)),
             # As nginx passes a visitor's request on.
             "health_headers": {"Host": site["domain"], "X-Forwarded-Proto": site_tls.scheme(site)},
-            "environment_file": names.environment(site["app"]),
+            "environment_file": names.environment(site["app"], server(site)),
             "shared_settings": names.shared_settings(site["app"]),
-            "fallback_requirements": [f"gunicorn=={gunicorn_version or names.GUNICORN_VERSION}"],
+            "fallback_requirements": [programs[server(site)]],
             "static_paths": site_paths.built(site),
             **(dumps(site["database"]["name"], databases[0]) if "database" in site and databases else {}),
             **present(
@@ -189,7 +224,7 @@ def nginx_upstreams(sites: list[Entry]) -> list[Entry]:
     return [
         {
             "name": site["app"],
-            "servers": [{"address": f"unix:{names.path(site['app'])}/current/gunicorn.sock", "max_fails": 0}] * 2,
+            "servers": [{"address": f"unix:{names.path(site['app'])}/current/{names.SOCKET_LINK}", "max_fails": 0}] * 2,
         }
         for site in sites
     ]
@@ -354,6 +389,7 @@ class FilterModule:
                 nginx_upstreams_kept,
                 environment_paths,
                 gunicorn_apps,
+                uwsgi_apps,
                 app_deploy_apps,
                 app_deploy_applied,
                 app_deploy_passwords,

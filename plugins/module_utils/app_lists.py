@@ -11,13 +11,13 @@ from typing import Any
 App = dict[str, Any]
 
 # Users and groups that Debian, Ubuntu, their cloud images or another role makes: no application runs as one of them.
-# With the name gunicorn, the units of what runs beside it would be those of another application.
+# With the name gunicorn or uwsgi, the units of what runs beside it would be those of another application.
 SYSTEM_USERS = {
     *("adm", "admin", "audio", "backup", "bin", "cdrom", "crontab", "daemon", "debian", "dialout", "dip", "disk"),
     *("docker", "fax", "floppy", "games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail"),
     *("man", "messagebus", "mysql", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy"),
     *("render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync", "sys", "syslog", "tape"),
-    *("tty", "ubuntu", "users", "utmp", "uucp", "video", "voice"),
+    *("tty", "ubuntu", "users", "utmp", "uucp", "uwsgi", "video", "voice"),
 }
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24

@@ -19,11 +19,15 @@ File = dict[str, Any]
 
 @dataclass(frozen=True)
 class Server:
-    """An application server: its name, the file of its settings, and the command that judges that file."""
+    """An application server: its name, the file of its settings, and the command that judges that file.
+
+    Settings at a fixed path end in `settings`; in the folder of a release they are called `release_settings`.
+    """
 
     name: str
     settings: str
     validate: str = ""
+    release_settings: str = ""
 
 
 def files(server: Server, apps: list[App], defaults: App) -> list[File]:
@@ -52,7 +56,7 @@ def release_files(server: Server, apps: list[App], defaults: App) -> list[File]:
     for app in apps:
         if "releases_path" in app:
             environment = names.environment(app["name"], server.name)
-            settings = f"{names.settings(app['name'], server.name)}/{server.settings}"
+            settings = f"{names.settings(app['name'], server.name)}/{server.release_settings or server.settings}"
             own = _own(server, defaults | app, f"@{names.INSTANCE}", settings, environment)
             own += [_environment(app, environment), *_beside(defaults | app, environment)]
             found += [{"app": app["name"], **file} for file in own]

@@ -16,8 +16,9 @@ LONGEST = 300
 CHAINED = re.compile(r"\s*(The above exception was|During handling of the above exception)")
 # What systemd notes in the journal of a service whose process has ended by itself.
 ENDED = "Main process exited"
-# What gunicorn says without a traceback when it does not find the application, and its own exception after it.
-NO_APPLICATION = re.compile(r"Failed to (find|parse) ")
+# What gunicorn and uWSGI say without a traceback of what they can't load or don't know, and gunicorn's own exception
+# after it.
+NO_APPLICATION = re.compile(r"Failed to (find|parse) |unable to load app |\[strict-mode\] ")
 HALTED = "gunicorn.errors.HaltServer"
 
 

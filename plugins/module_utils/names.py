@@ -7,8 +7,14 @@ from __future__ import annotations
 
 INSTANCE = "%i"
 UNITS = "/etc/systemd/system"
-# What is installed for an application whose packages bring none: the default of the role gunicorn, too.
+# What may run an application, in the words of its entry; the folders below /etc with its settings have these names.
+SERVERS = ("gunicorn", "uwsgi")
+# What is installed for an application whose packages bring none: the defaults of the roles, too.
 GUNICORN_VERSION = "27.0.1"
+PYUWSGI_VERSION = "2.0.30"
+# In a release, the link to its socket. It has the name that web servers know that were set up before uWSGI could run
+# releases, as a release goes live by one rename and nothing else.
+SOCKET_LINK = "gunicorn.sock"
 # Where MySQL's package puts its socket.
 DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
 

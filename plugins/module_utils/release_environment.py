@@ -11,6 +11,8 @@ LOCKS = {
     "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
     "pip": ("requirements.txt", "pyproject.toml"),
 }
+# The command of a package that is not called like it, and that another package may bring, too.
+COMMANDS = {"pyuwsgi": "uwsgi"}
 PIP = ".venv/bin/pip install --quiet --disable-pip-version-check"
 
 
@@ -44,7 +46,7 @@ def install_commands(lock: str, installer: str, uv: str, python: str, fallbacks:
     return [
         *commands[lock],
         *(
-            f"test -e .venv/bin/{name} || {install} {shlex.quote(requirement)}"
+            f"test -e .venv/bin/{COMMANDS.get(name, name)} || {install} {shlex.quote(requirement)}"
             for name, requirement in zip(names, fallbacks, strict=True)
         ),
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.error_output import error_line
+from ansible_collections.foobar.webstack.plugins.module_utils.names import SERVERS
 
 # What a command that only writes into a release has no need of.
 CLOSED = (
@@ -39,7 +40,7 @@ CLOSED = (
     "UMask=0027",
 )
 # systemd reads an environment before the command has its own view.
-HIDDEN = ("/etc/gunicorn", "/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
+HIDDEN = (*(f"/etc/{server}" for server in SERVERS), "/var/backups", "/var/lib/app_deploy", "/var/log/app_deploy")
 
 
 class CommandError(Exception):

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases, run_program
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
+from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import Instance, instance, services
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
 
 # Unit by name, and its state and sub-state, such as ("active", "running").
@@ -66,9 +67,9 @@ def has_target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> 
 
 def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     """Return what the module release documents of one application."""
-    found = releases.gather(Path(app["path"]), Path(UNITS), app["service"], app["target"])
-    found |= releases.leftovers(found, app["keep"])
     manifests = release_settings.read(app["name"])
+    found = releases.gather(Path(app["path"]), Path(UNITS), services(app, manifests, UNITS), app["target"])
+    found |= releases.leftovers(found, app["keep"])
     live = found["live"]
     # Files of releases that are gone, and those that older ones shared when none of these is left.
     orphans = [name for name in manifests if name not in found["complete"] + found["incomplete"]]
@@ -82,7 +83,7 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     found["drifted"] = [dest for manifest in own for dest in release_settings.drifted(manifest)]
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)
-    found["missing"] = _missing(app, found, states)
+    found["missing"] = _missing(app, found, instance(app, live, manifests, UNITS), states)
     found["busy"] = [name for name in _busy(app, live, states) if name in found["records"] or _is_name(name)]
     return found
 
@@ -125,10 +126,10 @@ def _is_folder_of(path: Path, user: str) -> bool:
     return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == 0o751
 
 
-def _missing(app: dict[str, Any], found: dict[str, Any], states: States) -> list[str]:
+def _missing(app: dict[str, Any], found: dict[str, Any], serving: Instance, states: States) -> list[str]:
     """Return the units of the live release that are not active, or don't start at boot."""
     live = found["live"]
-    wanted = {f"{app['service']}@{live}.service": found["enabled"]} if live else {}
+    wanted = {f"{serving.unit}.service": found["enabled"]} if live else {}
     if found["has_target"]:
         wanted[f"{app['target']}@{live}.target"] = found["beside"]
     return [
@@ -141,6 +142,7 @@ def _missing(app: dict[str, Any], found: dict[str, Any], states: States) -> list
 def running(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
     """Return an app's targets and services beside its instances, and the instances' sockets and services, that run."""
     known = releases.read(Path(app["path"]))
+    serving = services(app, release_settings.read(app["name"]), UNITS)
     beside, instances = [], []
     for unit, (state, _) in states.items():
         name, _, instance = unit.partition("@")
@@ -148,7 +150,7 @@ def running(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
         # A scheduled command may outlive the folder of its release; a unit of somebody else's has another name.
         if state in ("inactive", "failed") or not (release in known or _is_name(release)):
             continue
-        if name == app["service"] and kind in ("socket", "service"):
+        if name in serving and kind in ("socket", "service"):
             instances.append(unit)
         elif (name == app["target"] and kind == "target") or (
             name.startswith(f"{app['target']}-") and kind == "service"

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
@@ -100,8 +101,11 @@ def digest(files: list[str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]:
-    """Return what the module release documents of the releases in a folder and the enabled units of both kinds."""
+def gather(path: Path, units: Path, services: Sequence[str], target: str) -> dict[str, Any]:
+    """Return what the module release documents of the releases in a folder and the enabled units of both kinds.
+
+    `services` are the names before the `@` of all services that may run one of them.
+    """
     found = [folder for folder in (path / "releases").glob("*") if folder.is_dir() and not folder.is_symlink()]
     folders = sorted(folder.name for folder in found if NAME.fullmatch(folder.name))
     wants = units / "multi-user.target.wants"
@@ -112,7 +116,9 @@ def gather(path: Path, units: Path, service: str, target: str) -> dict[str, Any]
         "complete": list(records),
         "bad": [name for name, record in records.items() if record.get("bad")],
         "incomplete": [name for name in folders if name not in records],
-        "enabled": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{service}@*.service")),
+        "enabled": sorted(
+            {unit.stem.partition("@")[2] for service in services for unit in wants.glob(f"{service}@*.service")}
+        ),
         "beside": sorted(unit.stem.partition("@")[2] for unit in wants.glob(f"{target}@*.target")),
         "records": records,
     }

@@ -152,6 +152,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     releases,
     run_program,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import Instance, instance
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
 
 SPEC: dict[str, Any] = {
@@ -212,9 +213,9 @@ def gather(module: AnsibleModule, app: dict[str, Any]) -> dict[str, Any]:
     return release_state.gather(app, release_state.unit_states(module.run_command))
 
 
-def socket(app: dict[str, Any], release: str) -> Path:
-    """Return where the instance of a release listens."""
-    return Path(app["sockets"], f"{release}.sock")
+def serving(app: dict[str, Any], release: str) -> Instance:
+    """Return the service that runs a release."""
+    return instance(app, release, release_settings.read(app["name"]), release_state.UNITS)
 
 
 def reload_systemd(module: AnsibleModule, needed: bool) -> None:
@@ -314,7 +315,8 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
     options, path, run = module.params, Path(app["path"]), module.run_command
     release, live = options["release"], releases.linked(path / "current")
     try:
-        release_units.start(run, f"{app['service']}@{release}", socket(app, release), options["health"])
+        own = serving(app, release)
+        release_units.start(run, own.unit, own.socket, options["health"])
     except release_units.UnhealthyError as error:
         serves = f"release {live} serves on" if live else "nothing was switched"
         page = options["health"]["path"]
@@ -408,7 +410,8 @@ def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
         # What runs beside the old instances has jobs to finish, and does so while the instances do.
         release_units.systemctl(run, "disable", "--now", "--no-block", *targets)
     for name in found["stale_instances"]:
-        release_units.drain(run, f"{app['service']}@{name}", socket(app, name))
+        old = serving(app, name)
+        release_units.drain(run, old.unit, old.socket)
     if targets:
         release_units.systemctl(run, "stop", *targets)
     # The files that a release ran with go first: without its folder nobody would know of them.

@@ -55,7 +55,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    names,
+    release_lock,
+    release_settings,
+    release_state,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import environment_files, instance
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 SPEC: dict[str, Any] = {
@@ -82,6 +88,7 @@ def main() -> None:
     group = options["group"] or grp.getgrgid(pwd.getpwnam(options["user"]).pw_gid).gr_name
     log = open_log(Path(names.logs(app["name"])), options["release"])
     folder = Path(app["path"], "releases", options["release"])
+    own = instance(app, options["release"], release_settings.read(app["name"]))
     sandbox = Sandbox(
         app["name"],
         Path(app["path"]),
@@ -95,7 +102,7 @@ def main() -> None:
             "HOME": "/tmp",
             **{name: str(value) for name, value in options["environment"].items()},
         },
-        environment_files=options["environment_files"],
+        environment_files=environment_files(own, options["environment_files"]),
         shared=options["shared"],
         writes_shared=True,
     )

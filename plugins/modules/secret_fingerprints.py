@@ -70,7 +70,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import environment_files
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, names
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
     STORE,
     Fingerprints,
@@ -105,14 +105,16 @@ class Server:
         return self._environments[app, migrations]
 
     def _read(self, app: str, migrations: bool) -> Environment | None:
-        home, settings = self.root / "srv" / app, self.root / "etc/gunicorn"
+        home = self.root / "srv" / app
         if not (home / "current").is_symlink():
             return None
         if migrations:
             return read_environment(home / "migrate.env")
-        own = settings / app / (home / "current").readlink().name / "env"
+        live = (home / "current").readlink().name
+        own = [self.root / "etc" / server / app / live / "env" for server in names.SERVERS]
         # Up to 0.1.0 all releases of an app shared one file.
-        return read_environment(own if own.exists() else settings / f"{app}.env")
+        places = [*own, self.root / "etc/gunicorn" / f"{app}.env"]
+        return next((found for found in map(read_environment, places) if found is not None), None)
 
     def is_live(self, secret: Secret) -> bool:
         """Tell whether a secret stands in a live environment of an app that uses it.

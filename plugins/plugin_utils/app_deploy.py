@@ -109,7 +109,7 @@ def of_release(app: App, release: str) -> App:
     return {
         "release_path": f"{app['path']}/releases/{release}",
         "links": {
-            "gunicorn.sock": f"{app['place']['sockets']}/{release}.sock",
+            names.SOCKET_LINK: f"{app['place']['sockets']}/{release}.sock",
             **{path: f"{app['path']}/shared/{path}" for path in shared},
         },
     }

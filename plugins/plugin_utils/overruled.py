@@ -20,6 +20,7 @@ WAYS = {
     "tls_certificates": "use tls of an entry of sites, or default_tls",
     "tls_group": "set web_server_user",
     "tls_nameservers": "set dns_nameservers",
+    "uwsgi_socket_group": "set web_server_user",
 }
 
 

@@ -11,7 +11,7 @@ from tests.refused import GROUPS, changed, keys
 
 from . import PLAYBOOKS, ROOT, load, spec
 
-LISTS = {"gunicorn": "gunicorn_apps", "app_deploy": "app_deploy_apps", "nginx": "nginx_sites"}
+LISTS = {"gunicorn": "gunicorn_apps", "uwsgi": "uwsgi_apps", "app_deploy": "app_deploy_apps", "nginx": "nginx_sites"}
 
 
 def sites() -> dict[str, Any]:

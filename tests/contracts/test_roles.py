@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.foobar.webstack.plugins.filter import gunicorn, nginx_files
+from ansible_collections.foobar.webstack.plugins.filter import gunicorn, nginx_files, uwsgi
 from ansible_collections.foobar.webstack.plugins.modules import release
 from ansible_collections.foobar.webstack.plugins.plugin_utils import app_deploy
 from jinja2 import meta, nodes
@@ -25,20 +25,23 @@ ENTRIES = {
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
     "tls": set[str](),
+    "uwsgi": {"item"},
 }
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
 FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
+FACTS |= {"uwsgi_settings"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}
 PREFLIGHT = "foobar.webstack.preflight"
-# An app with all for which the role gunicorn writes files, at a fixed path and in releases.
-GUNICORN_APPS: list[dict[str, Any]] = [
-    {"name": "plain", "chdir": "/srv/plain"},
+# An app with all for which the roles gunicorn and uwsgi write files, at a fixed path and in releases.
+SERVED_APPS: list[dict[str, Any]] = [
+    {"name": "plain", "module": "plain", "chdir": "/srv/plain"},
     {
         "name": "shop",
+        "module": "shop",
         "releases_path": "/srv/shop/releases",
         "background": [{"name": "mailer", "command": "work"}],
         "scheduled": [{"name": "purge", "command": "purge", "on_calendar": "hourly"}],
@@ -123,11 +126,12 @@ NGINX_READERS = nginx_files.nginx_readers(
 @cache
 def filtered(role: str) -> list[dict[str, Any]]:
     """Return the files that the filters of a role make of its apps."""
-    if role != "gunicorn":
+    filters = {"gunicorn": gunicorn, "uwsgi": uwsgi}
+    if role not in filters:
         return []
-    apps = GUNICORN_APPS
-    found = [*gunicorn.gunicorn_files(apps, {}), *gunicorn.gunicorn_environments(apps)]
-    return [*found, *gunicorn.gunicorn_release_files(apps, {})]
+    functions, apps = filters[role].FilterModule().filters(), SERVED_APPS
+    found = [*functions[f"{role}_files"](apps, {}), *functions[f"{role}_environments"](apps)]
+    return [*found, *functions[f"{role}_release_files"](apps, {})]
 
 
 def handed(role: str) -> set[str]:

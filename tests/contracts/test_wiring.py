@@ -49,7 +49,9 @@ ASKED = {
     "version",
 }
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
+FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"} | {
+    "uwsgi_settings"
+}
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
 READ_BY_PLUGINS = {"foreign_variables", "strict_variables"}
@@ -137,7 +139,7 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
     database = Site({name: "x" for name in SPEC["sites"]["options"]["database"]["options"]})
     values = {name: examples[option["type"]] for name, option in SPEC["sites"]["options"].items()}
     tls = Site(dict.fromkeys(SPEC["sites"]["options"]["tls"]["options"], ()) | {"caa": True, "provider": "acme"})
-    site = Site({**values, "addresses": ["8.8.8.8"], "database": database, "tls": tls})
+    site = Site({**values, "addresses": ["8.8.8.8"], "server": "gunicorn", "database": database, "tls": tls})
     further: dict[str, tuple[Any, ...]] = {
         "app_deploy_apps": (["db01"],),
         "dns_records_zones": ({}, [], []),

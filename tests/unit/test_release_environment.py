@@ -69,6 +69,11 @@ def test_a_fallback_is_installed_only_where_its_command_is_missing(there: bool, 
     assert output.stdout == ("" if there else "pip install --quiet gunicorn[gevent]==27.0.1\n")
 
 
+def test_a_uwsgi_that_is_there_is_kept_whichever_package_has_brought_it() -> None:
+    command = install_commands("", "uv", UV, PYTHON, ["pyuwsgi==2.0.30"])[-1]
+    assert command == "test -e .venv/bin/uwsgi || /opt/uv/bin/uv pip install --quiet pyuwsgi==2.0.30"
+
+
 def test_a_file_that_is_no_valid_python_fails_no_release(tmp_path: Path) -> None:
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/python").symlink_to(PYTHON)

@@ -15,6 +15,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_lock,
     release_settings,
     release_state,
+    release_units,
     releases,
     run_program,
 )
@@ -430,3 +431,39 @@ def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_follo
     made.symlink_to(server.root)
     assert "is no folder: move it away" in server.fail("repaired")["msg"]
     assert server.root.stat().st_uid == 0
+
+
+def served_by(server: Server, service: str) -> list[dict[str, str]]:
+    """Return what a release is to run with whose requests a service answers."""
+    own = {"owner": USER, "group": GROUP}
+    return [
+        {"dest": f"{server.units}/{service}@%i.{kind}", "content": f"ListenStream=/run/{service}/%i.sock\n", **own}
+        for kind in ("socket", "service")
+    ]
+
+
+def test_each_release_is_started_drained_and_gone_back_to_by_the_server_it_was_written_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that changes from gunicorn to uWSGI leaves the releases of before theirs."""
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(release_units, "start", lambda _, unit, path, __: asked.append((unit, str(path))))
+    monkeypatch.setattr(release_units, "drain", lambda _, unit, path: asked.append((f"drain {unit}", str(path))))
+    old, new = "11111111-11111111", "22222222-22222222"
+    wants = server.units / "multi-user.target.wants"
+    wants.mkdir(parents=True)
+    for name, service in ((old, "gunicorn-shop"), (new, "uwsgi-shop")):
+        server.app |= {"service": service, "sockets": f"/run/{service}"}
+        server.do("locked", release=name, settings=served_by(server, service))
+        (server.path / "releases" / name).mkdir(parents=True)
+        server.do("live", release=name, health={"path": "/"})
+        (wants / f"{service}@{name}.service").symlink_to(server.units / f"{service}@{name}.service")
+        server.do("pruned")
+    assert asked == [
+        (f"gunicorn-shop@{old}", f"/run/gunicorn-shop/{old}.sock"),
+        (f"uwsgi-shop@{new}", f"/run/uwsgi-shop/{new}.sock"),
+        (f"drain gunicorn-shop@{old}", f"/run/gunicorn-shop/{old}.sock"),
+    ]
+    server.do("live", release=old, health={"path": "/"}, event="rollback")
+    assert asked[-1] == (f"gunicorn-shop@{old}", f"/run/gunicorn-shop/{old}.sock")
+    assert f"gunicorn-shop@{old}.service" in server.found()["missing"]

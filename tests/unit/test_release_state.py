@@ -49,7 +49,7 @@ def server(tmp_path: Path) -> Path:
 
 
 def test_releases_are_told_apart(server: Path) -> None:
-    assert gather(server / "srv", server / "units", "shop", "shop") == {
+    assert gather(server / "srv", server / "units", ["shop"], "shop") == {
         "live": "oldest",
         "previous": "newest",
         "complete": ["newest", "middle", "oldest"],
@@ -66,13 +66,13 @@ def test_releases_are_told_apart(server: Path) -> None:
 
 
 def test_a_bare_server_holds_nothing(tmp_path: Path) -> None:
-    assert gather(tmp_path / "srv", tmp_path / "units", "shop", "shop") == EMPTY
+    assert gather(tmp_path / "srv", tmp_path / "units", ["shop"], "shop") == EMPTY
 
 
 def test_a_link_that_leads_nowhere_is_no_live_release(server: Path) -> None:
     (server / "srv/current").unlink()
     (server / "srv/current").symlink_to("releases/gone")
-    assert gather(server / "srv", server / "units", "shop", "shop")["live"] == ""
+    assert gather(server / "srv", server / "units", ["shop"], "shop")["live"] == ""
 
 
 def found(**differences: object) -> dict[str, object]:

@@ -55,7 +55,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state
+from ansible_collections.foobar.webstack.plugins.module_utils import names, release_lock, release_state, sandbox_hints
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
 
 SPEC: dict[str, Any] = {
@@ -104,7 +104,7 @@ def main() -> None:
         status = sandbox.run(options["command"], options["success"], chdir=options["chdir"])
     except CommandError as error:
         module.fail_json(
-            msg=f"{app['name']}: {error}.",
+            msg=f"{app['name']}: {error}.{sandbox_hints.hint(error.said, str(folder))}",
             rc=error.status,
             error=error.error,
             last_lines=error.said[-40:],

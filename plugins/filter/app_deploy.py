@@ -206,7 +206,7 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
     lines += [
         f"{name}: it reaches Unix sockets and no network, which network: true opens, and ip_address_allow in part."
         for name, app in apps.items()
-        if app["action"] == "release" and not app["live"] and app.get("is_closed")
+        if app["action"] == "release" and app.get("is_closed") and not app["live"]
     ]
     if verb == "deploy":
         lines += [

@@ -144,7 +144,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils import (
-    names,
     release_lock,
     release_plan,
     release_settings,
@@ -314,7 +313,7 @@ def note(module: AnsibleModule, app: dict[str, Any], event: str, **details: Any)
 def why(app: dict[str, Any], release: str, said: str) -> str:
     """Return what a release's sandbox may have to do with its last words."""
     own = release_settings.read(app["name"]).get(release, {"files": []})["files"]
-    units = "\n".join(file["content"] for file in own if file["dest"].startswith(names.UNITS))
+    units = "\n".join(file["content"] for file in own if file["dest"].endswith(".service"))
     return sandbox_hints.hint(said.splitlines(), f"{app['path']}/releases/{release}", units)
 
 

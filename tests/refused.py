@@ -18,6 +18,7 @@ Entry = dict[str, Any]
 GROUPS: dict[str, dict[str, Any]] = {
     "what a release runs with": {
         "gunicorn.after": ["network-online.target"],
+        "gunicorn.config": "gunicorn.conf.py",
         "gunicorn.graceful_timeout": 11,
         "gunicorn.max_requests": 1000,
         "gunicorn.max_requests_jitter": 100,
@@ -26,6 +27,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "gunicorn.network": True,
         "gunicorn.options": {"backlog": 64},
         "gunicorn.preload_app": True,
+        "gunicorn.service_options": {"ProcSubset": "all"},
         "gunicorn.socket_group": "nogroup",
         "gunicorn.tasks_max": 300,
         "gunicorn.threads": 2,
@@ -176,6 +178,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "app_deploy.fallback_requirements": ["gunicorn==27.0.1", "packaging==25.0"],
         "app_deploy.installer": "pip",
         "app_deploy.python": "/usr/bin/python3.13",
+        "gunicorn.ip_address_allow": ["127.0.0.0/8"],
         "gunicorn.virtualenv": "/srv/board/current/.venv",
         "packages": ["media-types", "tree"],
         "wsgi_app": "config.wsgi",

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
     App,
     has_environment,
+    is_closed,
     lacking,
     of_release,
     place,
@@ -99,5 +100,6 @@ class ActionModule(ActionBase):
             "action": "error" if error else found["action"],
             "prepare": prepare if any(prepare.values()) else {},
             "lacking": lacking(app, missing),
+            "is_closed": is_closed(options["settings"].get(app["name"], [])),
             "withheld": withheld(entry, options["settings"].get(app["name"], [])),
         }

@@ -203,6 +203,11 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
     if verb in ("rollback", "releases"):
         return []
     lines = [words[app["action"]].format(**app) for app in apps.values() if app["action"] in words]
+    lines += [
+        f"{name}: it reaches Unix sockets and no network, which network: true opens, and ip_address_allow in part."
+        for name, app in apps.items()
+        if app["action"] == "release" and app.get("is_closed") and not app["live"]
+    ]
     if verb == "deploy":
         lines += [
             f"{name}: {', '.join(app['unapplied'])} of its entry changed since the last whole run; a deploy leaves it "

@@ -17,6 +17,12 @@ OLDEST_GUNICORN = 27
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:
     """Return one sentence for each mistake in `gunicorn_apps` and `gunicorn_version`."""
     mistakes = wrong_apps("gunicorn_apps", apps)
+    mistakes += [
+        f"gunicorn_apps: the config of {app['name']} must be the path of a file below the release, such as "
+        "gunicorn.conf.py."
+        for app in apps
+        if "config" in app and "releases_path" in app and not _is_below(str(app["config"]))
+    ]
     major = re.match(r"\d+", str(gunicorn_version))
     if not major or int(major[0]) < OLDEST_GUNICORN:
         mistakes.append(
@@ -24,6 +30,11 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
             "requests when they stop."
         )
     return mistakes
+
+
+def _is_below(path: str) -> bool:
+    """Tell whether a path is that of a file below some folder."""
+    return bool(path.strip("./")) and not path.startswith("/") and ".." not in path.split("/")
 
 
 def gunicorn_files(apps: list[App], defaults: App) -> list[app_units.File]:

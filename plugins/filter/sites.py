@@ -367,11 +367,7 @@ def records(site: Entry, zone: str, found: list[str], web_addresses: list[str]) 
     direct = [name for name in found if name in (site["domain"], zone)]
     return [
         *({"record": name, "type": kind, "value": value} for name in direct for kind, value in by_type.items()),
-        *(
-            {"record": name, "type": "CNAME", "value": [f"{site['domain']}."]}
-            for name in found
-            if name not in direct
-        ),
+        *({"record": name, "type": "CNAME", "value": [f"{site['domain']}."]} for name in found if name not in direct),
     ]
 
 

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils import app_sandbox
+
 App = dict[str, Any]
 
 # Users and groups that Debian, Ubuntu, their cloud images or another role makes: no application runs as one of them.
@@ -97,7 +99,7 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
                 f"{variable}: memory_max of {app['name']} is {memory}; write bytes, a number with K, M, G or T, a "
                 "percentage or infinity, as systemd takes no other."
             )
-        mistakes += _wrong_commands(variable, app)
+        mistakes += _wrong_commands(variable, app) + app_sandbox.mistakes(variable, app)
     return mistakes + wrong_variables(variable, "environment", apps)
 
 

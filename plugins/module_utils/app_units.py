@@ -7,11 +7,12 @@ An app stands at a fixed path (`chdir`) or comes in releases (`releases_path`), 
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils import app_sandbox, names
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import App
 
 File = dict[str, Any]
@@ -58,7 +59,8 @@ def release_files(server: Server, apps: list[App], defaults: App) -> list[File]:
             environment = names.environment(app["name"], server.name)
             settings = f"{names.settings(app['name'], server.name)}/{server.release_settings or server.settings}"
             own = _own(server, defaults | app, f"@{names.INSTANCE}", settings, environment)
-            own += [_environment(app, environment), *_beside(defaults | app, environment)]
+            unit = f"{names.service(app['name'], server.name)}@{names.INSTANCE}"
+            own += [_environment(app, environment), *_beside(defaults | app, unit, environment)]
             found += [{"app": app["name"], **file} for file in own]
     return found
 
@@ -73,6 +75,23 @@ def _without_secrets(app: App) -> App:
     return {key: value for key, value in app.items() if key != "environment"}
 
 
+def _shared(app: App, unit: str) -> dict[str, Any]:
+    """Return what the templates of all units of an app know; `unit` is the service that answers requests."""
+    return {
+        "item": _without_secrets(app),
+        **_folders(app),
+        "unit": unit,
+        "state": names.state(app["name"]),
+        "service_options": app_sandbox.lines(app),
+    }
+
+
+def command_line(command: str, state: str) -> str:
+    """Return a command as it stands in a unit: systemd fills in nothing, but for the state folder's variable."""
+    known = re.sub(r"\$(\{STATE_DIRECTORY\}|STATE_DIRECTORY\b)", lambda _: state, command)
+    return known.replace("%", "%%").replace("$", "$$")
+
+
 def _folders(app: App) -> dict[str, str]:
     """Return an app's `home`, which holds its `.venv`, and the folder it runs in, `chdir`: the home, or one below."""
     if "releases_path" not in app:
@@ -85,9 +104,7 @@ def _own(server: Server, app: App, instance: str, settings: str, environment: st
     """Return settings, socket and service of an app; `instance` is what its units' names have at their end."""
     service = names.service(app["name"], server.name)
     own = {
-        "item": _without_secrets(app),
-        **_folders(app),
-        "unit": f"{service}{instance}",
+        **_shared(app, f"{service}{instance}"),
         "socket": f"{names.sockets(app['name'], server.name)}/{names.INSTANCE if instance else server.name}.sock",
         "settings": settings,
         "environment_file": environment or _plain(server, app),
@@ -106,10 +123,15 @@ def _environment(app: App, dest: str) -> File:
     return {"src": "environment.j2", "dest": dest, "group": group, "mode": "0640", "vars": {"item": app}}
 
 
-def _beside(app: App, environment: str) -> list[File]:
+def _process(process: App, state: str) -> dict[str, Any]:
+    """Return what the templates know of a command beside an app."""
+    return {"process": process, "command": command_line(str(process["command"]), state)}
+
+
+def _beside(app: App, unit: str, environment: str) -> list[File]:
     """Return the units of what runs beside a release; the instance of the app's target wants all of them."""
     found, wants = [], []
-    shared = {"item": _without_secrets(app), **_folders(app), "environment_file": environment}
+    shared = {**_shared(app, unit), "environment_file": environment}
     for process in app.get("background", []):
         for number in range(1, int(process.get("replicas", 1)) + 1):
             name = f"{app['name']}-{process['name']}-{number}"
@@ -118,11 +140,11 @@ def _beside(app: App, environment: str) -> list[File]:
                 {
                     "src": "background.service.j2",
                     "dest": names.unit(name, "service"),
-                    "vars": {**shared, "process": process},
+                    "vars": {**shared, **_process(process, shared["state"])},
                 }
             )
     for process in app.get("scheduled", []):
-        name, own = f"{app['name']}-{process['name']}", {**shared, "process": process}
+        name, own = f"{app['name']}-{process['name']}", {**shared, **_process(process, shared["state"])}
         # systemd leaves out a time that it does not understand, and the timer never comes.
         check = f"systemd-analyze calendar {shlex.quote(str(process['on_calendar']))}"
         wants.append(f"{name}@{names.INSTANCE}.timer")

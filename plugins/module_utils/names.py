@@ -7,6 +7,7 @@ from __future__ import annotations
 
 INSTANCE = "%i"
 UNITS = "/etc/systemd/system"
+STATES = "/var/lib/webstack"
 # What may run an application, in the words of its entry; the folders below /etc with its settings have these names.
 SERVERS = ("gunicorn", "uwsgi")
 # What is installed for an application whose packages bring none: the defaults of the roles, too.
@@ -44,6 +45,14 @@ def environment(app: str, server: str = "gunicorn") -> str:
     return f"{settings(app, server)}/env"
 
 
+def state(app: str) -> str:
+    """Return the folder that outlives releases, in which an application and what runs beside it keep what they like.
+
+    Other software's folders of the same name are beside it, not in it.
+    """
+    return f"{STATES}/{app}"
+
+
 def unit(name: str, kind: str) -> str:
     """Return the file of a release's unit; one of the full name takes precedence over a template."""
     return f"{UNITS}/{name}@{INSTANCE}.{kind}"
@@ -57,6 +66,11 @@ def shared_settings(app: str) -> list[str]:
         *(f"{UNITS}/{app}-*@.{kind}" for kind in ("service", "timer")),
         f"{UNITS}/{app}@.target",
     ]
+
+
+def rotation(app: str) -> str:
+    """Return the file by which logrotate knows of an application's logs."""
+    return f"/etc/logrotate.d/webstack-{app}"
 
 
 def builder(app: str) -> str:

@@ -90,7 +90,9 @@ class Sandbox:
                 f"BindPaths=-{path}" if self.writes_shared else f"TemporaryFileSystem={path}:mode=1777"
                 for path in shared
             ]
-        return [*CLOSED, f"TemporaryFileSystem=/srv:ro {self._own_root()}".rstrip(), *seen, *hidden]
+        # What a migration writes there, the application can write, too: they share a group.
+        umask = ["UMask=0007"] if self.writes_shared else []
+        return [*CLOSED, *umask, f"TemporaryFileSystem=/srv:ro {self._own_root()}".rstrip(), *seen, *hidden]
 
     def _own_root(self) -> str:
         """Return what else hides the folder of an application that is not below /srv."""

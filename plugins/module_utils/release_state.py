@@ -8,7 +8,12 @@ import pwd
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases, run_program
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    log_rotation,
+    release_settings,
+    releases,
+    run_program,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
 from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
 from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import Instance, instance, services
@@ -16,6 +21,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_units impo
 
 # Unit by name, and its state and sub-state, such as ("active", "running").
 States = dict[str, tuple[str, str]]
+
+# The application's group is that of whoever migrates for it, too, who may be another user.
+SHARED_MODE = 0o771
 
 # What all modules of releases must know of an application.
 APP: dict[str, Any] = {
@@ -78,8 +86,10 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     found["unused"] = [
         *(file["dest"] for name in orphans for file in manifests[name]["files"] if Path(file["dest"]).exists()),
         *(str(file) for file in release_settings.shared(app["shared_settings"]) if live and not without),
+        *(log_rotation.unused(app) if live else []),
     ]
-    own = [manifests[name] for name in found["complete"] if name in manifests] + [run_program.manifest()]
+    own = [manifests[name] for name in found["complete"] if name in manifests]
+    own += [run_program.manifest(), log_rotation.manifest(app)]
     found["drifted"] = [dest for manifest in own for dest in release_settings.drifted(manifest)]
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)
@@ -94,7 +104,7 @@ def shared_folders(app: dict[str, Any]) -> list[Path]:
 
 
 def make_shared_folders(app: dict[str, Any]) -> None:
-    """Make the folders that outlive a release, and give them to the application's user.
+    """Make the folders that outlive a release, give them to the application's user, and have logs in them rotated.
 
     The app may write in them, and not put a link in the place of one, which root would follow: raise OSError then.
     """
@@ -110,7 +120,8 @@ def make_shared_folders(app: dict[str, Any]) -> None:
                 place.mkdir()
                 place.chmod(0o751)
         os.chown(path, user.pw_uid, user.pw_gid)
-        path.chmod(0o751)
+        path.chmod(SHARED_MODE)
+    release_settings.restore(log_rotation.manifest(app))
 
 
 def _is_name(name: str) -> bool:
@@ -119,11 +130,11 @@ def _is_name(name: str) -> bool:
 
 
 def _is_folder_of(path: Path, user: str) -> bool:
-    """Tell whether a folder is there, is no link, and belongs to a user with the mode 0751."""
+    """Tell whether a folder is there, is no link, and belongs to a user with the mode of shared ones."""
     if path.is_symlink() or not path.is_dir() or not is_user(user):
         return False
     stat = path.stat()
-    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == 0o751
+    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == SHARED_MODE
 
 
 def _missing(app: dict[str, Any], found: dict[str, Any], serving: Instance, states: States) -> list[str]:

@@ -151,6 +151,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_units,
     releases,
     run_program,
+    sandbox_hints,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import Instance, instance
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import STORE, Fingerprints
@@ -310,6 +311,13 @@ def note(module: AnsibleModule, app: dict[str, Any], event: str, **details: Any)
         module.warn(f"{app['name']}: the event {event} is not in the log: {error}")
 
 
+def why(app: dict[str, Any], release: str, said: str) -> str:
+    """Return what a release's sandbox may have to do with its last words."""
+    own = release_settings.read(app["name"]).get(release, {"files": []})["files"]
+    units = "\n".join(file["content"] for file in own if file["dest"].endswith(".service"))
+    return sandbox_hints.hint(said.splitlines(), f"{app['path']}/releases/{release}", units)
+
+
 def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
     """Start the release, switch to it when it is healthy, note it in the log, and start what runs beside it."""
     options, path, run = module.params, Path(app["path"]), module.run_command
@@ -321,7 +329,7 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
         serves = f"release {live} serves on" if live else "nothing was switched"
         page = options["health"]["path"]
         message = f"{app['name']}: release {release} did not answer {page} with 200 ({error}); {serves}."
-        raise Failure(message, error.words) from None
+        raise Failure(message + why(app, release, error.words), error.words) from None
     details |= {name: options[name] for name in ("revision",) if options[name]}
     releases.switch(path, release, options["bad"], details)
     note(module, app, options["event"], before=live, **details)
@@ -331,11 +339,12 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
     try:
         release_units.watch(run, f"{app['target']}@{release}.target", options["watch"])
     except release_units.UnhealthyError as error:
-        message = f"{app['name']}: of release {release}, {error}"
+        message, reason = f"{app['name']}: of release {release}, {error}", why(app, release, error.words)
         if live in ("", release):
-            raise Failure(f"{message}. There is no release to go back to, so it stays live.", error.words) from None
+            stays = "There is no release to go back to, so it stays live."
+            raise Failure(f"{message}. {stays}{reason}", error.words) from None
         revert(module, app, f"{error}")
-        raise Failure(f"{message}; release {live} is live again.", error.words) from None
+        raise Failure(f"{message}; release {live} is live again.{reason}", error.words) from None
 
 
 def switch_targets(module: AnsibleModule, app: dict[str, Any], before: str, release: str) -> None:

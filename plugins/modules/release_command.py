@@ -60,6 +60,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     release_lock,
     release_settings,
     release_state,
+    sandbox_hints,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import environment_files, instance
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import CommandError, Sandbox, open_log
@@ -111,7 +112,7 @@ def main() -> None:
         status = sandbox.run(options["command"], options["success"], chdir=options["chdir"])
     except CommandError as error:
         module.fail_json(
-            msg=f"{app['name']}: {error}.",
+            msg=f"{app['name']}: {error}.{sandbox_hints.hint(error.said, str(folder))}",
             rc=error.status,
             error=error.error,
             last_lines=error.said[-40:],

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, names
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, log_rotation, names
 
 App = dict[str, Any]
 
@@ -65,7 +65,12 @@ def resolve(app: App, defaults: App) -> App:
         },
         "watch": int(_own(app, defaults, "watch_timeout")),
         "dumps": names.dumps(name),
-        "packages": [*defaults["packages"], *INSTALLER_PACKAGES[installer], *app.get("packages", [])],
+        "packages": [
+            *defaults["packages"],
+            *INSTALLER_PACKAGES[installer],
+            *([log_rotation.PACKAGE] if log_rotation.folders(where["shared_paths"]) else []),
+            *app.get("packages", []),
+        ],
         "hooks": app.get("hooks", {}),
         "static_paths": [str(path) for path in app.get("static_paths", [])],
         "shared_paths": [str(path) for path in app.get("shared_paths", [])],
@@ -89,6 +94,11 @@ def has_environment(app: App, files: list[dict[str, Any]]) -> bool:
     """Tell whether the settings have the environment that is to belong to each release; it may be no release's own."""
     place = app.get("environment_file", "")
     return names.INSTANCE not in place or any(file["dest"] == place for file in files)
+
+
+def is_closed(files: list[dict[str, Any]]) -> bool:
+    """Tell whether what a release runs with keeps it from all networks."""
+    return any("\nPrivateNetwork=true\n" in file["content"] for file in files)
 
 
 def _own(app: App, defaults: App, key: str) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,11 +30,13 @@ def written(template: str, app: dict[str, Any], **variables: Any) -> str:
     return render("gunicorn", file["src"], {"gunicorn_apps": [app], **file["vars"], **variables})
 
 
-def settings(app: dict[str, Any], **variables: Any) -> dict[str, Any]:
+def settings(app: dict[str, Any], version: tuple[int, ...] = (27, 0, 1), **variables: Any) -> dict[str, Any]:
     """Return what gunicorn finds in its settings."""
     text = written("gunicorn.conf.py", app, **variables)
     found: dict[str, Any] = {}
-    exec(compile(text, "gunicorn.conf.py", "exec"), found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "gunicorn", SimpleNamespace(version_info=version))
+        exec(compile(text, "gunicorn.conf.py", "exec"), found)
     return found
 
 
@@ -60,7 +64,7 @@ def test_an_app_gets_the_defaults_of_all_apps() -> None:
     found = settings(PLAIN)
     assert found["wsgi_app"] == "shop:app"
     assert found["workers"] == len(os.sched_getaffinity(0))
-    assert (found["worker_class"], found["threads"], found["timeout"]) == ("sync", 1, 30)
+    assert (found["worker_class"], found["threads"], found["timeout"]) == ("gthread", 8, 30)
     assert found["preload_app"] is False
     assert found["control_socket_disable"] is True
     assert found["secure_scheme_headers"] == {"X-FORWARDED-PROTO": "https"}
@@ -71,6 +75,57 @@ def test_an_app_s_own_values_win() -> None:
     own |= {"max_requests": 1000, "max_requests_jitter": 50, "preload_app": True}
     found = settings({**PLAIN, **own}, gunicorn_workers=8, gunicorn_threads=2)
     assert {name: found[name] for name in own} == own
+
+
+def test_threads_are_for_a_gunicorn_that_keeps_their_requests_and_for_no_other_kind_of_worker() -> None:
+    assert (settings(PLAIN, version=(26, 0, 0))["worker_class"], settings(PLAIN, version=(26,))["threads"]) == (
+        "sync",
+        1,
+    )
+    assert settings({**PLAIN, "worker_class": "gthread"}, version=(23, 0, 0))["worker_class"] == "gthread"
+    for kind in ("sync", "asgi", "gevent", "uvicorn_worker.UvicornWorker"):
+        assert settings({**PLAIN, "worker_class": kind})["threads"] == 1
+        assert settings({**PLAIN, "worker_class": kind, "threads": 3})["threads"] == 3
+        assert settings(PLAIN, gunicorn_worker_class=kind)["worker_class"] == kind
+
+
+THEIRS = """
+import multiprocessing
+
+bind = "0.0.0.0:8000"
+user = "root"
+workers = 3
+timeout = 90
+threads = 2
+worker_class = "gthread"
+
+
+def post_fork(server, worker):
+    return multiprocessing
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "place"),
+    [
+        ({**RELEASED, "config": "deploy/gunicorn.conf.py"}, ""),
+        ({**RELEASED, "config": "deploy/gunicorn.conf.py", "chdir": "backend/shop"}, "backend/shop"),
+        ({**PLAIN, "config": "deploy/gunicorn.conf.py"}, ""),
+    ],
+)
+def test_an_app_s_own_file_of_settings_counts_but_for_what_the_units_hold(
+    app: dict[str, Any], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read in the folder that the app runs in."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy/gunicorn.conf.py").write_text(THEIRS)
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / place)
+    found = settings({**app, "timeout": 45})
+    assert (found["workers"], found["threads"], found["timeout"]) == (3, 2, 45)
+    assert found["post_fork"](None, None).__name__ == "multiprocessing"
+    assert not {"bind", "user"} & set(found)
+    assert capsys.readouterr().err == "deploy/gunicorn.conf.py is taken without bind, user\n"
 
 
 def test_values_for_all_apps_are_heeded() -> None:
@@ -226,6 +281,37 @@ def test_nothing_but_filters_stands_in_a_unit_twice() -> None:
                 assert {name for name, values in section.items() if len(values) > 1} <= {"SystemCallFilter"}
 
 
+def test_a_list_of_addresses_opens_them_alone() -> None:
+    service = unit("service", {**RELEASED, "ip_address_allow": ["192.0.2.10", "2001:db8::/32"]})["Service"]
+    assert (service["IPAddressDeny"], service["IPAddressAllow"]) == (["any"], ["192.0.2.10 2001:db8::/32"])
+    assert "PrivateNetwork" not in service
+    assert service["RestrictAddressFamilies"] == ["AF_UNIX AF_INET AF_INET6"]
+
+
+def test_an_app_s_settings_of_systemd_come_last_and_a_list_on_several_lines() -> None:
+    options = {"ProcSubset": "all", "PrivateDevices": False, "SystemCallFilter": ["@resources", "@mount"], "Nice": 5}
+    for kind in ("gunicorn.service", "background.service", "scheduled.service"):
+        service = parsed(written(kind, {**BESIDE, "service_options": options}))["Service"]
+        assert (service["ProcSubset"][-1], service["PrivateDevices"][-1], service["Nice"]) == ("all", "false", ["5"])
+        assert service["SystemCallFilter"][-2:] == ["@resources", "@mount"]
+
+
+def test_all_that_runs_of_an_app_has_one_folder_that_outlives_releases_and_one_tmp() -> None:
+    for kind in ("gunicorn.service", "background.service", "scheduled.service"):
+        found = parsed(written(kind, BESIDE))
+        assert found["Service"]["StateDirectory"] == ["webstack/shop"]
+        assert found["Service"]["Environment"][0].endswith(" HOME=/var/lib/webstack/shop")
+        if kind != "gunicorn.service":
+            assert found["Unit"]["JoinsNamespaceOf"] == ["gunicorn-shop@%i.service"]
+    # One that is started before the application's own service would have a /tmp of its own.
+    assert "gunicorn-shop@%i.service" in parsed(written("background.service", BESIDE))["Unit"]["After"][0]
+
+
+def test_what_an_app_writes_where_it_may_its_migrations_can_write_too() -> None:
+    assert unit("service", RELEASED)["Service"]["UMask"] == ["0077"]
+    assert unit("service", {**RELEASED, "writable_paths": ["-/srv/shop/shared/logs"]})["Service"]["UMask"] == ["0007"]
+
+
 BESIDE = {
     **RELEASED,
     "environment": {"SECRET_KEY": "canary"},
@@ -249,6 +335,14 @@ def test_systemd_leaves_dollars_and_percent_signs_of_a_command_alone() -> None:
     background = parsed(written("background.service", BESIDE))["Service"]
     assert background["ExecStart"] == ["/usr/bin/env work --rate 5%% $$HOME"]
     assert background["TimeoutStopSec"] == ["90"]
+
+
+def test_a_command_knows_the_state_folder_by_its_variable() -> None:
+    command = 'celery beat --schedule "$STATE_DIRECTORY/beat" ${STATE_DIRECTORY} $STATE_DIRECTORY_TOO'
+    app = {**RELEASED, "background": [{"name": "beat", "command": command}]}
+    assert parsed(written("background.service", app))["Service"]["ExecStart"] == [
+        '/usr/bin/env celery beat --schedule "/var/lib/webstack/shop/beat" /var/lib/webstack/shop $$STATE_DIRECTORY_TOO'
+    ]
 
 
 def test_the_target_of_a_release_wants_what_runs_beside_it_and_stops_with_it() -> None:

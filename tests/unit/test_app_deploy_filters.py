@@ -393,4 +393,10 @@ def test_what_is_to_be_done_is_said_with_its_reason() -> None:
         "wiki: release d was rolled back as a bad one, so c stays live until another version is deployed.",
         "mail: to repair: release b still runs.",
     ]
+    first = planned("shop", live="", reason="the first release", is_closed=True)
+    assert app_deploy_summary({"shop": first}, "main") == [
+        "shop: release d is to go live: the first release.",
+        "shop: it reaches Unix sockets and no network, which network: true opens, and ip_address_allow in part.",
+    ]
+    assert len(app_deploy_summary({"shop": first | {"is_closed": False}}, "main")) == 1
     assert app_deploy_summary(plan, "rollback") == app_deploy_summary(plan, "releases") == []

@@ -26,6 +26,11 @@ def test_nothing_is_wrong_with_the_usual_apps() -> None:
     for memory in ("infinity", "512M", "1073741824", "50%"):
         assert gunicorn_mistakes([PLAIN | {"memory_max": memory}], "27.0.1") == []
     assert gunicorn_mistakes([PLAIN | {"environment": {"DEBUG": False, "KEY": "a=b\nc"}}], "27.0.1") == []
+    opened = {
+        "ip_address_allow": ["192.0.2.1/24", "::1", "localhost"],
+        "service_options": {"DeviceAllow": ["/dev/fuse rw"]},
+    }
+    assert gunicorn_mistakes([RELEASED | opened | {"config": "deploy/gunicorn.conf.py"}], "27.0.1") == []
     assert gunicorn_mistakes([RELEASED, {**RELEASED, "name": "shop_2"}], "27.0.1") == []
 
 
@@ -54,6 +59,20 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
         (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
         (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),
+        (RELEASED | {"config": "/etc/gunicorn.conf.py"}, "27.0.1", "config of shop must be the path of a file below"),
+        (RELEASED | {"config": "../gunicorn.conf.py"}, "27.0.1", "config of shop must be the path of a file below"),
+        (PLAIN | {"service_options": {"ProcSubsett": "all"}}, "27.0.1", "or a limit; did you mean ProcSubset."),
+        (PLAIN | {"service_options": {"ExecStart": "/bin/sh"}}, "27.0.1", "has ExecStart, which is no setting"),
+        (PLAIN | {"service_options": {"MemoryMax": "1G"}}, "27.0.1", "for which the app's key memory_max is there"),
+        (
+            PLAIN | {"service_options": {"Nice": "5\nExecStart=x"}},
+            "27.0.1",
+            "has Nice, whose value must be a text on one",
+        ),
+        (PLAIN | {"service_options": {"Nice": None}}, "27.0.1", "has Nice, whose value must be a text on one"),
+        (PLAIN | {"ip_address_allow": ["api.example"]}, "27.0.1", "has api.example, which is no IP address or network"),
+        (PLAIN | {"ip_address_allow": ["any"]}, "27.0.1", "has any, which is no IP address or network"),
+        (PLAIN | {"ip_address_allow": ["::1"], "network": "yes"}, "27.0.1", "leave one of them out"),
         (PLAIN | {"memory_max": "512MB"}, "27.0.1", "memory_max of shop is 512MB"),
         (PLAIN, "26.3.0", "gunicorn_version: 26.3.0 is too old"),
         (PLAIN, "latest", "gunicorn_version: latest is too old"),

@@ -419,13 +419,56 @@ def test_apps_whose_scheduled_commands_still_run_after_cleanup_are_named_togethe
     assert server.do("pruned", busy_apps=["api"])["busy_apps"] == ["api", "shop"]
 
 
+def test_logs_in_a_shared_folder_are_rotated_and_no_longer_when_it_is_none_any_more(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = server.root / "etc/logrotate.d/webstack-shop"
+    monkeypatch.setattr(release_state.log_rotation.names, "rotation", lambda _: str(file))
+    server.app["shared_paths"] = ["logs"]
+    server.path.mkdir(parents=True)
+    server.do("locked", release="a")
+    assert f"{server.path}/shared/logs/*.log" in file.read_text()
+    server.finished("a")
+    file.write_text("edited")
+    assert server.found()["drifted"] == [str(file)]
+    server.do("repaired")
+    assert server.found()["drifted"] == []
+    server.app["shared_paths"] = []
+    assert server.found()["unused"] == [str(file)]
+    server.do("pruned")
+    assert not file.exists()
+
+
+def test_a_release_that_its_sandbox_has_kept_from_something_is_told_the_key(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.finished("a")
+    unit = {"dest": f"{server.units}/gunicorn-shop@%i.service", "content": "[Service]\nPrivateNetwork=true\n"}
+    server.do("locked", release="b", settings=[{**unit, "owner": USER, "group": GROUP}])
+    said = "OSError: [Errno 101] Network is unreachable\n"
+    run = server.run_command
+
+    def fails(command: list[str], **more: Any) -> tuple[int, str, str]:
+        if command[0] == "journalctl":
+            return 0, said, ""
+        if command[:2] == ["systemctl", "show"]:
+            return 0, "InvocationID=one\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\n", ""
+        return (1, "", "no") if "enable" in command else run(command, **more)
+
+    monkeypatch.setattr(server, "run_command", fails)
+    refused = server.fail("live", release="b", health={"path": "/", "timeout": 1})
+    assert refused["msg"].endswith(
+        "; release a serves on. It has no network, which network: true opens, and ip_address_allow in part."
+    )
+
+
 def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_followed(server: Server) -> None:
     server.app |= {"shared_paths": ["up/loads"], "user": "nobody"}
     assert server.found()["unshared"] == [f"{server.path}/shared/up/loads"]
     server.path.mkdir(parents=True)
     server.do("locked", release="a")
     made = server.path / "shared/up/loads"
-    assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o751)
+    assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o771)
     assert server.found()["unshared"] == []
     made.rmdir()
     made.symlink_to(server.root)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.release_plan import is_bad, obstacle, plan, release_id
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
+    is_closed,
     lacking,
     of_release,
     place,
@@ -85,6 +86,12 @@ def test_what_neither_is_built_nor_runs_makes_no_other_release(key: dict[str, An
 )
 def test_what_is_built_or_run_differently_is_another_release(key: dict[str, Any]) -> None:
     assert id_of(**key) != id_of()
+
+
+def test_what_keeps_a_release_from_networks_is_seen_in_its_units() -> None:
+    unit = {"dest": "/etc/systemd/system/gunicorn-shop@%i.service", "content": "[Service]\nPrivateNetwork=true\n"}
+    assert is_closed([*FILES, unit])
+    assert not is_closed(FILES)
 
 
 def test_a_changed_health_page_is_tried_by_the_run_that_changes_it() -> None:

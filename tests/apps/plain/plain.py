@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
-def network() -> str:
-    """Return what becomes of an attempt to open a network connection to this machine's own sshd."""
+def network(address: str = "127.0.0.1") -> str:
+    """Return what becomes of an attempt to open a network connection to a machine's sshd; this one's unless said."""
     try:
-        socket.create_connection(("127.0.0.1", 22), timeout=2).close()
+        socket.create_connection((address, 22), timeout=2).close()
     except OSError as error:
         return type(error).__name__
     return "connected"
@@ -29,14 +29,31 @@ def write(path: str) -> str:
     return "written"
 
 
+def read(path: str) -> str:
+    """Return a file's content, or what becomes of an attempt to read it."""
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        return type(error).__name__
+
+
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer `/` with what the sandbox lets the application do, and `/slow` after two seconds."""
+    """Answer `/` with what the sandbox lets the application do, `/slow` after two seconds, `/reach/<address>`."""
     if environ["PATH_INFO"] == "/slow":
         time.sleep(2)
+    if environ["PATH_INFO"].startswith("/reach/"):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(network(environ["PATH_INFO"].removeprefix("/reach/"))).encode()]
     answer = {
         "scheme": environ["wsgi.url_scheme"],
         "secret": os.environ.get("SECRET", ""),
+        "key": os.environ.get("KEY", ""),
+        "hooked": os.environ.get("HOOKED", ""),
         "network": network(),
+        "state": write(os.environ.get("STATE_DIRECTORY", "") + "/written"),
+        "home": write(os.environ.get("HOME", "") + "/.cached"),
+        "handed": read("/tmp/handed"),
+        "proc": read("/proc/meminfo")[:8],
         "code": write(f"{Path(__file__).parent}/written"),
         "uploads": write("/srv/uploads/written"),
         "user": os.getuid(),

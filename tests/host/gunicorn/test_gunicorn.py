@@ -50,6 +50,10 @@ def test_an_application_gets_its_environment_letter_by_letter(host):
     assert ask(host, "plain")["secret"] == 'canary "$HOME" \\ `id`'
 
 
+def test_a_value_of_several_lines_comes_through(host):
+    assert ask(host, "plain")["key"] == "-----BEGIN KEY-----\nMIIB=\n\n-----END KEY-----\n"
+
+
 def test_the_environment_can_be_read_by_root_and_the_application_alone(host):
     file = host.file("/etc/gunicorn/plain.env")
     assert (file.user, file.group, file.mode) == ("root", "plain", 0o640)
@@ -93,6 +97,30 @@ def test_an_application_writes_where_it_may(host):
 
 def test_an_application_with_the_switch_reaches_the_network(host):
     assert ask(host, "open")["network"] == "connected"
+
+
+def test_an_application_reaches_the_addresses_of_its_list_and_no_others(host):
+    assert ask(host, "threaded")["network"] == "connected"
+    # The container's own address.
+    (address, *_) = host.check_output("hostname -I").split()
+    assert ask(host, "open", f"/reach/{address}") == "connected"
+    assert ask(host, "threaded", f"/reach/{address}") != "connected"
+
+
+def test_an_application_has_a_folder_of_its_own_to_keep_things_in(host):
+    assert (ask(host, "plain")["state"], ask(host, "plain")["home"]) == ("written", "written")
+    file = host.file("/var/lib/webstack/plain")
+    assert (file.user, file.group, file.mode) == ("plain", "plain", 0o700)
+
+
+def test_a_setting_in_systemds_words_opens_the_sandbox(host):
+    assert ask(host, "open")["proc"] == "MemTotal"
+    assert ask(host, "plain")["proc"] == "FileNotFoundError"[:8]
+
+
+def test_an_applications_own_settings_of_gunicorn_count_but_for_what_the_unit_holds(host):
+    assert ask(host, "threaded")["hooked"] == "3 threads"
+    assert "hooks.py is taken without bind" in host.check_output("journalctl -u gunicorn-threaded -o cat")
 
 
 def test_the_sandbox_scores_one_or_less(host):

@@ -44,6 +44,7 @@ def code():
     assert broken != before
     views.write_text(broken)
     (SOURCES / "django/further.env").write_text("FROM_A_FILE=one\n")
+    (SOURCES / "django/gunicorn.conf.py").write_text("workers = 1\n")
     for place in (SOURCES / "elsewhere", SOURCES / "board.git"):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(SOURCES / "django", place)

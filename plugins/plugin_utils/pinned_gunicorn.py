@@ -1,0 +1,64 @@
+"""The gunicorn that an application's own files pin, and what is wrong with it, told before anything is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+# In requirements; in the locks of uv, Poetry and PDM and pylock.toml; and in that of Pipenv.
+PINS = [
+    r"^{name}(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>\d+(?:\.\w+)*)",
+    r'^name\s*=\s*"{name}"\s*\n(?:[\w-]+\s*=[^\n]*\n)*?version\s*=\s*"(?P<version>\d+(?:\.\w+)*)"',
+    r'"{name}":\s*\{{[^{{}}]*"version":\s*"==(?P<version>\d+(?:\.\w+)*)"',
+]
+# The first one with workers for ASGI, the first one that does without setuptools, and the first one whose threads keep
+# their requests when it stops.
+ASGI, WITHOUT_SETUPTOOLS, THREADS = 24, 21, 27
+
+
+def pinned(name: str, texts: Iterable[str]) -> str:
+    """Return the version of a package that lists of requirements and locks pin, or an empty text."""
+    patterns = [re.compile(pin.format(name=re.escape(name)), re.MULTILINE | re.IGNORECASE) for pin in PINS]
+    found = (match["version"] for text in texts for pattern in patterns if (match := pattern.search(text)))
+    return next(found, "")
+
+
+def worker_class(files: list[dict[str, Any]]) -> str:
+    """Return the kind of worker that a release's file of gunicorn's settings insists on, or an empty text."""
+    text = next((file["content"] for file in files if file["dest"].endswith("/conf.py")), "")
+    asked = re.findall(r"^worker_class = ['\"]([\w.]+)['\"]", text, re.MULTILINE)
+    # The default gives way to an older gunicorn.
+    return "" if asked in ([], ["gthread"]) else str(asked[-1])
+
+
+def mistake(version: str, kind: str, has_setuptools: bool) -> str:
+    """Return why a release can't run with a version of gunicorn, in a sentence, or an empty text."""
+    if not version:
+        return ""
+    if _major(version) < WITHOUT_SETUPTOOLS and not has_setuptools:
+        return (
+            f"gunicorn {version}, which the source pins, needs setuptools, which no environment of today has: pin "
+            f"{THREADS} or later, or leave it out and a release adds it."
+        )
+    if kind == "asgi" and _major(version) < ASGI:
+        return (
+            f"worker_class asgi needs gunicorn {ASGI} or later, and the source pins {version}: pin {THREADS} or later, "
+            "or leave it out and a release adds it."
+        )
+    return ""
+
+
+def warning(version: str, kind: str) -> str:
+    """Return what is to be known of a version of gunicorn that a release can run with, or an empty text."""
+    if not version or _major(version) >= THREADS:
+        return ""
+    now = "so a process has one" if kind != "gthread" else "as each release stops one"
+    return (
+        f"the source pins gunicorn {version}, whose threads drop requests when it stops, {now}; {THREADS} or later "
+        "keeps them."
+    )
+
+
+def _major(version: str) -> int:
+    return int(version.partition(".")[0])

@@ -15,7 +15,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_enviro
     is_elsewhere,
     reads,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_overlay import Overlay
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
@@ -32,7 +33,12 @@ POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary"
 # With these a database by address is meant at all; without them a variable of such a name is somebody else's.
 TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "databases", "tortoise-orm", "pony")
 # Modules that are for PostgreSQL alone.
-POSTGRESQL = ("django.contrib.postgres", "sqlalchemy.dialects.postgresql", "playhouse.postgres_ext")
+POSTGRESQL = re.compile(
+    r"django\.contrib\.postgres|playhouse\.postgres_ext|sqlalchemy\.dialects\.postgresql(\.\w+)*\.(?!\w*[Dd]ialect$)\w+$|"
+    r"(psycopg2?|asyncpg)(\.|$)"
+)
+# What shows that a code knows MySQL, too.
+MYSQL = re.compile(r"sqlalchemy\.dialects\.mysql|(MySQLdb|pymysql|aiomysql|asyncmy|mysql)(\.|$)")
 ENGINES = {"mysql": "mysql", "mariadb": "mysql", "postg": "postgresql", "psycopg": "postgresql", "sqlite": "sqlite"}
 # Parts of an address by Django's keys, and by the ends of variables' names.
 KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
@@ -54,6 +60,7 @@ class Context:
     variables: tuple[Variable, ...]
     framework: str
     settings: str = ""
+    overlay: Overlay | None = None
 
 
 def find_database(context: Context, report: Report) -> Database | None:
@@ -63,23 +70,60 @@ def find_database(context: Context, report: Report) -> Database | None:
     driver = _driver(context)
     engine, reason = _engine(context, driver, url)
     where, configured = _default_database(context)
+    foreign = _postgresql_code(context)
     if not engine and not url and not parts and configured is None:
+        _ask_about_files(context, report)
         return None
+    place = reason or _reason(context, url, parts) or context.code.at(where, configured)
+    if _is_replaced(context, engine, url, parts, configured) and not foreign and context.overlay:
+        engine, parts = "mysql", dict(context.overlay.set_database(place))
+    is_usable = engine in ("mysql", "") and not foreign
+    if is_usable and not driver and (url or parts):
+        driver = _added_driver(context, place, report)
     has_dialect = driver and context.framework != "Django" and _has_sqlalchemy(context)
-    scheme = f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql"
-    is_usable = bool(url) and engine in ("mysql", "")
     database = Database(
-        engine=engine,
+        engine="postgresql" if foreign else engine,
         driver=driver,
-        reason=reason or _reason(context, url, parts) or context.code.at(where, configured),
+        reason=place,
         url=url,
-        scheme=scheme if is_usable else "",
-        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if is_usable else "",
+        scheme=(f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql") if url and is_usable else "",
+        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if url and is_usable else "",
         variables=parts,
     )
-    _ask(context, database, report)
+    _ask(context, database, foreign, report)
     _find_fixed(context, database, report)
     return database
+
+
+def _is_replaced(context: Context, engine: str, url: str, parts: dict[str, str], configured: ast.expr | None) -> bool:
+    """Tell whether the database stands in Django's settings, where an overlay puts MySQL in its place."""
+    is_literal = isinstance(configured, ast.Dict) and not url and not parts
+    return is_literal and engine in ("sqlite", "mysql", "") and bool(context.overlay and context.overlay.is_possible)
+
+
+def _added_driver(context: Context, place: str, report: Report) -> str:
+    """Return the driver that the packages lack, and note it."""
+    is_asynchronous = _is_asynchronous(context)
+    driver = "mysqlclient" if context.framework == "Django" else "aiomysql" if is_asynchronous else "pymysql"
+    names = {"pymysql": "PyMySQL"}
+    if context.packages.has(*POSTGRESQL_DRIVERS) and not _written(context)[0]:
+        return ""
+    report.add("python_packages", [names.get(driver, driver)], f"{place}, and no driver of MySQL is listed")
+    return driver
+
+
+def _ask_about_files(context: Context, report: Report) -> None:
+    """Say that data are kept in a file of SQLite by the code itself, which no other database can take over."""
+    for path in context.files:
+        for call in context.code.calls(path):
+            name = context.code.qualified(path, call.func)
+            if name in ("sqlite3.connect", "aiosqlite.connect") and not is_elsewhere(context.code, path, call):
+                report.ask(
+                    "database",
+                    f"{context.code.at(path, call)} keeps the data in SQLite by itself, not on MySQL: keep the folder "
+                    "of its file by `shared_paths`, which goes with one server alone.",
+                )
+                return
 
 
 def _has_sqlalchemy(context: Context) -> bool:
@@ -89,13 +133,17 @@ def _has_sqlalchemy(context: Context) -> bool:
 
 def _driver(context: Context) -> str:
     """Return the package of MySQL's driver, or an empty string; an asynchronous engine needs one of its own."""
-    is_asynchronous = any(
-        "create_async_engine" in name or "async_engine_from_config" in name
+    preferred = [name for name in DRIVERS if (name in SYNCHRONOUS) != _is_asynchronous(context)]
+    return context.packages.has(*preferred) or context.packages.has(*DRIVERS)
+
+
+def _is_asynchronous(context: Context) -> bool:
+    """Tell whether the engine is an asynchronous one."""
+    return any(
+        "create_async_engine" in name or "async_engine_from_config" in name or name == "tortoise"
         for path in context.files
         for name in context.code.imports(path)
     )
-    preferred = [name for name in DRIVERS if (name in SYNCHRONOUS) != is_asynchronous]
-    return context.packages.has(*preferred) or context.packages.has(*DRIVERS)
 
 
 def _url(context: Context, parts: dict[str, str]) -> str:
@@ -195,15 +243,14 @@ def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
     return next((variable.reason for variable in context.variables if variable.name in wanted), "")
 
 
-def _ask(context: Context, database: Database, report: Report) -> None:
+def _ask(context: Context, database: Database, foreign: str, report: Report) -> None:
     """Ask about what is in the way of MySQL."""
     place, wanted = database.reason, "mysqlclient" if context.framework == "Django" else "PyMySQL"
-    foreign = _postgresql_code(context)
-    if foreign or database.engine == "postgresql":
+    if database.engine == "postgresql":
         report.ask(
             "database",
-            f"{foreign or place}, and this is for PostgreSQL, not for MySQL: leave `database` out and bring a "
-            "PostgreSQL, or change the application.",
+            f"{foreign or place}, so the application needs PostgreSQL and does not run on MySQL: leave `database` out "
+            "and bring a PostgreSQL, or change the application.",
         )
     elif database.engine == "sqlite":
         report.ask(
@@ -214,22 +261,54 @@ def _ask(context: Context, database: Database, report: Report) -> None:
     elif not database.driver:
         report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add {wanted}.")
     elif not database.url and "password" not in database.variables:
-        report.ask("database", f"{place} has the database's address in the code: let it be read from the environment.")
+        report.ask("database", f"{place}, and its address stands in the code: let it be read from the environment.")
     elif context.framework == "Django" and database.driver == "pymysql" and not _has_shim(context):
         report.ask(
             "database",
             f"{context.packages.places['pymysql']} has PyMySQL, which Django takes only after "
             "`pymysql.install_as_MySQLdb()` in the package of its settings: add that, or take mysqlclient.",
         )
+    if database.url and (place := _only_sqlite(context)):
+        report.ask("database", f"{place} passes check_same_thread, which only SQLite takes: leave it out for others.")
+
+
+def _only_sqlite(context: Context) -> str:
+    """Return where an engine gets what only SQLite takes, whatever the address is, or an empty string."""
+    for path in context.files:
+        for node in context.code.nodes(path):
+            if isinstance(node, ast.Dict) and any(
+                isinstance(key, ast.Constant) and key.value == "check_same_thread" for key in node.keys
+            ):
+                above = list(context.code.parents(path, node))
+                if not any(isinstance(part, ast.If | ast.IfExp) for part in above):
+                    return context.code.at(path, node)
+    return ""
 
 
 def _postgresql_code(context: Context) -> str:
     """Return where code is that runs on PostgreSQL alone, or an empty string."""
-    for path in context.files:
-        for name in context.code.imports(path).values():
-            if name.startswith(POSTGRESQL):
-                return f"{context.code.at_import(path, name)} imports {name}"
+    names = [(path, name) for path in context.files for name in context.code.imports(path).values()]
+    if any(MYSQL.match(name) for _, name in names):
+        return ""
+    for path, name in names:
+        if POSTGRESQL.match(name) and not _is_guarded(context.code, path, name):
+            return f"{context.code.at_import(path, name)} imports {name}"
+    apps = context.code.setting(context.settings, "INSTALLED_APPS") if context.settings else None
+    if isinstance(apps, list) and "django.contrib.postgres" in apps:
+        where, node = context.code.setting_node(context.settings, "INSTALLED_APPS")
+        return f"{context.code.at(where, node)} has django.contrib.postgres"
     return ""
+
+
+def _is_guarded(code: Code, path: str, dotted: str) -> bool:
+    """Tell whether a file does without a name that it imports: its error is caught, or a condition asks first."""
+    last = dotted.rpartition(".")[2]
+    return all(
+        any(isinstance(above, ast.Try | ast.If) for above in code.parents(path, node))
+        for node in code.nodes(path)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and last in {item.name.rpartition(".")[2] for item in node.names}
+    )
 
 
 def _has_shim(context: Context) -> bool:

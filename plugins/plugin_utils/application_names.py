@@ -26,6 +26,7 @@ class Names:
     def __init__(self, tree: Tree, roots: Sequence[str] = ("",)) -> None:
         """Give each Python file its dotted names, one for each root that it is below."""
         self.tree = tree
+        self.roots = tuple(roots)
         self._paths: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._imports: dict[str, dict[str, str]] = {}
@@ -33,6 +34,7 @@ class Names:
         self._definitions: dict[str, dict[str, Definition]] = {}
         self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
         self._locals: dict[str, dict[str, ast.expr]] = {}
+        self._stars: dict[str, list[str]] = {}
         self._nodes: dict[str, list[ast.AST]] = {}
         for root in sorted(roots, key=len, reverse=True):
             start = f"{root}/" if root else ""
@@ -95,7 +97,7 @@ class Names:
                 elif isinstance(node, ast.ImportFrom):
                     for alias in node.names:
                         if alias.name != "*":
-                            found.setdefault(alias.asname or alias.name, f"{self._source(path, node)}.{alias.name}")
+                            found.setdefault(alias.asname or alias.name, f"{self.source(path, node)}.{alias.name}")
             self._imports[path] = found
         return self._imports[path]
 
@@ -109,10 +111,13 @@ class Names:
 
     def stars(self, path: str) -> list[str]:
         """Return the modules from which a file imports all names, the last first, for it has the last word."""
-        nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
-        return [self._source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
+        if path not in self._stars:
+            nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
+            named = [self.source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
+            self._stars[path] = named
+        return self._stars[path]
 
-    def _source(self, path: str, node: ast.ImportFrom) -> str:
+    def source(self, path: str, node: ast.ImportFrom) -> str:
         """Return the dotted name of the module that names are imported from."""
         if not node.level:
             return node.module or ""

@@ -7,17 +7,9 @@ import re
 from collections.abc import Iterable
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_django import SELECTOR
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings import SELECTOR
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
-# Modules of others by which an application calls servers elsewhere, which it can't without a network.
-CALLERS = {
-    *("aiohttp", "aiosmtplib", "boto3", "botocore", "celery", "elasticsearch", "fastapi_mail", "flask_mail", "httpx"),
-    *("kombu", "ldap3", "openai", "paramiko", "pika", "pymongo", "redis", "requests", "rq", "sendgrid", "sentry_sdk"),
-    *("smtplib", "stripe", "twilio", "urllib3"),
-}
-# Those of them that need a server beside the application, which is not set up here.
-BROKERS = {"celery", "kombu", "pika", "redis", "rq"}
 # Variables that choose a configuration by name.
 SELECTORS = re.compile(
     r"^(FLASK_CONFIG|FLASK_ENV|APP_SETTINGS|APP_CONFIG|CONFIG_NAME|((APP|DJANGO|FASTAPI)_)?ENV(IRONMENT)?)$"
@@ -75,17 +67,3 @@ def find_build_environment(framework: str, read: Iterable[Variable], database: D
     if values:
         places = dict.fromkeys(variable.reason.partition(":")[0] for variable in read if variable.name in values)
         report.find("build_environment", values, ", ".join(places) or "as in environment")
-
-
-def find_network(code: Code, files: Iterable[str], report: Report) -> None:
-    """Note that the application calls other servers, and ask for those that it needs beside it."""
-    for path in files:
-        for name in code.imports(path).values():
-            module = name.partition(".")[0]
-            is_other = module in CALLERS and not code.path(module)
-            if is_other or name.startswith("urllib.request"):
-                place = code.at_import(path, name)
-                report.find("gunicorn.network", True, f"{place} imports {name}")
-                if module in BROKERS:
-                    report.ask("", f"{place} imports {module}: no Redis or other broker is set up here, so bring one.")
-                    return

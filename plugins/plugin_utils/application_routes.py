@@ -39,6 +39,8 @@ ROUTERS = {
     "fastapi.APIRouter",
     "fastapi.routing.APIRouter",
 }
+# URLs of others with a page of their own for the login.
+LOGINS = {"django.contrib.auth.urls", "allauth.urls", "allauth.account.urls", "wagtail.admin.urls"}
 # What is asked where no page is made for it, the best first: a page that needs neither a login nor a row.
 OTHERS = ("/", "/login", "/login/", "/accounts/login/", "/users/login/", "/auth/login", "/admin/login/", "/docs")
 
@@ -72,18 +74,20 @@ def find_health(routes: Iterable[Route], report: Report) -> None:
         return
     text = f"{ranked[0][3].reason} has {ranked[0][2]}, which seems to want a login" if ranked else NO_PAGE
     others = sorted(
-        (OTHERS.index(route.path), route.reason) for route in usable if route.path in OTHERS and not route.is_closed
+        (OTHERS.index(route.path) if route.path in OTHERS else len(OTHERS), route.path, route.reason)
+        for route in usable
+        if (route.path in OTHERS or route.path.endswith("/login/")) and not route.is_closed
     )
     if others:
-        report.find("health_path", OTHERS[others[0][0]], others[0][1])
-        text += f", so {OTHERS[others[0][0]]} is asked"
+        report.find("health_path", others[0][1], others[0][2])
+        text += f", so {others[0][1]} is asked"
     report.ask("health_path", f"{text}: {WANTED}")
 
 
 def decorated(code: Code, files: Iterable[str]) -> list[Route]:
     """Return the pages of Flask, FastAPI and their like: functions with decorators, and routes that are added."""
     files = list(files)
-    prefixes = _Prefixes(code, files)
+    prefixes = Prefixes(code, files)
     found: list[Route] = []
     for path in files:
         for node in code.nodes(path):
@@ -97,7 +101,7 @@ def decorated(code: Code, files: Iterable[str]) -> list[Route]:
 
 
 def _decorated(
-    code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: _Prefixes
+    code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: Prefixes
 ) -> Iterator[Route]:
     """Return the pages that a decorator of a function makes."""
     if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
@@ -119,7 +123,7 @@ def _decorated(
     is_closed = any(is_login(need) for need in needs if need is not None)
     for prefix, is_guarded in prefixes.of(path, decorator.func.value):
         is_behind = is_closed or is_guarded
-        yield Route(_joined(prefix, rule), code.at(path, node), is_behind, redirects(node))
+        yield Route(joined(prefix, rule), code.at(path, node), is_behind, redirects(node))
 
 
 def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
@@ -127,7 +131,7 @@ def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]
     return [item.annotation for item in (*node.args.args, *node.args.kwonlyargs) if item.annotation is not None]
 
 
-def _added(code: Code, path: str, node: ast.Call, prefixes: _Prefixes) -> Iterator[Route]:
+def _added(code: Code, path: str, node: ast.Call, prefixes: Prefixes) -> Iterator[Route]:
     """Return the pages of `app.add_url_rule` and of Starlette's `Route`."""
     name = code.qualified(path, node.func)
     rule = code.value(path, argument(node, 0, "rule", "path"))
@@ -140,10 +144,10 @@ def _added(code: Code, path: str, node: ast.Call, prefixes: _Prefixes) -> Iterat
         definition = code.definition(path, view)[1] if view is not None else None
         is_closed = definition is not None and any(is_login(item) for item in definition.decorator_list)
         for prefix, is_guarded in prefixes.of(path, node.func.value):
-            yield Route(_joined(prefix, rule), code.at(path, node), is_closed or is_guarded, redirects(definition))
+            yield Route(joined(prefix, rule), code.at(path, node), is_closed or is_guarded, redirects(definition))
 
 
-class _Prefixes:
+class Prefixes:
     """What stands before the paths of a blueprint or a router, by where it is made and where it is registered."""
 
     def __init__(self, code: Code, files: Iterable[str]) -> None:
@@ -190,7 +194,7 @@ class _Prefixes:
             # Flask's register_blueprint replaces the blueprint's own prefix, include_router of FastAPI adds to it.
             mine = own if told is None else told + ("" if self._is_flask(key, path, node) else own)
             for prefix, is_behind in self._of(outer, outer[0], None, steps + 1):
-                yield _joined(prefix, mine), is_guarded or is_closed or is_behind
+                yield joined(prefix, mine), is_guarded or is_closed or is_behind
 
     def _made(self, key: Key, path: str, node: ast.AST | None) -> tuple[str, ast.expr | None]:
         """Return the expression that makes an object, and its file."""
@@ -282,7 +286,7 @@ def _pattern(code: Code, path: str, item: ast.Call, settings: Any, steps: int, p
         module = code.value(path, first)
         if module == "health_check.urls":
             yield Route(full, code.at(path, item))
-        elif module == "django.contrib.auth.urls":
+        elif str(module) in LOGINS or code.qualified(path, first) in LOGINS:
             yield Route(f"{full}login/", code.at(path, item))
         elif isinstance(module, str):
             yield from django(code, module, settings, steps + 1, full)
@@ -335,6 +339,6 @@ def _is_closed(code: Code, path: str, definition: Definition, settings: Any) -> 
     return by_all or any(is_login(guard) for guard in (*guards, *own))
 
 
-def _joined(prefix: str, rule: str) -> str:
+def joined(prefix: str, rule: str) -> str:
     """Return a path of two parts, which begins with one slash."""
     return re.sub(r"^/*", "/", f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else prefix)

@@ -209,7 +209,7 @@ def test_an_application_below_the_source_is_known_again(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests/apps/fastapi", tmp_path / "mono/backend")
     answered(source="mono")
     (site,) = sites(tmp_path / "site")
-    assert site["directory"] == "../mono/backend"
+    assert (site["directory"], site["subdirectory"]) == ("../mono", "backend")
     assert not answered(source="mono")["changed"]
     assert answered(source="mono", domain="staging.example.com", env="staging")["site"]["app"] == site["app"]
     assert len(sites(tmp_path / "site")) == 1

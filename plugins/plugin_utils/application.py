@@ -15,7 +15,8 @@ from posixpath import join, relpath
 from ansible_collections.foobar.webstack.plugins.plugin_utils import application_django, application_settings
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command, commands
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_database import Context, find_database, used
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_database import find_database, used
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import Context
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import (
     EntryPoint,
     entries,
@@ -30,6 +31,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_fronte
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_migrations import find_migrations, with_app
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_needs import (
+    ask_about_secrets,
     find_build_environment,
     find_environment,
 )
@@ -110,12 +112,13 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     if entry is None and not started and not manage:
         return None
     code = _at_home(code, entry, server, manage)
-    if code.home:
+    is_open = any(question.key == "wsgi_app" and "several" in question.text for question in report.questions)
+    if code.home and not is_open:
         report.find("subdirectory", code.home, manage or (entry.reason if entry else code.home))
     found = packages(tree, code.home, run, report)
     framework = entry.framework if entry else "Django" if manage else ""
     if entry:
-        _find_entry(code, entry, found, report)
+        _find_entry(code, entry, found, report, is_open)
     if server:
         find_options(server, report)
     find_settings(tree, started, report)
@@ -125,19 +128,21 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     find_processes(code, run, report)
     files, overlay, pages = _framework(code, framework, entry, found, run, report)
     find_streams(code, files, pages, entry, report)
-    find_workers(code, files, found, report)
-    find_schedulers(code, files, report)
-    find_frontend(code, pages, report)
+    find_frontend(code, pages, framework, report)
     read = variables(code, files)
     settings = overlay.project.settings if overlay else ""
     database = find_database(Context(code, files, found, tuple(read), framework, settings, overlay), report)
     own = overlay.files(report) if overlay else ()
     read = _with_overlay(_with_kinds(read, database), overlay)
     read = with_redis(read, found)
+    find_workers(code, files, read, found, report)
+    find_schedulers(code, files, report)
     find_services(code, files, read, report)
     find_environment(code, files, read, report)
     find_build_environment(framework, read, database, report)
     find_logs(code, files, report)
+    if framework != "Django":
+        ask_about_secrets(code, files, read, report)
     ask_about_versions(found, report)
     python(tree, code.home, found, report)
     _ask_about_files(tree, code.home, report)
@@ -198,23 +203,32 @@ def _entry(
             )
         return None, None
     best = next((entry for entry in known if "ProtocolTypeRouter" in code.tree.text(entry.path)), known[0])
-    equal = [entry for entry in known if entry.rank == best.rank]
+    equal = _named_by_flask(code, [entry for entry in known if entry.rank == best.rank])
+    best = equal[0] if best in known[: len(equal)] and best not in equal else best
     others = [entry for entry in known if entry.framework != best.framework and entry.framework and not entry.needs]
     if len(equal) > 1 or (others and not best.path.startswith("wsgi")):
-        listed = ", ".join(dict.fromkeys(written(code, entry) for entry in [*equal, *others]))
-        report.ask("wsgi_app", f"There are several applications, {listed}: write the one that is this site.")
+        listed = dict.fromkeys(f"{written(code, entry)} ({entry.path})" for entry in [*equal, *others])
+        report.ask("wsgi_app", f"There are several applications, {', '.join(listed)}: write the one that is this site.")
     return best, None
 
 
-def _find_entry(code: Code, entry: EntryPoint, found: Packages, report: Report) -> None:
-    """Note the entry point, and the folder that its module is imported from where that is not the tree itself."""
+def _named_by_flask(code: Code, equal: list[EntryPoint]) -> list[EntryPoint]:
+    """Return the entry points that FLASK_APP names among some that are alike, or all of them."""
+    named = re.search(r"(?m)^\s*(?:export\s+)?FLASK_APP\s*=\s*['\"]?([\w./]+)", code.tree.text(".flaskenv"))
+    module = named[1].removesuffix(".py").replace("/", ".") if named else ""
+    return [entry for entry in equal if module and code.name(entry.path) == module] or equal
+
+
+def _find_entry(code: Code, entry: EntryPoint, found: Packages, report: Report, is_open: bool) -> None:
+    """Note the entry point, unless it is asked for, and the folder of its module where it runs in another."""
     if entry.needs:
         report.ask(
             "wsgi_app",
             f"{entry.reason} needs {', '.join(entry.needs)}: write the call with them, such as "
             f'{written(code, entry)[:-1]}"production").',
         )
-    report.find("wsgi_app", written(code, entry), entry.reason)
+    elif not is_open:
+        report.find("wsgi_app", written(code, entry), entry.reason)
     place = root(code, entry)
     is_installed = (place == "src" or place.endswith("/src")) and is_package(code.tree, found.lock)
     if place != code.home and not is_installed:

@@ -186,7 +186,17 @@ def _compose(tree: Tree) -> Iterator[Command]:
                 if isinstance(command, list):
                     command = _shell(json.dumps([str(part) for part in command]))
                 place = Place("compose", _context(tree, path, service.get("build")), str(name))
-                yield from split(re.sub(r"\$\$", "$", str(command)), tree.at(path), place)
+                yield from split(re.sub(r"\$\$", "$", str(command)), tree.at(path, _line(tree, path, str(name))), place)
+
+
+def _line(tree: Tree, path: str, service: str) -> int:
+    """Return the line of a service's command in a file of Compose, or 0."""
+    is_inside = False
+    for number, line in tree.lines(path):
+        is_inside = bool(re.match(rf"\s+{re.escape(service)}:\s*$", line)) or is_inside
+        if is_inside and re.match(r"\s+command:", line):
+            return number
+    return 0
 
 
 def _is_foreign(image: str) -> bool:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
+    Context,
+    default_database,
+    named_engine,
+    only_sqlite,
+    postgresql_code,
+    written_address,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
     DATABASE_PART,
     DATABASE_URL,
     is_elsewhere,
     reads,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_overlay import Overlay
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
 # Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
@@ -32,14 +34,6 @@ SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 # With these a database by address is meant at all; without them a variable of such a name is somebody else's.
 TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "databases", "tortoise-orm", "pony")
-# Modules that are for PostgreSQL alone.
-POSTGRESQL = re.compile(
-    r"django\.contrib\.postgres|playhouse\.postgres_ext|sqlalchemy\.dialects\.postgresql(\.\w+)*\.(?!\w*[Dd]ialect$)\w+$|"
-    r"(psycopg2?|asyncpg)(\.|$)"
-)
-# What shows that a code knows MySQL, too.
-MYSQL = re.compile(r"sqlalchemy\.dialects\.mysql|(MySQLdb|pymysql|aiomysql|asyncmy|mysql)(\.|$)")
-ENGINES = {"mysql": "mysql", "mariadb": "mysql", "postg": "postgresql", "psycopg": "postgresql", "sqlite": "sqlite"}
 # Parts of an address by Django's keys, and by the ends of variables' names.
 KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
 ENDS = {
@@ -50,27 +44,16 @@ ENDS = {
 }
 
 
-@dataclass(frozen=True)
-class Context:
-    """What is known of an application when its database is looked for."""
-
-    code: Code
-    files: tuple[str, ...]
-    packages: Packages
-    variables: tuple[Variable, ...]
-    framework: str
-    settings: str = ""
-    overlay: Overlay | None = None
-
-
 def find_database(context: Context, report: Report) -> Database | None:
     """Return the database, or None where there is none; what is in the way of MySQL becomes a question."""
     parts = _parts(context)
     url = _url(context, parts)
     driver = _driver(context)
     engine, reason = _engine(context, driver, url)
-    where, configured = _default_database(context)
-    foreign = _postgresql_code(context)
+    where, configured = default_database(context)
+    foreign = postgresql_code(context)
+    if context.overlay and context.overlay.is_whole and configured is None and not url and not parts:
+        return None  # whatever the packages bring
     if not engine and not url and not parts and configured is None:
         _ask_about_files(context, report)
         return None
@@ -106,7 +89,7 @@ def _added_driver(context: Context, place: str, report: Report) -> str:
     is_asynchronous = _is_asynchronous(context)
     driver = "mysqlclient" if context.framework == "Django" else "aiomysql" if is_asynchronous else "pymysql"
     names = {"pymysql": "PyMySQL"}
-    if context.packages.has(*POSTGRESQL_DRIVERS) and not _written(context)[0]:
+    if context.packages.has(*POSTGRESQL_DRIVERS) and not written_address(context)[0]:
         return ""
     report.add("python_packages", [names.get(driver, driver)], f"{place}, and no driver of MySQL is listed")
     return driver
@@ -160,7 +143,7 @@ def _url(context: Context, parts: dict[str, str]) -> str:
 def _parts(context: Context) -> dict[str, str]:
     """Return the variables that take parts of the address, by part: Django's by its settings, others by their names."""
     found: dict[str, str] = {}
-    where, node = _default_database(context)
+    where, node = default_database(context)
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             part = KEYS.get(str(key.value)) if isinstance(key, ast.Constant) else None
@@ -175,66 +158,21 @@ def _parts(context: Context) -> dict[str, str]:
     return found
 
 
-def _default_database(context: Context) -> tuple[str, ast.expr | None]:
-    """Return the file and the expression of Django's default database."""
-    if not context.settings:
-        return "", None
-    where, node = context.code.setting_node(context.settings, "DATABASES")
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value == "default":
-                if isinstance(value, ast.Name):
-                    return context.code.origin(where, value)
-                return where, value
-    return where, None
-
-
 def _engine(context: Context, driver: str, url: str) -> tuple[str, str]:
     """Return the engine that the code or else the packages are made for, and where that is told."""
-    where, node = _default_database(context)
+    where, node = default_database(context)
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and key.value == "ENGINE" and not reads(context.code, where, value):
                 named = str(context.code.value(where, value))
-                return _named(named), context.code.at(where, value)
+                return named_engine(named), context.code.at(where, value)
     if driver:
         return "mysql", f"{context.packages.places[driver]} has {driver}"
-    written = _written(context) if not url else ("", "")
+    written = written_address(context) if not url else ("", "")
     if written[0]:
         return written
     other = context.packages.has(*POSTGRESQL_DRIVERS)
     return ("postgresql", f"{context.packages.places[other]} has {other}") if other else ("", "")
-
-
-def _named(text: str) -> str:
-    """Return the engine that a name or an address names, or an empty string."""
-    return next((ENGINES[word] for word in ENGINES if word in text), "")
-
-
-def _written(context: Context) -> tuple[str, str]:
-    """Return the engine of an address that stands in the code, and where; a default does not count, it is one."""
-    for path in context.files:
-        for node in context.code.nodes(path):
-            if is_elsewhere(context.code, path, node):
-                continue
-            address: ast.expr | None = None
-            if isinstance(node, ast.Call):
-                name = context.code.qualified(path, node.func).rpartition(".")[2]
-                address = argument(node, 0, "url") if name in ("create_engine", "create_async_engine") else None
-            else:
-                named = dict(assigned(node))
-                address = named.get("SQLALCHEMY_DATABASE_URI") or named.get("SQLALCHEMY_DATABASE_URL")
-                if isinstance(node, ast.Assign) and any(
-                    isinstance(target, ast.Subscript) and "SQLALCHEMY_DATABASE_URI" in constants(target.slice)
-                    for target in node.targets
-                ):
-                    address = node.value
-            if address is not None and not reads(context.code, path, address):
-                value = context.code.value(path, address)
-                for text in [value] if isinstance(value, str) else sorted(constants(address)):
-                    if re.match(r"\w+(\+\w+)?://", text) and _named(text):
-                        return _named(text), context.code.at(path, node)
-    return "", ""
 
 
 def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
@@ -260,6 +198,12 @@ def _ask(context: Context, database: Database, foreign: str, report: Report) -> 
         )
     elif not database.driver:
         report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add {wanted}.")
+    elif not database.url and not database.variables and not _is_written(context):
+        report.ask(
+            "database",
+            f"{place}, and nothing tells how the application takes the database's address: write it into "
+            "`environment`.",
+        )
     elif not database.url and "password" not in database.variables:
         report.ask("database", f"{place}, and its address stands in the code: let it be read from the environment.")
     elif context.framework == "Django" and database.driver == "pymysql" and not _has_shim(context):
@@ -268,47 +212,13 @@ def _ask(context: Context, database: Database, foreign: str, report: Report) -> 
             f"{context.packages.places['pymysql']} has PyMySQL, which Django takes only after "
             "`pymysql.install_as_MySQLdb()` in the package of its settings: add that, or take mysqlclient.",
         )
-    if database.url and (place := _only_sqlite(context)):
+    if database.url and (place := only_sqlite(context)):
         report.ask("database", f"{place} passes check_same_thread, which only SQLite takes: leave it out for others.")
 
 
-def _only_sqlite(context: Context) -> str:
-    """Return where an engine gets what only SQLite takes, whatever the address is, or an empty string."""
-    for path in context.files:
-        for node in context.code.nodes(path):
-            if isinstance(node, ast.Dict) and any(
-                isinstance(key, ast.Constant) and key.value == "check_same_thread" for key in node.keys
-            ):
-                above = list(context.code.parents(path, node))
-                if not any(isinstance(part, ast.If | ast.IfExp) for part in above):
-                    return context.code.at(path, node)
-    return ""
-
-
-def _postgresql_code(context: Context) -> str:
-    """Return where code is that runs on PostgreSQL alone, or an empty string."""
-    names = [(path, name) for path in context.files for name in context.code.imports(path).values()]
-    if any(MYSQL.match(name) for _, name in names):
-        return ""
-    for path, name in names:
-        if POSTGRESQL.match(name) and not _is_guarded(context.code, path, name):
-            return f"{context.code.at_import(path, name)} imports {name}"
-    apps = context.code.setting(context.settings, "INSTALLED_APPS") if context.settings else None
-    if isinstance(apps, list) and "django.contrib.postgres" in apps:
-        where, node = context.code.setting_node(context.settings, "INSTALLED_APPS")
-        return f"{context.code.at(where, node)} has django.contrib.postgres"
-    return ""
-
-
-def _is_guarded(code: Code, path: str, dotted: str) -> bool:
-    """Tell whether a file does without a name that it imports: its error is caught, or a condition asks first."""
-    last = dotted.rpartition(".")[2]
-    return all(
-        any(isinstance(above, ast.Try | ast.If) for above in code.parents(path, node))
-        for node in code.nodes(path)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and last in {item.name.rpartition(".")[2] for item in node.names}
-    )
+def _is_written(context: Context) -> bool:
+    """Tell whether a database's address, or a part of it, stands in the code."""
+    return bool(written_address(context)[0]) or default_database(context)[1] is not None
 
 
 def _has_shim(context: Context) -> bool:

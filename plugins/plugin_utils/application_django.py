@@ -11,7 +11,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_enviro
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_overlay import Overlay
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route, django
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings import Project
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings import Project, missing_imports
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import keep
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
@@ -30,7 +30,7 @@ def find_django(code: Code, found: Project, packages: Packages, report: Report) 
     Where the environment can't select an overlay, each such setting is a question.
     """
     manage = f"python {code.from_home(found.manage)}" if found.manage else "python -m django"
-    overlay = Overlay(found)
+    overlay = Overlay(found, is_whole=bool(found.settings) and is_whole(code, found.settings))
     _find_static(code, found, manage, overlay, report)
     _find_migrations(code, found, manage, report)
     _find_media(code, found, report)
@@ -75,7 +75,7 @@ def _find_static(code: Code, found: Project, manage: str, overlay: Overlay, repo
         return
     if node is None or not root or root == "." or root.startswith(("/", "..")):
         reason = f"{settings} has no STATIC_ROOT" if node is None else f"{reason} has a STATIC_ROOT elsewhere"
-        is_known = bool(root) if node is not None else _is_whole(code, found.settings)
+        is_known = bool(root) if node is not None else overlay.is_whole
         if not overlay.is_possible or not is_known:
             report.ask("static", f"{reason}: let it be a folder of the release, for collectstatic.")
             return
@@ -170,16 +170,15 @@ def _find_literals(code: Code, found: Project, overlay: Overlay, report: Report)
         _literal(
             overlay, report, "DEBUG", code.at(where, node), "shows each visitor the code of what fails", "DEBUG = False"
         )
-    is_whole = _is_whole(code, found.settings)
     where, node = code.setting_node(found.settings, "SECRET_KEY")
     is_text = node is not None and not reads(code, where, node) and isinstance(code.value(where, node), str)
-    if is_text or (node is None and is_whole):
+    if is_text or (node is None and overlay.is_whole):
         place = code.at(where, node) if node is not None else f"{found.settings} without SECRET_KEY"
         text = 'SECRET_KEY = os.environ["SECRET_KEY"]'
         if _literal(overlay, report, "SECRET_KEY", place, "is no secret in the code", text):
             overlay.read("SECRET_KEY", place, "secret")
     where, node = code.setting_node(found.settings, "ALLOWED_HOSTS")
-    hosts = code.setting(found.settings, "ALLOWED_HOSTS") if node is not None else [] if is_whole else None
+    hosts = code.setting(found.settings, "ALLOWED_HOSTS") if node is not None else [] if overlay.is_whole else None
     is_read = node is not None and reads(code, where, node)
     if not is_read and isinstance(hosts, list) and "*" not in hosts:
         place = code.at(where, node) if node is not None else f"{found.settings} without ALLOWED_HOSTS"
@@ -188,13 +187,13 @@ def _find_literals(code: Code, found: Project, overlay: Overlay, report: Report)
             overlay.read("ALLOWED_HOSTS", place, "domain", "list")
 
 
-def _is_whole(code: Code, settings: str, steps: int = 0) -> bool:
+def is_whole(code: Code, settings: str, steps: int = 0) -> bool:
     """Tell whether settings are seen in full: what they lack may come from a class, or from a package of others."""
-    if not steps and code.setting_node(settings, "INSTALLED_APPS")[1] is None:
+    if missing_imports(code, settings) or (not steps and code.setting_node(settings, "INSTALLED_APPS")[1] is None):
         return False
     for star in code.stars(settings):
         inner = code.path(star)
         is_own = bool(inner) or bool(code.path(star.partition(".")[0]) or code.path(star.rpartition(".")[0]))
-        if not is_own or (inner and steps < 5 and not _is_whole(code, inner, steps + 1)):
+        if not is_own or (inner and steps < 5 and not is_whole(code, inner, steps + 1)):
             return False
     return True

@@ -35,7 +35,7 @@ MAKERS = {
 ASGI = {
     *("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart"),
     *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application", "socketio.ASGIApp"),
-    *("channels.routing.ProtocolTypeRouter"),
+    "channels.routing.ProtocolTypeRouter",
 }
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
 HINT = re.compile(r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|_application|_app\b|_factory|start_response")

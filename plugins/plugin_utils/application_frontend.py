@@ -34,6 +34,8 @@ BUILDERS = (
     ("parcel", (), "dist"),
 )
 SERVED_BY_NODE = ("next", "nuxt", "@remix-run/serve")
+# Pages that a framework has of itself.
+OWN_PAGES = {"FastAPI": ("/docs", "/openapi.json", "/redoc")}
 OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath)["']?\s*:\s*([^,\n}]+)""")
 
 
@@ -47,9 +49,9 @@ class Frontend:
     output: str
 
 
-def find_frontend(code: Code, pages: Iterable[Route], report: Report) -> None:
+def find_frontend(code: Code, pages: Iterable[Route], framework: str, report: Report) -> None:
     """Note how frontends are built on the controller, and one that is the site's own pages."""
-    tree, pages = code.tree, list(pages)
+    tree, pages = code.tree, [*pages, *(Route(path, framework) for path in OWN_PAGES.get(framework, ()))]
     for path in [path for path in tree.named("package.json") if path.count("/") < 3]:
         frontend = _frontend(tree, path)
         if "build" not in frontend.scripts:
@@ -68,8 +70,6 @@ def find_frontend(code: Code, pages: Iterable[Route], report: Report) -> None:
             )
         else:
             _find_build(code, frontend, path, pages, report)
-    if "/" not in (report.value("static") or {}):
-        report.findings.pop("app_paths", None)
 
 
 def _frontend(tree: Tree, path: str) -> Frontend:
@@ -136,7 +136,7 @@ def _find_build(code: Code, frontend: Frontend, path: str, pages: list[Route], r
     known = report.value("static") or {}
     report.findings.pop("static", None)
     report.find("static", {**known, "/": output}, reason)
-    app_paths = _app_paths(pages, known)
+    app_paths = sorted({*_app_paths(pages, known), *(report.value("streaming_paths") or [])})
     report.find("app_paths", app_paths, "the application's own pages")
 
 

@@ -16,6 +16,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 
 # Names that lead on to another name: no code that people write has more of them.
 MAX_STEPS = 30
+# How modules for development alone are called.
+DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
 # A text that may be the name of a module, or of something in one.
 MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+){1,10}")
 
@@ -110,11 +112,14 @@ class Names:
         )
 
     def stars(self, path: str) -> list[str]:
-        """Return the modules from which a file imports all names, the last first, for it has the last word."""
+        """Return the modules from which a file imports all names, the last first, for it has the last word.
+
+        Those for development have none: a condition mostly chooses between them and others.
+        """
         if path not in self._stars:
             nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
             named = [self.source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
-            self._stars[path] = named
+            self._stars[path] = sorted(named, key=lambda name: bool(DEVELOPMENT.search(name)))
         return self._stars[path]
 
     def source(self, path: str, node: ast.ImportFrom) -> str:
@@ -167,8 +172,10 @@ class Names:
         """Return the full name of what a module has from another by `import *`, or an empty string."""
         for star in self.stars(path):
             source = self.path(star)
-            if source and (self.has_name(source, name) or name in self.imports(source)):
+            if source and self.has_name(source, name):
                 return f"{star}.{name}"
+            if source and (target := self.imports(source).get(name)):
+                return target
         return ""
 
     def resolve(self, dotted: str) -> tuple[str, str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import is_elsewhere
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings import SELECTOR
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
 # Variables that choose a configuration by name.
@@ -67,3 +69,33 @@ def find_build_environment(framework: str, read: Iterable[Variable], database: D
     if values:
         places = dict.fromkeys(variable.reason.partition(":")[0] for variable in read if variable.name in values)
         report.find("build_environment", values, ", ".join(places) or "as in environment")
+
+
+def ask_about_secrets(code: Code, files: Iterable[str], read: Iterable[Variable], report: Report) -> None:
+    """Ask about a secret that stands in the code, where an entry can't reach it."""
+    if any(variable.kind == "secret" for variable in read):
+        return
+    for path in files:
+        for node in code.nodes(path):
+            for name, value in _given(node):
+                is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value
+                if is_text and name.upper() == "SECRET_KEY" and not is_elsewhere(code, path, node):
+                    report.ask(
+                        f"environment.{name}",
+                        f"{code.at(path, value)} sets {name}, which is no secret in the code: let it be read from "
+                        "os.environ.",
+                    )
+                    return
+
+
+def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Return names and values of settings: of a module, a class, a call's arguments, or `app.config["NAME"]`."""
+    yield from assigned(node)
+    if isinstance(node, ast.Call):
+        yield from ((item.arg, item.value) for item in node.keywords if item.arg)
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                yield from ((name, node.value) for name in constants(target.slice))
+            elif isinstance(target, ast.Attribute):
+                yield target.attr, node.value

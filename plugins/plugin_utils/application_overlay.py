@@ -34,6 +34,8 @@ class Overlay:
     lines: dict[str, Sequence[str]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
+    # Whether the project's settings are seen in full.
+    is_whole: bool = False
 
     @property
     def is_possible(self) -> bool:

@@ -12,7 +12,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import DEVELOPMENT, SERVERS
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report, Variable
 
 MIGRATIONS = re.compile(
     r"python \S*manage\.py migrate( --no-?input)?|alembic( -c \S+)? upgrade heads?|flask( --app \S+)? db upgrade|"
@@ -102,7 +103,7 @@ def _find_release(command: Command, report: Report) -> None:
         )
 
 
-def find_workers(code: Code, files: Iterable[str], found: Packages, report: Report) -> None:
+def find_workers(code: Code, files: Iterable[str], read: Iterable[Variable], found: Packages, report: Report) -> None:
     """Note or ask for the workers of task queues that no command runs."""
     files = list(files)
     named = " ".join(str(each) for each in report.value("background") or [])
@@ -118,6 +119,12 @@ def find_workers(code: Code, files: Iterable[str], found: Packages, report: Repo
             workers.append({"name": "beat", "command": f"celery -A {name} beat --loglevel info {option}"})
         report.add("background", workers, f"{code.at(path, made[1])} makes a Celery")
         return
+    if found.has("rq") and "rq" not in named and (queues := _queues(code, files)):
+        address = next((name for name in read if name.kind == "redis"), None)
+        option = f" --url ${{{address.name}}}" if address else ""
+        command = f"rq worker{option} {' '.join(queues)}"
+        report.add("background", [{"name": "worker", "command": command}], queues[next(iter(queues))])
+        return
     for package, words, line in (
         ("huey", ("huey",), "python manage.py run_huey"),
         ("django-q2", ("qcluster",), "python manage.py qcluster"),
@@ -125,7 +132,6 @@ def find_workers(code: Code, files: Iterable[str], found: Packages, report: Repo
         ("django-dramatiq", ("dramatiq",), "python manage.py rundramatiq"),
         ("django-rq", ("rqworker",), "python manage.py rqworker default"),
         ("dramatiq", ("dramatiq",), "dramatiq <module>"),
-        ("rq", ("rq",), "rq worker --url <address of Redis>"),
         ("arq", ("arq",), "arq <module>.WorkerSettings"),
         ("django-background-tasks", ("process_tasks",), "python manage.py process_tasks"),
     ):
@@ -136,6 +142,17 @@ def find_workers(code: Code, files: Iterable[str], found: Packages, report: Repo
                 f"`{{name: worker, command: {line}}}` into `background` if it is used.",
             )
             return
+
+
+def _queues(code: Code, files: Iterable[str]) -> dict[str, str]:
+    """Return the names of the queues of rq that the code fills, and where."""
+    found: dict[str, str] = {}
+    for path in files:
+        for call in code.calls(path):
+            if code.qualified(path, call.func) in ("rq.Queue", "rq.queue.Queue"):
+                name = code.value(path, argument(call, 0, "name")) if call.args or call.keywords else "default"
+                found.setdefault(name if isinstance(name, str) else "default", code.at(path, call))
+    return found
 
 
 def find_schedulers(code: Code, files: Iterable[str], report: Report) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import DEVELOPMENT
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, constants, statements
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 SELECTOR = "DJANGO_SETTINGS_MODULE"
 PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "server")
-DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,27 @@ def project(code: Code, entry: str, report: Report) -> Project:
     return Project(manage, module, path, tuple(files), first is None or first.is_default, code.home)
 
 
+def missing_imports(code: Code, path: str) -> list[tuple[str, str]]:
+    """Return the modules of its own that a file can't do without and that are not in the folder, and where."""
+    found = []
+    for node in statements(code.tree.module(path).body) if path else ():
+        if isinstance(node, ast.ImportFrom):
+            dotted = code.source(path, node)
+            is_own = bool(node.level) or bool(code.path(dotted.rpartition(".")[0]))
+            is_guarded = any(isinstance(above, ast.Try | ast.With | ast.If) for above in code.parents(path, node))
+            if is_own and not is_guarded and dotted and not code.path(dotted):
+                found.append((dotted, code.at(path, node)))
+    return found
+
+
 def _ask_about_missing(code: Code, path: str, report: Report) -> None:
     """Ask for settings that the settings import and that are not in the folder, such as a local.py that git ignores."""
-    for node in statements(code.tree.module(path).body) if path else ():
-        if not isinstance(node, ast.ImportFrom) or not (node.level or node.module):
-            continue
-        dotted = code.source(path, node)
-        package = dotted.rpartition(".")[0]
-        is_own = bool(node.level) or bool(package and code.path(package))
-        guarded = any(isinstance(above, ast.Try | ast.With | ast.If) for above in code.parents(path, node))
-        if is_own and not guarded and not code.path(dotted):
-            report.ask(
-                "files",
-                f"{code.at(path, node)} imports {dotted}, which is not in the folder, or git ignores it: write it in a "
-                "template of yours, and name that in `files`.",
-            )
+    for dotted, place in missing_imports(code, path):
+        report.ask(
+            "files",
+            f"{place} imports {dotted}, which is not in the folder, or git ignores it: write it in a template of "
+            "yours, and name that in `files`.",
+        )
 
 
 def _selected(code: Code, path: str) -> Selected | None:

@@ -77,7 +77,8 @@ def _moved(code: Code, path: str) -> ast.expr | None:
 def _mounted_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
     """Return the same of each StaticFiles that an ASGI application mounts."""
     for call in code.calls(path):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount":
+        is_mount = isinstance(call.func, ast.Attribute) and call.func.attr == "mount"
+        if is_mount or code.qualified(path, call.func).endswith("routing.Mount"):
             inner = argument(call, 1, "app")
             if isinstance(inner, ast.Name):
                 inner = code.origin(path, inner)[1]
@@ -95,7 +96,8 @@ def find_builds(code: Code, commands: Iterable[Command], report: Report) -> None
         if command.process == "build" and command.is_plain and is_build:
             report.add("build_commands", [command.text], command.reason)
     static = report.value("static") or {}
-    for place in [place for place in static.values() if not code.tree.has_folder(place)]:
+    kept = report.value("shared_paths") or []
+    for place in [place for place in static.values() if place not in kept and not code.tree.has_folder(place)]:
         if told := _filling(code, place):
             report.add("build_commands", [told[0]], told[1])
         elif not report.value("build_commands"):

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Prefixes, Route, joined
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_prefixes import Prefixes, joined
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, argument, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
@@ -36,6 +37,8 @@ def find_streams(
             paths.setdefault(fixed, reason)
     if paths:
         report.find("streaming_paths", list(paths), ", ".join(dict.fromkeys(paths.values())))
+    if "/socket.io/" in paths and entry and not entry.is_asgi:
+        report.find("gunicorn.workers", 1, f"{paths['/socket.io/']}, whose clients come back to the same worker")
     if paths and entry and not entry.is_asgi:
         report.find("gunicorn.worker_class", "gthread", next(iter(paths.values())))
         report.find("gunicorn.threads", 100, "each open answer takes a thread")

@@ -250,7 +250,9 @@ def test_two_applications_that_are_alike_are_a_question(tmp_path: Path) -> None:
         "one/main.py": FASTAPI["app/main.py"],
         "two/main.py": FASTAPI["app/main.py"],
     }
-    assert "one.main:app, two.main:app" in asked(inspect(tmp_path, files), "wsgi_app")
+    found = inspect(tmp_path, files)
+    assert "one.main:app (one/main.py), two.main:app (two/main.py)" in asked(found, "wsgi_app")
+    assert "wsgi_app" not in entry(found)
 
 
 def test_a_manage_py_that_is_not_djangos_makes_no_django_of_flask(tmp_path: Path) -> None:

@@ -182,11 +182,11 @@ def _compose(tree: Tree) -> Iterator[Command]:
             continue
         for name, service in services.items() if isinstance(services, dict) else []:
             command = service.get("command") if isinstance(service, dict) else None
-            if command and ("build" in service or not _is_foreign(str(service.get("image", "")))):
-                if isinstance(command, list):
-                    command = _shell(json.dumps([str(part) for part in command]))
+            if isinstance(command, list) and all(isinstance(part, str | int) for part in command):
+                command = _shell(json.dumps([str(part) for part in command]))
+            if isinstance(command, str) and ("build" in service or not _is_foreign(service.get("image"))):
                 place = Place("compose", _context(tree, path, service.get("build")), str(name))
-                yield from split(re.sub(r"\$\$", "$", str(command)), tree.at(path, _line(tree, path, str(name))), place)
+                yield from split(command.replace("$$", "$"), tree.at(path, _line(tree, path, str(name))), place)
 
 
 def _line(tree: Tree, path: str, service: str) -> int:
@@ -199,15 +199,16 @@ def _line(tree: Tree, path: str, service: str) -> int:
     return 0
 
 
-def _is_foreign(image: str) -> bool:
+def _is_foreign(image: Any) -> bool:
     """Tell whether an image is that of a server of others, such as a database."""
-    return bool(re.search(r"postgres|mysql|mariadb|redis|valkey|nginx|traefik|caddy|rabbitmq|mail|minio|node", image))
+    named = r"postgres|mysql|mariadb|redis|valkey|nginx|traefik|caddy|rabbitmq|mail|minio|node"
+    return isinstance(image, str) and bool(re.search(named, image))
 
 
 def _context(tree: Tree, path: str, build: Any) -> str:
     """Return the folder that a service is built from."""
     context = build.get("context") if isinstance(build, dict) else build
-    place = normpath(join(dirname(path), str(context or ".")))
+    place = normpath(join(dirname(path), context if isinstance(context, str) else "."))
     return place if place != "." and tree.has_folder(place) else ""
 
 

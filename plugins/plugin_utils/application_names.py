@@ -16,6 +16,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 
 # Names that lead on to another name: no code that people write has more of them.
 MAX_STEPS = 30
+# Modules that have all names from each other: settings of several levels, not the packages of a framework.
+MAX_STARS = 5
 # How modules for development alone are called.
 DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
 # A text that may be the name of a module, or of something in one.
@@ -37,6 +39,7 @@ class Names:
         self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
         self._locals: dict[str, dict[str, ast.expr]] = {}
         self._stars: dict[str, list[str]] = {}
+        self._by_star: dict[tuple[str, str], str] = {}
         self._nodes: dict[str, list[ast.AST]] = {}
         for root in sorted(roots, key=len, reverse=True):
             start = f"{root}/" if root else ""
@@ -168,15 +171,21 @@ class Names:
             start = self.imports(path).get(node.id) or self._from_star(path, node.id) or node.id
         return ".".join([start, *parts])
 
-    def _from_star(self, path: str, name: str) -> str:
+    def _from_star(self, path: str, name: str, steps: int = 0) -> str:
         """Return the full name of what a module has from another by `import *`, or an empty string."""
-        for star in self.stars(path):
-            source = self.path(star)
-            if source and self.has_name(source, name):
-                return f"{star}.{name}"
-            if source and (target := self.imports(source).get(name)):
-                return target
-        return ""
+        key = (path, name)
+        if key not in self._by_star:
+            self._by_star[key] = ""  # for those that lead in a circle
+            for star in self.stars(path):
+                source = self.path(star)
+                if source and self.has_name(source, name):
+                    self._by_star[key] = f"{star}.{name}"
+                elif source:
+                    further = self._from_star(source, name, steps + 1) if steps < MAX_STARS else ""
+                    self._by_star[key] = self.imports(source).get(name) or further
+                if self._by_star[key]:
+                    break
+        return self._by_star[key]
 
     def resolve(self, dotted: str) -> tuple[str, str]:
         """Return the file that defines a dotted name and the name there; both are empty where none of these does."""

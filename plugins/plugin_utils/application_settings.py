@@ -75,10 +75,23 @@ def project(code: Code, entry: str, report: Report) -> Project:
         _select(report, module, "there is no manage.py")
     apps = code.setting(path, "INSTALLED_APPS") if path else []
     starts = [path, entry, *_app_files(code, apps if isinstance(apps, list) else [])]
-    others = {code.path(found.module) for found in (of_entry, of_manage) if found} - {path}
-    files = [file for file in code.closure(starts) if file not in others or file == path]
+    # Others of its settings are not read, unless these are made of them.
+    others = {code.path(found.module) for found in (of_entry, of_manage) if found} - _made_of(code, path)
+    files = [file for file in code.closure(starts) if file not in others]
     first = of_entry or of_manage
     return Project(manage, module, path, tuple(files), first is None or first.is_default, code.home)
+
+
+def _made_of(code: Code, path: str) -> set[str]:
+    """Return the files that settings have all their names from, and their own."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file and file not in found:
+            found.add(file)
+            waiting.extend(map(code.path, code.stars(file)))
+    return found
 
 
 def missing_imports(code: Code, path: str) -> list[tuple[str, str]]:

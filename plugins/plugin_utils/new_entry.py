@@ -163,13 +163,14 @@ def _variable(entry: Entry, variable: Variable, domain: str) -> None:
     """Set a variable of the environment whose value follows from what it is for."""
     key = f"environment.{variable.name}"
     socket = f"/run/redis-{entry.app}/redis.sock"
+    number = int("RESULT" in variable.name)
     values = {
         **{"domain": domain, "origin": f"https://{domain}"},
-        **{"redis": f"unix://{socket}", "broker": f"redis+socket://{socket}"},
+        **{"redis": f"unix://{socket}?db=0", "broker": f"redis+socket://{socket}?virtual_host={number}"},
     }
     if variable.kind == "secret":
         entry.set(key, entry.secret(variable.name), variable.reason)
-    elif variable.kind in values:
+    elif variable.kind in values and variable.name != "REDIS_URL":  # which comes with `redis`
         value = values[variable.kind]
         entry.set(key, json.dumps([value]) if variable.type == "json" else value, variable.reason)
         if variable.at_start and variable.required:

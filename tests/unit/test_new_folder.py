@@ -215,6 +215,20 @@ def test_an_application_below_the_source_is_known_again(tmp_path: Path) -> None:
     assert len(sites(tmp_path / "site")) == 1
 
 
+def test_settings_of_one_s_own_are_written_once_and_left_alone_after_that(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/apps/django", tmp_path / "app")
+    with (tmp_path / "app/config/settings.py").open("a") as file:
+        file.write("DEBUG = True\n")
+    answered(source="app")
+    (site,) = sites(tmp_path / "site")
+    (listed,) = site["files"]
+    place = tmp_path / "site" / listed["src"]
+    assert "DEBUG = False" in place.read_text()
+    place.write_text("mine\n")
+    answered(source="app", domain="other.example.com", env="staging")
+    assert place.read_text() == "mine\n"
+
+
 def test_what_an_application_s_files_say_is_no_template_of_ansible_s(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app/requirements.txt").write_text("flask==3.1.0\n")

@@ -124,6 +124,7 @@ def test_every_key_of_an_entry_has_its_place() -> None:
         "tls",
         "trusted_proxies",
         "zone",
+        "zones",
     }
 
 

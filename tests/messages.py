@@ -24,7 +24,7 @@ GRAMMAR = {
     *("or", "so", "still", "the", "there", "they", "this", "times", "to", "was", "which", "with", "would"),
 }
 # What is said in calls of these is a pattern, a command, or the reason of a value in an entry.
-SILENT = re.compile(r"^re\.|(^|\.)(Finding|_select|find|partition|run)$")
+SILENT = re.compile(r"^re\.|(^|\.)(Finding|_select|find|partition|run)$|^(report\.add|overlay\.(set|read))$")
 DOCUMENTS = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 # SQL, scripts, patterns, and files that begin with a comment. A command has options; a sentence that names one goes on.
 NO_SENTENCE = re.compile(r"^\s*[A-Z]{3,}[ ,]|&&|\|\||\\|^(---\s)?# |^(?!.*([;:,] |\w\.$)).*(^|\s)--?[a-z]", re.DOTALL)

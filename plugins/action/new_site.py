@@ -72,6 +72,8 @@ class ActionModule(ActionBase):
                 vaults.write(answers.env, entry.app, missing)
                 ignore(folder / ".gitignore")
                 if text:
+                    for path, content in entry.files.items():
+                        new(folder / path, content)
                     put(folder / new_site.SITES, text)
                 for file in files:
                     Path(file["dest"]).parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +117,7 @@ def entry_of(
     application: Application, answers: new_site.Answers, branch: str, folder: Path, known: list[dict[str, Any]]
 ) -> Entry:
     """Return the entry of an application: under the name that it has already, or one that nobody has."""
-    below = next((str(finding.value) for finding in application.findings if finding.key == "directory"), "")
-    source = new_site.located(answers, folder, below)
+    source = new_site.located(answers, folder)
     app = new_site.known_app(source, known)
     app = app or new_site.app_name(answers.domain, [str(site.get("app")) for site in known])
     version = [Finding("version", branch, "the default branch")] if branch else []
@@ -153,6 +154,12 @@ def ignore(path: Path) -> None:
             path,
             before + ("\n" if before and not before.endswith("\n") else "") + "".join(f"{line}\n" for line in missing),
         )
+
+
+def new(path: Path, text: str) -> None:
+    """Write a file that is not there yet."""
+    if not os.path.lexists(path):
+        put(path, text)
 
 
 def put(path: Path, text: str) -> None:

@@ -10,53 +10,63 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from posixpath import dirname
+from posixpath import join, relpath
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils import application_django
+from ansible_collections.foobar.webstack.plugins.plugin_utils import application_django, application_settings
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import (
-    Command,
-    Server,
-    commands,
-    find_options,
-    find_settings,
-    servers,
-)
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_database import (
-    Context,
-    find_database,
-    used,
-)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command, commands
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_database import find_database, used
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import Context
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import (
     EntryPoint,
     entries,
+    home_of,
     import_roots,
     named,
     root,
     written,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import variables
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_frontend import find_frontend
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_migrations import find_migrations, with_app
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_needs import (
+    ask_about_secrets,
     find_build_environment,
     find_environment,
-    find_network,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_overlay import Overlay
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import (
     LOCKS,
-    Packages,
     ask_about_versions,
     is_lock,
     is_package,
     packages,
-    python,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import decorated, find_health
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_processes import (
+    find_processes,
+    find_schedulers,
+    find_workers,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_python import python
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route, decorated, find_health
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import (
+    Server,
+    find_options,
+    find_settings,
+    servers,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_services import (
+    find_logs,
+    find_services,
+    with_redis,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import (
     find_builds,
     find_static,
     find_uploads,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_streams import find_streams
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
     Application,
@@ -70,30 +80,21 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 __all__ = ["Application", "ApplicationError", "Database", "Finding", "Question", "Variable", "inspect_application"]
 
-# The order of an entry of `sites`.
-ORDER = (
-    *("directory", "wsgi_app", "packages", "build_commands", "build_environment", "migrate_command"),
-    *("migrate_check_command", "background", "scheduled", "static", "shared_paths", "health_path", "environment"),
-    *("database", "gunicorn", "app_deploy"),
-)
 LOOKED_FOR = (
     "a manage.py of Django, a Flask, FastAPI or other WSGI or ASGI object in a Python file, and a Procfile, Dockerfile "
-    "or script that starts gunicorn or uvicorn"
+    "or script that starts gunicorn, uvicorn or uWSGI"
 )
 
 
 def inspect_application(folder: Path) -> Application:
     """Return how the application in a folder is deployed.
 
-    Where the application lies in a folder of this one, `directory` is among the findings, and all values go by that;
-    the reasons go by the folder that was given. Raise ApplicationError where there is no such application.
+    All values and reasons go by that folder, but for commands and modules where `subdirectory` is among the findings:
+    they go by that one. Raise ApplicationError where there is no such application.
     """
     if not folder.is_dir():
         raise ApplicationError(f"{folder} is not a folder on this machine.")
     tree, report = Tree.of(folder), Report()
-    if inner := _inner_folder(tree):
-        report.find("directory", inner, _lock_place(tree.below(inner)))
-        tree = tree.below(inner)
     application = _inspect(tree, report)
     if application is None:
         seen = f" {tree.problems[0]}" if tree.problems else ""
@@ -101,68 +102,93 @@ def inspect_application(folder: Path) -> Application:
     return application
 
 
-def _inner_folder(tree: Tree) -> str:
-    """Return the one folder that holds both packages and an application, where the tree itself lists no packages."""
-    if any(is_lock(tree, name) for name in LOCKS["uv"]):
-        return ""
-    places = {dirname(path) for path in tree.named(*LOCKS["uv"]) if path.count("/") in (1, 2)}
-    found = [place for place in sorted(places) if _has_application(tree.below(place))]
-    return found[0] if len(found) == 1 else ""
-
-
-def _has_application(tree: Tree) -> bool:
-    """Tell whether a tree has an entry point and lists its packages."""
-    code = Code(tree, import_roots(tree, ()))
-    return any(is_lock(tree, name) for name in LOCKS["uv"]) and bool(entries(code))
-
-
-def _lock_place(tree: Tree) -> str:
-    """Return where a tree lists its packages."""
-    return next(tree.at(name) for name in LOCKS["uv"] if is_lock(tree, name))
-
-
 def _inspect(tree: Tree, report: Report) -> Application | None:
     """Return what the files of a tree tell, or None where there is no entry point."""
     run = commands(tree)
-    started = servers(run)
+    started = servers(tree, run)
     code = Code(tree, import_roots(tree, started))
-    known = entries(code)
-    entry, server = _entry(code, started, known, report)
-    manage = application_django.manage_file(code)
+    entry, server = _entry(code, started, entries(code), report)
+    manage = application_settings.manage_file(code)
     if entry is None and not started and not manage:
         return None
-    found = packages(tree, report)
+    code = _at_home(code, entry, server, manage)
+    is_open = any(question.key == "wsgi_app" and "several" in question.text for question in report.questions)
+    if code.home and not is_open:
+        report.find("subdirectory", code.home, manage or (entry.reason if entry else code.home))
+    found = packages(tree, code.home, run, report)
     framework = entry.framework if entry else "Django" if manage else ""
     if entry:
-        _find_entry(code, entry, found, report)
+        _find_entry(code, entry, found, report, is_open)
     if server:
         find_options(server, report)
-    find_settings(tree, report)
-    if entry and entry.is_asgi:
+    find_settings(tree, started, report)
+    if entry and entry.is_asgi and not report.value("server"):
         report.find("gunicorn.worker_class", "asgi", entry.reason)
     run = [with_app(code, entry, command) for command in run]
-    _find_processes(run, report)
-    files, settings = _framework(code, framework, entry, found, run, report)
+    find_processes(code, run, report)
+    files, overlay, pages = _framework(code, framework, entry, found, run, report)
+    find_streams(code, files, pages, entry, report)
+    find_frontend(code, pages, framework, report)
     read = variables(code, files)
-    database = find_database(Context(code, files, found, tuple(read), framework, settings), report)
-    read = _with_kinds(read, database)
+    settings = overlay.project.settings if overlay else ""
+    database = find_database(Context(code, files, found, tuple(read), framework, settings, overlay), report)
+    own = overlay.files(report) if overlay else ()
+    read = _with_overlay(_with_kinds(read, database), overlay)
+    read = with_redis(read, found)
+    find_workers(code, files, read, found, report)
+    find_schedulers(code, files, report)
+    find_services(code, files, read, report)
     find_environment(code, files, read, report)
     find_build_environment(framework, read, database, report)
-    find_network(code, files, report)
+    find_logs(code, files, report)
+    if framework != "Django":
+        ask_about_secrets(code, files, read, report)
     ask_about_versions(found, report)
-    python(tree, report)
-    if tree.has(".env"):
-        report.ask("", f"{tree.at('.env')} is in git, and a release may read it: make sure that it suits production.")
+    python(tree, code.home, found, report)
+    _ask_about_files(tree, code.home, report)
+    return Application(framework, tuple(report.findings.values()), tuple(report.questions), database, tuple(read), own)
+
+
+def _at_home(code: Code, entry: EntryPoint | None, server: Server | None, manage: str) -> Code:
+    """Return the code with the names that its modules have in the folder that the application runs in."""
+    place = root(code, entry) if entry else ""
+    locks = [path for folder in (place.removesuffix("src").rstrip("/"), "") for path in _locks(code.tree, folder)]
+    home = home_of(code, entry, server, manage, locks[0] if locks else "")
+    src = {root for root in code.roots if root == join(home, "src")}
+    roots = {"", home, *src, *([place] if place else []), *([server.path] if server and server.path else [])}
+    return Code(code.tree, [*roots, *(root for root in code.roots if home and root.startswith(f"{home}/"))], home)
+
+
+def _locks(tree: Tree, folder: str) -> list[str]:
+    """Return the lists of packages in a folder."""
+    return [path for name in LOCKS if is_lock(tree, path := join(folder, name))]
+
+
+def _ask_about_files(tree: Tree, home: str, report: Report) -> None:
+    """Ask about files that change what a release does, and say what could not be read."""
+    for place in dict.fromkeys([home, ""]):
+        if tree.has(path := join(place, ".env")):
+            is_on = re.search(r"(?mi)^\s*(export\s+)?\w*(DEBUG|DEV\w*)\s*=\s*['\"]?(1|true|yes|on)\b", tree.text(path))
+            if is_on:
+                report.ask(
+                    "",
+                    f"{tree.at(path)} is in git and sets {is_on[0].strip()}, and a release may read it: take it out of "
+                    "git, or say the opposite in environment.",
+                )
+            else:
+                report.ask(
+                    "",
+                    f"{tree.at(path)} is in git, and a release may read it: make sure that it suits production.",
+                )
     for problem in tree.problems:
         report.ask("", problem)
-    return Application(framework, _ordered(report), tuple(report.questions), database, tuple(read))
 
 
 def _entry(
     code: Code, started: Iterable[Server], known: list[EntryPoint], report: Report
 ) -> tuple[EntryPoint | None, Server | None]:
     """Return the entry point, by a server's command or else by the code, and that command."""
-    settings = find_settings(code.tree, Report())
+    settings = find_settings(code.tree, started, Report())
     for server in [*started, *([Server("gunicorn", settings, "gunicorn.conf.py", "")] if settings else [])]:
         if found := named(code, server, known):
             return found, server
@@ -170,81 +196,71 @@ def _entry(
             "wsgi_app", f"{server.reason} starts {server.entry}, which is not in the folder: write the entry point."
         )
     if not known:
-        if not started and application_django.manage_file(code):
+        if not started and application_settings.manage_file(code):
             report.ask(
                 "wsgi_app",
                 "No wsgi.py calls get_wsgi_application: write the entry point, such as shop.wsgi:application.",
             )
         return None, None
-    best = known[0]
-    equal = [entry for entry in known if entry.rank == best.rank]
+    best = next((entry for entry in known if "ProtocolTypeRouter" in code.tree.text(entry.path)), known[0])
+    equal = _named_by_flask(code, [entry for entry in known if entry.rank == best.rank])
+    best = equal[0] if best in known[: len(equal)] and best not in equal else best
     others = [entry for entry in known if entry.framework != best.framework and entry.framework and not entry.needs]
     if len(equal) > 1 or (others and not best.path.startswith("wsgi")):
-        listed = ", ".join(dict.fromkeys(written(code, entry) for entry in [*equal, *others]))
-        report.ask("wsgi_app", f"There are several applications, {listed}: write the one that is this site.")
+        listed = dict.fromkeys(f"{written(code, entry)} ({entry.path})" for entry in [*equal, *others])
+        report.ask("wsgi_app", f"There are several applications, {', '.join(listed)}: write the one that is this site.")
     return best, None
 
 
-def _find_entry(code: Code, entry: EntryPoint, found: Packages, report: Report) -> None:
-    """Note the entry point, and the folder that its module is imported from where that is not the tree itself."""
+def _named_by_flask(code: Code, equal: list[EntryPoint]) -> list[EntryPoint]:
+    """Return the entry points that FLASK_APP names among some that are alike, or all of them."""
+    named = re.search(r"(?m)^\s*(?:export\s+)?FLASK_APP\s*=\s*['\"]?([\w./]+)", code.tree.text(".flaskenv"))
+    module = named[1].removesuffix(".py").replace("/", ".") if named else ""
+    return [entry for entry in equal if module and code.name(entry.path) == module] or equal
+
+
+def _find_entry(code: Code, entry: EntryPoint, found: Packages, report: Report, is_open: bool) -> None:
+    """Note the entry point, unless it is asked for, and the folder of its module where it runs in another."""
     if entry.needs:
         report.ask(
             "wsgi_app",
             f"{entry.reason} needs {', '.join(entry.needs)}: write the call with them, such as "
             f'{written(code, entry)[:-1]}"production").',
         )
-    report.find("wsgi_app", written(code, entry), entry.reason)
+    elif not is_open:
+        report.find("wsgi_app", written(code, entry), entry.reason)
     place = root(code, entry)
-    if place and not (place == "src" and is_package(code.tree, found.lock)):
-        report.find("gunicorn.options", {"pythonpath": place}, f"{code.tree.at(entry.path)} is imported from {place}/")
-
-
-def _find_processes(run: Iterable[Command], report: Report) -> None:
-    """Note what a Procfile runs beside the web server, and before each release."""
-    background: list[dict[str, str]] = []
-    reasons: list[str] = []
-    for command in run:
-        name = re.sub(r"\W", "_", command.process.lower())
-        if not command.reason.partition(":")[0].endswith("Procfile") or name == "web":
-            continue
-        if name == "release":
-            if re.fullmatch(r"python \S*manage\.py migrate( --no-?input)?", command.text):
-                continue  # as for any project of Django
-            if re.search(r"\b(migrate|upgrade)\b", command.text) and command.is_plain:
-                report.find("migrate_command", command.text, command.reason)
-            else:
-                report.ask(
-                    "hooks", f"{command.reason} runs `{command.text}` before each release: write it where it belongs."
-                )
-        elif not command.is_plain:
-            report.ask(
-                "background",
-                f"{command.reason} needs a shell for {name}: write a command without one into `background`.",
-            )
-        elif name not in [process["name"] for process in background]:
-            background.append({"name": name, "command": command.text})
-            reasons.append(command.reason)
-    if background:
-        report.find("background", background, ", ".join(reasons))
+    is_installed = (place == "src" or place.endswith("/src")) and is_package(code.tree, found.lock)
+    if place != code.home and not is_installed:
+        path = relpath(place or ".", code.home or ".")
+        report.find("gunicorn.options", {"pythonpath": path}, f"{code.tree.at(entry.path)} is imported from {place}/")
 
 
 def _framework(
     code: Code, framework: str, entry: EntryPoint | None, found: Packages, run: list[Command], report: Report
-) -> tuple[tuple[str, ...], str]:
-    """Note what the framework tells; return the files that run in production, and the file of Django's settings."""
+) -> tuple[tuple[str, ...], Overlay | None, list[Route]]:
+    """Note what the framework tells; return the files that run in production, Django's overlay, and the pages."""
     if framework == "Django":
-        project = application_django.project(code, entry.path if entry else "", report)
-        application_django.find_django(code, project, found, report)
+        project = application_settings.project(code, entry.path if entry else "", report)
+        overlay = application_django.find_django(code, project, found, report)
         find_builds(code, run, report)
-        find_health(application_django.routes(code, project), report)
-        return project.files, project.settings
+        pages = application_django.routes(code, project)
+        find_health(pages, report)
+        return project.files, overlay, pages
     files = tuple(code.closure([entry.path])) if entry else tuple(code.tree.python())
     find_migrations(code, files, entry, found, report)
     find_static(code, files, report)
     find_builds(code, run, report)
     find_uploads(code, files, report)
-    find_health(decorated(code, files), report)
-    return files, ""
+    pages = decorated(code, files)
+    find_health(pages, report)
+    return files, None, pages
+
+
+def _with_overlay(read: Iterable[Variable], overlay: Overlay | None) -> list[Variable]:
+    """Return the variables with those that an overlay reads in the place of the application's own."""
+    further = {variable.name: variable for variable in (overlay.variables if overlay else ())}
+    return [*(variable for variable in read if variable.name not in further), *further.values()]
 
 
 def _with_kinds(read: Iterable[Variable], database: Database | None) -> list[Variable]:
@@ -258,8 +274,3 @@ def _with_kinds(read: Iterable[Variable], database: Database | None) -> list[Var
         else variable
         for variable in read
     ]
-
-
-def _ordered(report: Report) -> tuple[Finding, ...]:
-    """Return the findings in the order of an entry."""
-    return tuple(sorted(report.findings.values(), key=lambda finding: ORDER.index(finding.key.partition(".")[0])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from posixpath import normpath
+from posixpath import join, normpath, relpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import MAX_STEPS, Names
@@ -25,10 +25,24 @@ class Code(Names):
     Paths in values are relative to the tree, as PurePosixPath; those that lead out of it begin with `..` or `/`.
     """
 
-    def __init__(self, tree: Tree, roots: Sequence[str] = ("",)) -> None:
-        """Give each Python file its dotted names."""
+    def __init__(self, tree: Tree, roots: Sequence[str] = ("",), home: str = "") -> None:
+        """Give each Python file its dotted names; `home` is the folder of the tree that the application runs in."""
         super().__init__(tree, roots)
+        self.home = home
         self._parts = 0
+
+    def folder(self, value: Any) -> str:
+        """Return the folder that a value names, by the tree, or an empty string where it names none.
+
+        A text goes by the folder that the application runs in, a path that is made of a file's by the tree.
+        """
+        if not isinstance(value, str | PurePosixPath) or not str(value):
+            return ""
+        return normpath(join(self.home, value) if isinstance(value, str) else str(value))
+
+    def from_home(self, path: str) -> str:
+        """Return a path of the tree as a command has it that runs in the application's folder."""
+        return relpath(path, self.home or ".")
 
     def value(self, path: str, node: ast.AST | None, steps: int = 0) -> Any:
         """Return the value of an expression, or UNKNOWN; what is read from the environment has its default."""
@@ -136,15 +150,28 @@ class Code(Names):
         if method in ("resolve", "absolute") and isinstance(node.func, ast.Attribute):
             return self.value(path, node.func.value, steps)
         arguments = [self.value(path, argument, steps) for argument in node.args]
-        if name == "str" or name.endswith(("path.abspath", "path.realpath", "path.normpath")):
+        if name in ("os.getcwd", "pathlib.Path.cwd"):
+            return PurePosixPath(self.home or ".")
+        if name == "str":
             return arguments[0] if arguments else UNKNOWN
+        if name.endswith(("path.abspath", "path.realpath", "path.normpath")):
+            return _joined(*self._placed(arguments[:1]))
         if name.endswith(("path.dirname",)):
             return _joined(*arguments, "..") if arguments else UNKNOWN
         if name in ("pathlib.Path", "pathlib.PurePath", "environ.Path") or name.endswith("path.join"):
-            return _joined(*arguments)
+            return _joined(*self._placed(arguments))
+        if method in ("strip", "lstrip", "rstrip") and isinstance(node.func, ast.Attribute) and len(arguments) < 2:
+            text = self.value(path, node.func.value, steps)
+            is_plain = isinstance(text, str) and all(isinstance(argument, str) for argument in arguments)
+            return getattr(text, method)(*arguments) if is_plain else UNKNOWN
         if method == "joinpath" and isinstance(node.func, ast.Attribute):
             return _joined(self.value(path, node.func.value, steps), *arguments)
         return self._default(path, node, steps)
+
+    def _placed(self, parts: list[Any]) -> list[Any]:
+        """Return the parts of a path, the first by the tree: a text goes by the folder that the application runs in."""
+        is_text = bool(parts) and isinstance(parts[0], str)
+        return [PurePosixPath(self.home or ".") / parts[0], *parts[1:]] if is_text else parts
 
     def _default(self, path: str, node: ast.Call, steps: int) -> Any:
         """Return the default of a call such as `os.environ.get("NAME", default)`, or UNKNOWN."""
@@ -154,11 +181,6 @@ class Code(Names):
         is_get = self.qualified(path, node.func) in ("os.environ.get", "os.getenv")
         found = named or (node.args[1:2] if is_get else [])
         return self.value(path, found[0], steps) if found else UNKNOWN
-
-
-def folder(value: Any) -> str:
-    """Return the folder that a value names, relative to the tree, or an empty string where it names none."""
-    return normpath(str(value)) if isinstance(value, str | PurePosixPath) and str(value) else ""
 
 
 def _place(value: Any) -> PurePosixPath | None:

@@ -1,178 +1,161 @@
-"""The commands by which an application is run elsewhere: its Procfile, Dockerfile, and what those start."""
+"""The commands by which an application is run elsewhere: its Procfile, images, units and scripts."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from posixpath import basename, normpath
+from dataclasses import dataclass
+from posixpath import basename, dirname, join, normpath
+from typing import Any
 
 import yaml
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
-SERVERS = {"gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "granian"}
-ASGI_SERVERS = {"uvicorn", "hypercorn", "daphne"}
-# Options that take no value; all others of these servers take one.
-FLAGS = {
-    *("--preload", "--preload-app", "--reload", "--daemon", "-D", "--check-config", "--print-config", "--no-sendfile"),
-    *("--reuse-port", "--proxy-protocol", "--capture-output", "--factory", "--proxy-headers", "--no-access-log"),
-    *("--spew", "--no-proxy-headers", "--no-server-header", "--no-date-header", "--use-colors", "--no-use-colors"),
-    *("--disable-redirect-access-to-syslog", "--enable-stdio-inheritance", "--debug"),
-}
-SHORT = {"-w": "workers", "-k": "worker-class", "-t": "timeout", "-c": "config", "-b": "bind"}
-ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_][\w.]*(\(.*\))?)?$")
-# Options of gunicorn that go into an entry, and their types. How many workers suits a machine is another machine's
-# business, but that there may only be one is the application's.
-OPTIONS = ("threads", "timeout", "graceful_timeout", "max_requests", "max_requests_jitter")
-WORKERS = {"sync": "sync", "gthread": "gthread", "gevent": "gevent", "asgi": "asgi"}
 # Words before a command that start it in its environment.
-WRAPPERS = {"exec", "env", "time", "nice", "tini", "dumb-init", "newrelic-admin", "run-program", "ddtrace-run", "--"}
+WRAPPERS = {
+    *("exec", "env", "time", "nice", "tini", "dumb-init", "newrelic-admin", "run-program", "ddtrace-run", "--", "gosu"),
+    *("opentelemetry-instrument", "wait-for-it", "then", "do", "else"),
+}
 RUNNERS = {"poetry", "pipenv", "uv", "pdm", "hatch", "rye"}
-DEVELOPMENT = {"--reload", "--debug", "runserver", "runserver_plus"}
+# Programs that are run by `python -m`, too.
+MODULES = {
+    *("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "granian", "uwsgi", "celery", "flask", "alembic"),
+    *("rq", "huey", "dramatiq", "arq", "fastapi", "django", "aerich"),
+}
+SCRIPTED = {*MODULES, "python", "pybabel", "rqscheduler", "huey_consumer", "huey_consumer.py", "honcho", "uwsgi"}
+# Words in the paths of what is not for production.
+DEVELOPMENT = re.compile(
+    r"(?i)(^|[^a-z])(dev|devel|development|local|tests?|testing|debug|override|ci|demo|examples?|contrib|samples?)([^a-z]|$)"
+)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that is run somewhere, without a shell: its words, the folder it runs in, and where it is written."""
+    """A command that is run somewhere, without a shell: its words, the folder it runs in, and where it is written.
+
+    `source` is what it stands in: procfile, image, compose, unit or script; `process` is what it is called there, and
+    `build` for what an image runs while it is built.
+    """
 
     words: tuple[str, ...]
     reason: str
     process: str = ""
     folder: str = ""
     is_plain: bool = True
+    source: str = ""
 
     @property
     def text(self) -> str:
-        """Return the command as it is written."""
-        return shlex.join(self.words)
+        """Return the command as it is written; what systemd fills in has no quotes."""
+        return " ".join(word if re.fullmatch(r"[\w./:=${}@%+,-]+", word) else shlex.quote(word) for word in self.words)
 
 
 @dataclass(frozen=True)
-class Server:
-    """What a web server's command starts: the entry point, and options by gunicorn's names."""
+class Place:
+    """Where commands are read: the source's kind, the folder that they run in, and what each process is called."""
 
-    program: str
-    entry: str
-    reason: str
-    folder: str
-    options: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_asgi(self) -> bool:
-        """Tell whether it runs an ASGI application."""
-        return self.program in ASGI_SERVERS or "uvicorn" in self.options.get("worker_class", "")
+    source: str
+    folder: str = ""
+    process: str = ""
 
 
 def commands(tree: Tree) -> list[Command]:
     """Return the commands that run the application in production, the most reliable first."""
-    found = [*_procfile(tree), *_dockerfiles(tree), *_compose(tree), *_units(tree)]
+    found = [*_procfiles(tree), *_dockerfiles(tree), *_compose(tree), *_units(tree)]
     for path in tree.files:
-        if path.endswith(".sh") or re.search(r"(^|/)bin/", path):
+        name = basename(path)
+        is_script = path.endswith(".sh") or "." not in name or re.search(r"(^|/)bin/", path)
+        is_other = name.startswith(("Procfile", "Dockerfile", "Makefile", "Pipfile")) or DEVELOPMENT.search(path)
+        if is_script and not is_other:
             found.extend(_script(tree, path))
     return found
 
 
-def servers(found: list[Command]) -> list[Server]:
-    """Return what the web servers among some commands start; those for development are left out."""
-    return [
-        server
-        for command in found
-        if not DEVELOPMENT & set(command.words) and (server := _server(command)) and server.entry
-    ]
-
-
-def _server(command: Command) -> Server | None:
-    """Return what a command starts, or None where it is no web server's."""
-    names = [basename(word) for word in command.words]
-    program = next((name for name in names if name in SERVERS), "")
-    if not program:
-        return None
-    entry, options, is_factory = "", dict[str, str](), False
-    rest = list(command.words[names.index(program) + 1 :])
-    while rest:
-        word = re.sub(r"^(-[wktcb])(?=[^=-])", r"\1=", rest.pop(0))
-        name, equals, value = word.partition("=")
-        if word.startswith("-") and word != "-":
-            is_factory |= word == "--factory"
-            if word in FLAGS:
-                continue
-            if not equals:
-                value = rest.pop(0) if rest else ""
-            options[SHORT.get(name, name.lstrip("-")).replace("-", "_")] = value
-        elif not entry and ENTRY.match(word):
-            entry = word
-    if entry and ":" not in entry:
-        entry += ":application" if program == "gunicorn" else ":app"
-    if is_factory and not entry.endswith(")"):
-        entry += "()"
-    folder = options.get("chdir") or options.get("app_dir") or options.get("pythonpath", "").split(",")[0]
-    place = normpath(f"{command.folder}/{folder}" if folder and command.folder else folder or command.folder or ".")
-    is_known = not place.startswith(("/", ".."))
-    return Server(program, entry, command.reason, "" if place == "." or not is_known else place, options)
-
-
-def find_options(server: Server, report: Report) -> None:
-    """Note the options of a server that an entry takes."""
-    options = server.options
-    for name in OPTIONS:
-        if re.fullmatch(r"\d+", options.get(name, "")):
-            report.find(f"gunicorn.{name}", int(options[name]), server.reason)
-    if options.get("workers") == "1":
-        report.find("gunicorn.workers", 1, server.reason)
-    worker = options.get("worker_class", "")
-    if server.is_asgi:
-        report.find("gunicorn.worker_class", "asgi", server.reason)
-    elif worker in WORKERS and worker != "sync":
-        report.find("gunicorn.worker_class", WORKERS[worker], server.reason)
-    elif worker and worker != "sync":
-        report.ask(
-            "gunicorn.worker_class",
-            f"{server.reason} takes the worker {worker}, which is not supported: write sync, gthread, gevent or asgi.",
-        )
-
-
-def find_settings(tree: Tree, report: Report) -> str:
-    """Note what a gunicorn.conf.py sets by constants, and return the entry point that it names, or an empty string.
-
-    The file itself is passed over: each release has one of its own.
-    """
-    entry = ""
-    for path in list(tree.named("gunicorn.conf.py", "gunicorn_conf.py", "gunicorn_config.py"))[:1]:
-        for node in tree.module(path).body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-                name = next((target.id for target in node.targets if isinstance(target, ast.Name)), "")
-                reason, value = tree.at(path, node.lineno), str(node.value.value)
-                find_options(Server("gunicorn", "", reason, "", {name: value}), report)
-                entry = value if name == "wsgi_app" and ENTRY.match(value) else entry
-    return entry
-
-
-def _procfile(tree: Tree) -> Iterator[Command]:
-    """Return the commands of a Procfile."""
-    for number, line in tree.lines("Procfile"):
-        if found := re.match(r"([\w-]+):\s*(.+)", line):
-            yield from _split(found[2], tree.at("Procfile", number), found[1])
+def _procfiles(tree: Tree) -> Iterator[Command]:
+    """Return the commands of Procfiles, by the folder that each lies in."""
+    paths = [path for path in tree.files if basename(path).startswith("Procfile") and path.count("/") < 3]
+    for path in sorted(paths, key=lambda path: (path.count("/"), len(path))):
+        if DEVELOPMENT.search(basename(path)) or basename(path).endswith(".windows"):
+            continue
+        for number, line in tree.lines(path):
+            if found := re.match(r"([\w-]+):\s*(.+)", line):
+                yield from split(found[2], tree.at(path, number), Place("procfile", dirname(path), found[1]))
 
 
 def _dockerfiles(tree: Tree) -> Iterator[Command]:
     """Return what images start, those for production first, and what they run while they are built."""
-    paths = [path for path in tree.files if basename(path).startswith("Dockerfile") and path.count("/") < 3]
-    paths = [path for path in paths if not re.search(r"(?i)dev|test|local", path)]
-    for path in sorted(paths, key=lambda path: ("prod" not in path.lower(), path.count("/"))):
-        last: dict[str, Command] = {}
-        for number, line in tree.lines(path):
-            if found := re.match(r"\s*(CMD|ENTRYPOINT|RUN)\s+(.+)", line, re.IGNORECASE):
-                word, text = found[1].upper(), re.sub(r"--mount=\S+\s*", "", found[2])
-                made = list(_split(_shell(text), tree.at(path, number), "build" if word == "RUN" else "web"))
-                if word == "RUN":
-                    yield from made
-                elif made:
-                    last[word] = made[-1]
-        yield from last.values()
+    paths = [path for path in tree.files if basename(path).startswith("Dockerfile") and path.count("/") < 4]
+    paths = [path for path in paths if not DEVELOPMENT.search(path)]
+    for path in sorted(paths, key=lambda path: ("prod" not in path.lower(), path.count("/"), path)):
+        yield from _dockerfile(tree, path)
+
+
+def _dockerfile(tree: Tree, path: str) -> Iterator[Command]:
+    """Return the commands of one Dockerfile; of several stages the last one, and those that it is made from, start."""
+    last: dict[str, list[Command]] = {}
+    stages: dict[str, dict[str, list[Command]]] = {}
+    image = _Image(tree, path)
+    for number, line in tree.lines(path):
+        found = re.match(r"\s*(FROM|WORKDIR|COPY|ADD|CMD|ENTRYPOINT|RUN)\s+(.+)", line, re.IGNORECASE)
+        if not found:
+            continue
+        word, text = found[1].upper(), re.sub(r"--(mount|chown|chmod|link|from)\S*\s*", "", found[2])
+        if word == "FROM":
+            named = re.match(r"(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", text, re.IGNORECASE)
+            base, name = (named[1], named[2] or "") if named else ("", "")
+            last = dict(stages.get(base, {}))
+            stages[name] = last
+        elif word == "WORKDIR":
+            image.enter(text.strip())
+        elif word in ("COPY", "ADD"):
+            if "--from" not in found[2]:
+                image.copy(text.split())
+        else:
+            place = Place("image", image.folder(), "build" if word == "RUN" else "web")
+            made = list(split(_shell(text), tree.at(path, number), place))
+            if word == "RUN":
+                yield from made
+            else:
+                last[word] = made
+    yield from (command for word in ("CMD", "ENTRYPOINT") for command in last.get(word, []))
+
+
+class _Image:
+    """Where the source lies in an image, to tell in which of its folders a command runs."""
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        """Begin with nothing; the folder of the Dockerfile is the context where what it copies lies there."""
+        self._tree = tree
+        self._context = dirname(path)
+        self._workdir = "/"
+        self._places: dict[str, str] = {}
+
+    def enter(self, place: str) -> None:
+        """Note a change of the folder."""
+        self._workdir = normpath(join(self._workdir, re.sub(r"\$\{?\w+\}?", "app", place)))
+
+    def copy(self, words: list[str]) -> None:
+        """Note where a folder of the source is put."""
+        given = [word.strip('",[]') for word in words if not word.startswith("--")]
+        if len(given) != 2:
+            return
+        target = normpath(join(self._workdir, re.sub(r"\$\{?\w+\}?", "app", given[1])))
+        source = normpath(given[0].lstrip("/") or ".")
+        inner = normpath(join(self._context, source)) if self._context else source
+        if self._context and source != "." and not self._tree.has_folder(inner) and self._tree.has_folder(source):
+            inner = source
+        if self._tree.has_folder(inner):
+            self._places[target] = "" if inner == "." else inner
+
+    def folder(self) -> str:
+        """Return the folder of the source that is the current one, or an empty string for its root."""
+        for target in sorted(self._places, key=len, reverse=True):
+            if self._workdir == target or self._workdir.startswith(f"{target.rstrip('/')}/"):
+                inner = normpath(join(self._places[target] or ".", self._workdir.removeprefix(target).lstrip("/")))
+                return inner if inner != "." and self._tree.has_folder(inner) else self._places[target]
+        return self._context
 
 
 def _shell(text: str) -> str:
@@ -188,39 +171,79 @@ def _shell(text: str) -> str:
 
 
 def _compose(tree: Tree) -> Iterator[Command]:
-    """Return the commands of Compose's files for production."""
-    for path in tree.files:
-        if re.search(r"(^|/)(docker-)?compose[\w.-]*prod[\w.-]*\.ya?ml$", path):
-            try:
-                table = yaml.safe_load(tree.text(path))
-                services = table.get("services") if isinstance(table, dict) else None
-            except (yaml.YAMLError, ValueError, RecursionError):
-                continue
-            for name, service in services.items() if isinstance(services, dict) else []:
-                command = service.get("command") if isinstance(service, dict) else None
-                if isinstance(command, list):
-                    command = _shell(json.dumps([str(part) for part in command]))
-                if isinstance(command, str):
-                    yield from _split(command, tree.at(path), f"compose {name}")
+    """Return the commands of Compose's files, those for production first and none for development."""
+    paths = [path for path in tree.files if re.search(r"(^|/)(docker-)?compose[\w.-]*\.ya?ml$", path)]
+    paths = [path for path in paths if path.count("/") < 3 and not DEVELOPMENT.search(path)]
+    for path in sorted(paths, key=lambda path: ("prod" not in path, path.count("/"), path)):
+        try:
+            table = yaml.safe_load(tree.text(path))
+            services = table.get("services") if isinstance(table, dict) else None
+        except (yaml.YAMLError, ValueError, RecursionError):
+            continue
+        for name, service in services.items() if isinstance(services, dict) else []:
+            command = service.get("command") if isinstance(service, dict) else None
+            if isinstance(command, list) and all(isinstance(part, str | int) for part in command):
+                command = _shell(json.dumps([str(part) for part in command]))
+            if isinstance(command, str) and ("build" in service or not _is_foreign(service.get("image"))):
+                place = Place("compose", _context(tree, path, service.get("build")), str(name))
+                yield from split(command.replace("$$", "$"), tree.at(path, _line(tree, path, str(name))), place)
+
+
+def _line(tree: Tree, path: str, service: str) -> int:
+    """Return the line of a service's command in a file of Compose, or 0."""
+    is_inside = False
+    for number, line in tree.lines(path):
+        is_inside = bool(re.match(rf"\s+{re.escape(service)}:\s*$", line)) or is_inside
+        if is_inside and re.match(r"\s+command:", line):
+            return number
+    return 0
+
+
+def _is_foreign(image: Any) -> bool:
+    """Tell whether an image is that of a server of others, such as a database."""
+    named = r"postgres|mysql|mariadb|redis|valkey|nginx|traefik|caddy|rabbitmq|mail|minio|node"
+    return isinstance(image, str) and bool(re.search(named, image))
+
+
+def _context(tree: Tree, path: str, build: Any) -> str:
+    """Return the folder that a service is built from."""
+    context = build.get("context") if isinstance(build, dict) else build
+    place = normpath(join(dirname(path), context if isinstance(context, str) else "."))
+    return place if place != "." and tree.has_folder(place) else ""
 
 
 def _units(tree: Tree) -> Iterator[Command]:
     """Return the commands of units of systemd and programs of supervisor."""
     for path in tree.files:
-        if path.endswith((".service", ".conf", ".ini")):
-            for number, line in tree.lines(path):
-                if found := re.match(r"(?:ExecStart|command)\s*=\s*(.+)", line):
-                    yield from _split(found[1], tree.at(path, number), "unit")
+        if not path.endswith((".service", ".conf", ".ini")) or DEVELOPMENT.search(basename(path)):
+            continue
+        name = basename(path).removesuffix(".service")
+        for number, line in tree.lines(path):
+            if program := re.match(r"\[program:([^\]]+)\]", line):
+                name = program[1]
+            elif found := re.match(r"(?:ExecStart|command)\s*=\s*(.+)", line):
+                text = re.sub(r"(^|\s)/\S*/(bin/)", r"\1", found[1])
+                yield from split(text, tree.at(path, number), Place("unit", "", name))
 
 
 def _script(tree: Tree, path: str) -> Iterator[Command]:
-    """Return the web servers that a shell script starts."""
+    """Return the commands of a shell script that have to do with an application; `cd` leads to the next one's."""
+    place = ""
     for number, line in tree.lines(path):
-        if any(server in line for server in SERVERS) and not line.lstrip().startswith("#"):
-            yield from _split(line, tree.at(path, number), "script")
+        text = line.strip()
+        if text.startswith("#") or not re.search(r"\bcd\b|" + "|".join(map(re.escape, sorted(SCRIPTED))), text):
+            continue
+        for command in split(text, tree.at(path, number), Place("script", place, "script")):
+            if command.words[0] == "cd":
+                continue
+            if basename(command.words[0]) in SCRIPTED:
+                yield command
+        if (moved := re.match(r"cd\s+([\w./-]+)\s*$", text)) and tree.has_folder(moved[1].lstrip("/")):
+            place = normpath(moved[1])
+            place = "" if place == "." or place.startswith(("/", "..")) else place
 
 
-def _split(text: str, reason: str, process: str) -> Iterator[Command]:
+def split(text: str, reason: str, where: Place) -> Iterator[Command]:
     """Return the commands of a line of a shell, without what only starts them; `cd` leads to the folder of the next."""
     try:
         lexer = shlex.shlex(text, posix=True, punctuation_chars="&|;<>")
@@ -229,7 +252,7 @@ def _split(text: str, reason: str, process: str) -> Iterator[Command]:
         tokens = list(lexer)
     except ValueError:
         return
-    place, parts = "", list[list[str]]([[]])
+    place, parts = where.folder, list[list[str]]([[]])
     for token in tokens:
         if token in ("&&", ";", "||", "|", "&"):
             parts.append([])
@@ -239,9 +262,10 @@ def _split(text: str, reason: str, process: str) -> Iterator[Command]:
     for part in parts:
         words = _unwrapped(part)
         if words[:1] == ["cd"] and len(words) > 1:
-            place = normpath(f"{place}/{words[1]}") if place else normpath(words[1])
+            place = normpath(join(place, words[1]))
         elif words:
-            yield Command(tuple(words), reason, process, "" if place == "." else place, is_plain and not place)
+            folder = "" if place == "." or place.startswith(("/", "..")) else place
+            yield Command(tuple(words), reason, where.process, folder, is_plain, where.source)
 
 
 def _unwrapped(part: list[str]) -> list[str]:
@@ -252,10 +276,14 @@ def _unwrapped(part: list[str]) -> list[str]:
             words = words[1:]
         elif basename(words[0]) in RUNNERS and words[1:2] == ["run"]:
             words = words[2:]
-        elif re.fullmatch(r"python3?(\.\d+)?", basename(words[0])) and words[1:2] == ["-m"] and words[2:3]:
-            if words[2] not in SERVERS:
-                return ["python", *words[1:]]
-            words = words[2:]
+        elif re.fullmatch(r"python3?(\.\d+)?", basename(words[0])):
+            options = 1
+            while words[options : options + 1] in (["-u"], ["-O"], ["-B"]):
+                options += 1
+            words = ["python", *words[options:]]
+            if words[1:2] == ["-m"] and words[2:3] and words[2] in MODULES:
+                words = words[2:]
+            return words
         else:
             return words
     return words

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
+    Context,
+    default_database,
+    named_engine,
+    only_sqlite,
+    postgresql_code,
+    written_address,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
     DATABASE_PART,
     DATABASE_URL,
     is_elsewhere,
     reads,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
 # Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
@@ -31,9 +34,6 @@ SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 # With these a database by address is meant at all; without them a variable of such a name is somebody else's.
 TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "databases", "tortoise-orm", "pony")
-# Modules that are for PostgreSQL alone.
-POSTGRESQL = ("django.contrib.postgres", "sqlalchemy.dialects.postgresql", "playhouse.postgres_ext")
-ENGINES = {"mysql": "mysql", "mariadb": "mysql", "postg": "postgresql", "psycopg": "postgresql", "sqlite": "sqlite"}
 # Parts of an address by Django's keys, and by the ends of variables' names.
 KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
 ENDS = {
@@ -44,42 +44,69 @@ ENDS = {
 }
 
 
-@dataclass(frozen=True)
-class Context:
-    """What is known of an application when its database is looked for."""
-
-    code: Code
-    files: tuple[str, ...]
-    packages: Packages
-    variables: tuple[Variable, ...]
-    framework: str
-    settings: str = ""
-
-
 def find_database(context: Context, report: Report) -> Database | None:
     """Return the database, or None where there is none; what is in the way of MySQL becomes a question."""
     parts = _parts(context)
     url = _url(context, parts)
     driver = _driver(context)
     engine, reason = _engine(context, driver, url)
-    where, configured = _default_database(context)
+    where, configured = default_database(context)
+    foreign = postgresql_code(context)
+    if context.overlay and context.overlay.is_whole and configured is None and not url and not parts:
+        return None  # whatever the packages bring
     if not engine and not url and not parts and configured is None:
+        _ask_about_files(context, report)
         return None
+    place = reason or _reason(context, url, parts) or context.code.at(where, configured)
+    if _is_replaced(context, engine, url, parts, configured) and not foreign and context.overlay:
+        engine, parts = "mysql", dict(context.overlay.set_database(place))
+    is_usable = engine in ("mysql", "") and not foreign
+    if is_usable and not driver and (url or parts):
+        driver = _added_driver(context, place, report)
     has_dialect = driver and context.framework != "Django" and _has_sqlalchemy(context)
-    scheme = f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql"
-    is_usable = bool(url) and engine in ("mysql", "")
     database = Database(
-        engine=engine,
+        engine="postgresql" if foreign else engine,
         driver=driver,
-        reason=reason or _reason(context, url, parts) or context.code.at(where, configured),
+        reason=place,
         url=url,
-        scheme=scheme if is_usable else "",
-        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if is_usable else "",
+        scheme=(f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql") if url and is_usable else "",
+        query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if url and is_usable else "",
         variables=parts,
     )
-    _ask(context, database, report)
+    _ask(context, database, foreign, report)
     _find_fixed(context, database, report)
     return database
+
+
+def _is_replaced(context: Context, engine: str, url: str, parts: dict[str, str], configured: ast.expr | None) -> bool:
+    """Tell whether the database stands in Django's settings, where an overlay puts MySQL in its place."""
+    is_literal = isinstance(configured, ast.Dict) and not url and not parts
+    return is_literal and engine in ("sqlite", "mysql", "") and bool(context.overlay and context.overlay.is_possible)
+
+
+def _added_driver(context: Context, place: str, report: Report) -> str:
+    """Return the driver that the packages lack, and note it."""
+    is_asynchronous = _is_asynchronous(context)
+    driver = "mysqlclient" if context.framework == "Django" else "aiomysql" if is_asynchronous else "pymysql"
+    names = {"pymysql": "PyMySQL"}
+    if context.packages.has(*POSTGRESQL_DRIVERS) and not written_address(context)[0]:
+        return ""
+    report.add("python_packages", [names.get(driver, driver)], f"{place}, and no driver of MySQL is listed")
+    return driver
+
+
+def _ask_about_files(context: Context, report: Report) -> None:
+    """Say that data are kept in a file of SQLite by the code itself, which no other database can take over."""
+    for path in context.files:
+        for call in context.code.calls(path):
+            name = context.code.qualified(path, call.func)
+            if name in ("sqlite3.connect", "aiosqlite.connect") and not is_elsewhere(context.code, path, call):
+                report.ask(
+                    "database",
+                    f"{context.code.at(path, call)} keeps the data in SQLite by itself, not on MySQL: keep the folder "
+                    "of its file by `shared_paths`, which goes with one server alone.",
+                )
+                return
 
 
 def _has_sqlalchemy(context: Context) -> bool:
@@ -89,13 +116,17 @@ def _has_sqlalchemy(context: Context) -> bool:
 
 def _driver(context: Context) -> str:
     """Return the package of MySQL's driver, or an empty string; an asynchronous engine needs one of its own."""
-    is_asynchronous = any(
-        "create_async_engine" in name or "async_engine_from_config" in name
+    preferred = [name for name in DRIVERS if (name in SYNCHRONOUS) != _is_asynchronous(context)]
+    return context.packages.has(*preferred) or context.packages.has(*DRIVERS)
+
+
+def _is_asynchronous(context: Context) -> bool:
+    """Tell whether the engine is an asynchronous one."""
+    return any(
+        "create_async_engine" in name or "async_engine_from_config" in name or name == "tortoise"
         for path in context.files
         for name in context.code.imports(path)
     )
-    preferred = [name for name in DRIVERS if (name in SYNCHRONOUS) != is_asynchronous]
-    return context.packages.has(*preferred) or context.packages.has(*DRIVERS)
 
 
 def _url(context: Context, parts: dict[str, str]) -> str:
@@ -112,7 +143,7 @@ def _url(context: Context, parts: dict[str, str]) -> str:
 def _parts(context: Context) -> dict[str, str]:
     """Return the variables that take parts of the address, by part: Django's by its settings, others by their names."""
     found: dict[str, str] = {}
-    where, node = _default_database(context)
+    where, node = default_database(context)
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             part = KEYS.get(str(key.value)) if isinstance(key, ast.Constant) else None
@@ -127,66 +158,21 @@ def _parts(context: Context) -> dict[str, str]:
     return found
 
 
-def _default_database(context: Context) -> tuple[str, ast.expr | None]:
-    """Return the file and the expression of Django's default database."""
-    if not context.settings:
-        return "", None
-    where, node = context.code.setting_node(context.settings, "DATABASES")
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value == "default":
-                if isinstance(value, ast.Name):
-                    return context.code.origin(where, value)
-                return where, value
-    return where, None
-
-
 def _engine(context: Context, driver: str, url: str) -> tuple[str, str]:
     """Return the engine that the code or else the packages are made for, and where that is told."""
-    where, node = _default_database(context)
+    where, node = default_database(context)
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and key.value == "ENGINE" and not reads(context.code, where, value):
                 named = str(context.code.value(where, value))
-                return _named(named), context.code.at(where, value)
+                return named_engine(named), context.code.at(where, value)
     if driver:
         return "mysql", f"{context.packages.places[driver]} has {driver}"
-    written = _written(context) if not url else ("", "")
+    written = written_address(context) if not url else ("", "")
     if written[0]:
         return written
     other = context.packages.has(*POSTGRESQL_DRIVERS)
     return ("postgresql", f"{context.packages.places[other]} has {other}") if other else ("", "")
-
-
-def _named(text: str) -> str:
-    """Return the engine that a name or an address names, or an empty string."""
-    return next((ENGINES[word] for word in ENGINES if word in text), "")
-
-
-def _written(context: Context) -> tuple[str, str]:
-    """Return the engine of an address that stands in the code, and where; a default does not count, it is one."""
-    for path in context.files:
-        for node in context.code.nodes(path):
-            if is_elsewhere(context.code, path, node):
-                continue
-            address: ast.expr | None = None
-            if isinstance(node, ast.Call):
-                name = context.code.qualified(path, node.func).rpartition(".")[2]
-                address = argument(node, 0, "url") if name in ("create_engine", "create_async_engine") else None
-            else:
-                named = dict(assigned(node))
-                address = named.get("SQLALCHEMY_DATABASE_URI") or named.get("SQLALCHEMY_DATABASE_URL")
-                if isinstance(node, ast.Assign) and any(
-                    isinstance(target, ast.Subscript) and "SQLALCHEMY_DATABASE_URI" in constants(target.slice)
-                    for target in node.targets
-                ):
-                    address = node.value
-            if address is not None and not reads(context.code, path, address):
-                value = context.code.value(path, address)
-                for text in [value] if isinstance(value, str) else sorted(constants(address)):
-                    if re.match(r"\w+(\+\w+)?://", text) and _named(text):
-                        return _named(text), context.code.at(path, node)
-    return "", ""
 
 
 def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
@@ -195,15 +181,14 @@ def _reason(context: Context, url: str, parts: dict[str, str]) -> str:
     return next((variable.reason for variable in context.variables if variable.name in wanted), "")
 
 
-def _ask(context: Context, database: Database, report: Report) -> None:
+def _ask(context: Context, database: Database, foreign: str, report: Report) -> None:
     """Ask about what is in the way of MySQL."""
     place, wanted = database.reason, "mysqlclient" if context.framework == "Django" else "PyMySQL"
-    foreign = _postgresql_code(context)
-    if foreign or database.engine == "postgresql":
+    if database.engine == "postgresql":
         report.ask(
             "database",
-            f"{foreign or place}, and this is for PostgreSQL, not for MySQL: leave `database` out and bring a "
-            "PostgreSQL, or change the application.",
+            f"{foreign or place}, so the application needs PostgreSQL and does not run on MySQL: leave `database` out "
+            "and bring a PostgreSQL, or change the application.",
         )
     elif database.engine == "sqlite":
         report.ask(
@@ -213,23 +198,27 @@ def _ask(context: Context, database: Database, report: Report) -> None:
         )
     elif not database.driver:
         report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add {wanted}.")
+    elif not database.url and not database.variables and not _is_written(context):
+        report.ask(
+            "database",
+            f"{place}, and nothing tells how the application takes the database's address: write it into "
+            "`environment`.",
+        )
     elif not database.url and "password" not in database.variables:
-        report.ask("database", f"{place} has the database's address in the code: let it be read from the environment.")
+        report.ask("database", f"{place}, and its address stands in the code: let it be read from the environment.")
     elif context.framework == "Django" and database.driver == "pymysql" and not _has_shim(context):
         report.ask(
             "database",
             f"{context.packages.places['pymysql']} has PyMySQL, which Django takes only after "
             "`pymysql.install_as_MySQLdb()` in the package of its settings: add that, or take mysqlclient.",
         )
+    if database.url and (place := only_sqlite(context)):
+        report.ask("database", f"{place} passes check_same_thread, which only SQLite takes: leave it out for others.")
 
 
-def _postgresql_code(context: Context) -> str:
-    """Return where code is that runs on PostgreSQL alone, or an empty string."""
-    for path in context.files:
-        for name in context.code.imports(path).values():
-            if name.startswith(POSTGRESQL):
-                return f"{context.code.at_import(path, name)} imports {name}"
-    return ""
+def _is_written(context: Context) -> bool:
+    """Tell whether a database's address, or a part of it, stands in the code."""
+    return bool(written_address(context)[0]) or default_database(context)[1] is not None
 
 
 def _has_shim(context: Context) -> bool:

@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Server
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import LOCKS, is_package
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import Server
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
 # What makes an application, and the framework; those of ASGI are listed below.
@@ -23,6 +24,8 @@ MAKERS = {
     "starlette.applications.Starlette": "Starlette",
     "quart.Quart": "Quart",
     "litestar.Litestar": "Litestar",
+    "channels.routing.ProtocolTypeRouter": "Django",
+    "socketio.ASGIApp": "Starlette",
     "falcon.App": "Falcon",
     "falcon.asgi.App": "Falcon",
     "bottle.Bottle": "Bottle",
@@ -31,13 +34,16 @@ MAKERS = {
 }
 ASGI = {
     *("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart"),
-    *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application"),
+    *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application", "socketio.ASGIApp"),
+    "channels.routing.ProtocolTypeRouter",
 }
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
 HINT = re.compile(r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|_application|_app\b|_factory|start_response")
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
 NAMES = ("app", "application", "api", "server")
+# Folders of code that is none of the site's own application: what others plug in, and what a project is started from.
+PATTERNS = {"plugins", "templates", "template", "project_template", "skeleton", "scaffold", "scaffolds", "migrations"}
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,37 @@ class EntryPoint:
         stem = basename(self.path).removesuffix(".py")
         by_name = FILES.index(stem) if stem in FILES else len(FILES)
         # wsgi.py is made for this, wherever it lies; a factory is what is left where nothing calls it.
-        return self.attribute.endswith(")"), 0 if by_name < 2 else 1, self.path.count("/") * 20 + by_name
+        is_odd = stem not in FILES and self.attribute not in NAMES
+        is_late = self.attribute.endswith(")") or is_odd
+        return is_late, 0 if by_name < 2 else 1, self.path.count("/") * 20 + by_name
 
 
 def import_roots(tree: Tree, found: Iterable[Server]) -> list[str]:
     """Return the folders from which modules are imported: the tree itself, and those that it is told to begin from."""
-    roots = {"", *(server.folder for server in found)}
-    roots |= {dirname(path) for path in tree.named("manage.py")}
-    if not tree.has("src/__init__.py"):
-        roots.add("src")
+    roots = {"", *(place for server in found for place in (server.folder, server.path))}
+    roots |= {dirname(path) for path in tree.named("manage.py") if leads_to_neighbours(tree, path)}
+    # A folder with packages of its own that is none itself, such as backend/ beside frontend/.
+    roots |= {
+        place
+        for path in tree.named(*LOCKS)
+        if (place := dirname(path)).count("/") < 2 and place and not tree.has(f"{place}/__init__.py")
+    }
+    roots |= {join(root, "src") for root in roots if not tree.has(join(root, "src/__init__.py"))}
     for path in tree.python():
         place = dirname(path)
         is_near = place and place.count("/") < 2 and not tree.has(f"{place}/__init__.py")
         if is_near and place not in roots and _imports_neighbours(tree, path, place):
             roots.add(place)
     return sorted(roots)
+
+
+def leads_to_neighbours(tree: Tree, path: str) -> bool:
+    """Tell whether a manage.py is at home in its folder: that is no package, or has the settings that it names."""
+    place = dirname(path)
+    if not place or not tree.has(f"{place}/__init__.py"):
+        return True
+    named = {text.partition(".")[0] for text in constants(tree.module(path)) if re.fullmatch(r"\w+(\.\w+)+", text[:99])}
+    return any(tree.has(f"{place}/{name}.py") or tree.has(f"{place}/{name}/__init__.py") for name in named)
 
 
 def _imports_neighbours(tree: Tree, path: str, place: str) -> bool:
@@ -95,7 +117,7 @@ def entries(code: Code) -> list[EntryPoint]:
     """Return the entry points in the code, the likeliest first."""
     found: list[EntryPoint] = []
     for path in code.tree.python():
-        if HINT.search(code.tree.text(path)):
+        if HINT.search(code.tree.text(path)) and not PATTERNS & set(path.split("/")[:-1]):
             found.extend(_objects(code, path))
             found.extend(_factories(code, path))
     return sorted(found, key=lambda entry: (entry.rank, entry.path))
@@ -139,6 +161,7 @@ def _objects(code: Code, path: str) -> Iterator[EntryPoint]:
                 found.append(EntryPoint(path, name, "", True, code.at(path, definition)))
     if not found and basename(path) in ("wsgi.py", "asgi.py"):
         found = list(_imported(code, path))
+    found = [entry for entry in found if not entry.attribute.startswith("_")]
     by_name = sorted(found, key=lambda entry: NAMES.index(entry.attribute) if entry.attribute in NAMES else len(NAMES))
     yield from by_name[:1]
 
@@ -208,6 +231,36 @@ def root(code: Code, entry: EntryPoint) -> str:
     """Return the folder that an entry point's module is imported from, or an empty string for the tree itself."""
     dotted = code.name(entry.path).replace(".", "/")
     return entry.path.removesuffix(".py").removesuffix("/__init__").removesuffix(dotted).rstrip("/")
+
+
+def home_of(code: Code, entry: EntryPoint | None, server: Server | None, manage: str, lock: str) -> str:
+    """Return the folder that the application runs in: an empty string for the tree itself.
+
+    That is the folder that a command enters, or that of manage.py, or the one that its modules are imported from,
+    unless the code itself names its files by the root.
+    """
+    if server and server.folder:
+        return server.folder
+    if manage and leads_to_neighbours(code.tree, manage):
+        return dirname(manage)
+    place = root(code, entry) if entry else ""
+    is_installed = (place == "src" or place.endswith("/src")) and is_package(code.tree, lock)
+    if is_installed:
+        return dirname(place)
+    return "" if not place or _is_pinned(code, entry, place) else place
+
+
+def _is_pinned(code: Code, entry: EntryPoint | None, place: str) -> bool:
+    """Tell whether an application has to run in the root, as relative paths in its code lead from there."""
+    if code.tree.has("alembic.ini") or not entry:
+        return True
+    texts = (
+        node.value
+        for path in code.closure([entry.path])
+        for node in code.nodes(path)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{place}/")
+    )
+    return any(len(text) < 200 and (code.tree.has(text) or code.tree.has_folder(text)) for text in texts)
 
 
 def written(code: Code, entry: EntryPoint) -> str:

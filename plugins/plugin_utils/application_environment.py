@@ -197,7 +197,7 @@ def _variable(
         name=name,
         reason=code.at(path, node),
         type=_type(code, path, node, above),
-        required=is_strict and default is None and not _is_guarded(node, above, name),
+        required=is_strict and default is None and not _is_guarded(node, above, {name, *words(given or node)}),
         at_start=not any(isinstance(part, (*FUNCTIONS, ast.Lambda)) for part in above),
         default=_text(code.value(path, default)) if default is not None else None,
     )
@@ -223,12 +223,14 @@ def _type(code: Code, path: str, node: ast.expr, above: list[ast.AST]) -> str:
     return "text"
 
 
-def _is_guarded(node: ast.expr, above: list[ast.AST], name: str) -> bool:
+def _is_guarded(node: ast.expr, above: list[ast.AST], names: set[str]) -> bool:
     """Tell whether the application does without the variable: a condition asks for it, or the error is caught."""
     inner: ast.AST = node
     for part in above:
-        if isinstance(part, ast.If | ast.IfExp) and inner is not part.test and name in constants(part.test):
-            return True
+        if isinstance(part, ast.If | ast.IfExp) and inner is not part.test:
+            asked = {*constants(part.test), *words(part.test)} - {"os", "environ"}
+            if names & asked:
+                return True
         if isinstance(part, ast.Try) and inner in part.body:
             caught = {word for handler in part.handlers for word in words(handler.type or ast.Name("Exception"))}
             raises = any(isinstance(stop, ast.Raise) for handler in part.handlers for stop in ast.walk(handler))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint, root
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 # Names that `flask --app` finds without being told.
@@ -30,7 +30,8 @@ def find_migrations(
         if not found.is_older("flask-migrate", "4"):
             report.find("migrate_check_command", f"flask --app {application} db check", place)
     elif ini:
-        chosen, place = "" if ini == "alembic.ini" else f"-c {ini} ", code.tree.at(ini)
+        path, place = code.from_home(ini), code.tree.at(ini)
+        chosen = "" if path == "alembic.ini" else f"-c {path} "
         # `alembic check` ends with 255 where something is pending, so there is no command to ask with.
         report.find("migrate_command", f"alembic {chosen}upgrade head", place)
     else:
@@ -43,7 +44,7 @@ def find_migrations(
 
 def flask_app(code: Code, entry: EntryPoint) -> str:
     """Return an entry point as `flask --app` takes it: a module, or a file where the module is not in the path."""
-    name = entry.path if root(code, entry) else code.name(entry.path)
+    name = code.from_home(entry.path) if root(code, entry) != code.home else code.name(entry.path)
     return name if entry.attribute in USUAL else f"'{name}:{entry.attribute}'"
 
 

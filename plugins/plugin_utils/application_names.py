@@ -16,6 +16,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 
 # Names that lead on to another name: no code that people write has more of them.
 MAX_STEPS = 30
+# Modules that have all names from each other: settings of several levels, not the packages of a framework.
+MAX_STARS = 5
+# How modules for development alone are called.
+DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
 # A text that may be the name of a module, or of something in one.
 MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+){1,10}")
 
@@ -26,6 +30,7 @@ class Names:
     def __init__(self, tree: Tree, roots: Sequence[str] = ("",)) -> None:
         """Give each Python file its dotted names, one for each root that it is below."""
         self.tree = tree
+        self.roots = tuple(roots)
         self._paths: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._imports: dict[str, dict[str, str]] = {}
@@ -33,6 +38,8 @@ class Names:
         self._definitions: dict[str, dict[str, Definition]] = {}
         self._parents: dict[str, dict[ast.AST, ast.AST]] = {}
         self._locals: dict[str, dict[str, ast.expr]] = {}
+        self._stars: dict[str, list[str]] = {}
+        self._by_star: dict[tuple[str, str], str] = {}
         self._nodes: dict[str, list[ast.AST]] = {}
         for root in sorted(roots, key=len, reverse=True):
             start = f"{root}/" if root else ""
@@ -95,7 +102,7 @@ class Names:
                 elif isinstance(node, ast.ImportFrom):
                     for alias in node.names:
                         if alias.name != "*":
-                            found.setdefault(alias.asname or alias.name, f"{self._source(path, node)}.{alias.name}")
+                            found.setdefault(alias.asname or alias.name, f"{self.source(path, node)}.{alias.name}")
             self._imports[path] = found
         return self._imports[path]
 
@@ -108,11 +115,17 @@ class Names:
         )
 
     def stars(self, path: str) -> list[str]:
-        """Return the modules from which a file imports all names, the last first, for it has the last word."""
-        nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
-        return [self._source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
+        """Return the modules from which a file imports all names, the last first, for it has the last word.
 
-    def _source(self, path: str, node: ast.ImportFrom) -> str:
+        Those for development have none: a condition mostly chooses between them and others.
+        """
+        if path not in self._stars:
+            nodes = [node for node in statements(self.tree.module(path).body) if isinstance(node, ast.ImportFrom)]
+            named = [self.source(path, node) for node in reversed(nodes) if node.names[0].name == "*"]
+            self._stars[path] = sorted(named, key=lambda name: bool(DEVELOPMENT.search(name)))
+        return self._stars[path]
+
+    def source(self, path: str, node: ast.ImportFrom) -> str:
         """Return the dotted name of the module that names are imported from."""
         if not node.level:
             return node.module or ""
@@ -158,13 +171,21 @@ class Names:
             start = self.imports(path).get(node.id) or self._from_star(path, node.id) or node.id
         return ".".join([start, *parts])
 
-    def _from_star(self, path: str, name: str) -> str:
+    def _from_star(self, path: str, name: str, steps: int = 0) -> str:
         """Return the full name of what a module has from another by `import *`, or an empty string."""
-        for star in self.stars(path):
-            source = self.path(star)
-            if source and (self.has_name(source, name) or name in self.imports(source)):
-                return f"{star}.{name}"
-        return ""
+        key = (path, name)
+        if key not in self._by_star:
+            self._by_star[key] = ""  # for those that lead in a circle
+            for star in self.stars(path):
+                source = self.path(star)
+                if source and self.has_name(source, name):
+                    self._by_star[key] = f"{star}.{name}"
+                elif source:
+                    further = self._from_star(source, name, steps + 1) if steps < MAX_STARS else ""
+                    self._by_star[key] = self.imports(source).get(name) or further
+                if self._by_star[key]:
+                    break
+        return self._by_star[key]
 
     def resolve(self, dotted: str) -> tuple[str, str]:
         """Return the file that defines a dotted name and the name there; both are empty where none of these does."""

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_django import SELECTOR
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import is_elsewhere
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings import SELECTOR
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
-# Modules of others by which an application calls servers elsewhere, which it can't without a network.
-CALLERS = {
-    *("aiohttp", "aiosmtplib", "boto3", "botocore", "celery", "elasticsearch", "fastapi_mail", "flask_mail", "httpx"),
-    *("kombu", "ldap3", "openai", "paramiko", "pika", "pymongo", "redis", "requests", "rq", "sendgrid", "sentry_sdk"),
-    *("smtplib", "stripe", "twilio", "urllib3"),
-}
-# Those of them that need a server beside the application, which is not set up here.
-BROKERS = {"celery", "kombu", "pika", "redis", "rq"}
 # Variables that choose a configuration by name.
 SELECTORS = re.compile(
     r"^(FLASK_CONFIG|FLASK_ENV|APP_SETTINGS|APP_CONFIG|CONFIG_NAME|((APP|DJANGO|FASTAPI)_)?ENV(IRONMENT)?)$"
@@ -77,15 +71,31 @@ def find_build_environment(framework: str, read: Iterable[Variable], database: D
         report.find("build_environment", values, ", ".join(places) or "as in environment")
 
 
-def find_network(code: Code, files: Iterable[str], report: Report) -> None:
-    """Note that the application calls other servers, and ask for those that it needs beside it."""
+def ask_about_secrets(code: Code, files: Iterable[str], read: Iterable[Variable], report: Report) -> None:
+    """Ask about a secret that stands in the code, where an entry can't reach it."""
+    if any(variable.kind == "secret" for variable in read):
+        return
     for path in files:
-        for name in code.imports(path).values():
-            module = name.partition(".")[0]
-            is_other = module in CALLERS and not code.path(module)
-            if is_other or name.startswith("urllib.request"):
-                place = code.at_import(path, name)
-                report.find("gunicorn.network", True, f"{place} imports {name}")
-                if module in BROKERS:
-                    report.ask("", f"{place} imports {module}: no Redis or other broker is set up here, so bring one.")
+        for node in code.nodes(path):
+            for name, value in _given(node):
+                is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value
+                if is_text and name.upper() == "SECRET_KEY" and not is_elsewhere(code, path, node):
+                    report.ask(
+                        f"environment.{name}",
+                        f"{code.at(path, value)} sets {name}, which is no secret in the code: let it be read from "
+                        "os.environ.",
+                    )
                     return
+
+
+def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Return names and values of settings: of a module, a class, a call's arguments, or `app.config["NAME"]`."""
+    yield from assigned(node)
+    if isinstance(node, ast.Call):
+        yield from ((item.arg, item.value) for item in node.keywords if item.arg)
+    elif isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                yield from ((name, node.value) for name in constants(target.slice))
+            elif isinstance(target, ast.Attribute):
+                yield target.attr, node.value

@@ -9,6 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_prefixes import (
+    OPEN,
+    Prefixes,
+    is_login,
+    joined,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     FUNCTIONS,
     Definition,
@@ -25,42 +31,36 @@ HEALTH = (
     *("readiness", "livez", "live", "liveness", "alive", "heartbeat", "__heartbeat__", "__lbheartbeat__", "ping"),
     *("status", "up"),
 )
-LOGIN = re.compile(
-    r"(?i)login|log_in|signin|permission|authenticat|authoriz|staff|superuser|jwt|token|current_user|role"
-)
-OPEN = re.compile(r"login_not_required|AllowAny|csrf|login_exempt|public")
-REGISTRATIONS = {"register_blueprint", "include_router", "mount"}
 FIRST = {"before_request", "before_app_request"}
 METHODS = {"get", "route", "api_route", "head"}
-ROUTERS = {
-    "flask.Blueprint",
-    "apiflask.APIBlueprint",
-    "quart.Blueprint",
-    "fastapi.APIRouter",
-    "fastapi.routing.APIRouter",
-}
+# URLs of others with a page of their own for the login.
+LOGINS = {"django.contrib.auth.urls", "allauth.urls", "allauth.account.urls", "wagtail.admin.urls"}
+WRITING = {"commit", "save", "create", "get_or_create", "update_or_create", "bulk_create", "insert_one", "insert"}
 # What is asked where no page is made for it, the best first: a page that needs neither a login nor a row.
 OTHERS = ("/", "/login", "/login/", "/accounts/login/", "/users/login/", "/auth/login", "/admin/login/", "/docs")
 
 NO_PAGE = "No route looks like a health page"
 WANTED = "write the path of a page that answers 200 without a login, best of all one that asks the database."
 
-Key = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class Route:
-    """A page that answers GET: its path, where it is told, and whether it asks for a login or leads elsewhere."""
+    """A page that answers GET: its path, where it is told, whether it asks for a login, leads elsewhere, or writes."""
 
     path: str
     reason: str
     is_closed: bool = False
     redirects: bool = False
+    writes: bool = False
 
 
 def find_health(routes: Iterable[Route], report: Report) -> None:
     """Note the health page, or what can be asked in its place with a question."""
-    usable = [route for route in routes if not re.search(r"[<{(*\\\[]", route.path) and not route.redirects]
+    usable = [
+        route
+        for route in routes
+        if not re.search(r"[<{(*\\\[]", route.path) and not route.redirects and not route.writes
+    ]
     ranked = sorted(
         (HEALTH.index(last), len(route.path), route.path, route)
         for route in usable
@@ -72,18 +72,20 @@ def find_health(routes: Iterable[Route], report: Report) -> None:
         return
     text = f"{ranked[0][3].reason} has {ranked[0][2]}, which seems to want a login" if ranked else NO_PAGE
     others = sorted(
-        (OTHERS.index(route.path), route.reason) for route in usable if route.path in OTHERS and not route.is_closed
+        (OTHERS.index(route.path) if route.path in OTHERS else len(OTHERS), route.path, route.reason)
+        for route in usable
+        if (route.path in OTHERS or route.path.endswith("/login/")) and not route.is_closed
     )
     if others:
-        report.find("health_path", OTHERS[others[0][0]], others[0][1])
-        text += f", so {OTHERS[others[0][0]]} is asked"
+        report.find("health_path", others[0][1], others[0][2])
+        text += f", so {others[0][1]} is asked"
     report.ask("health_path", f"{text}: {WANTED}")
 
 
 def decorated(code: Code, files: Iterable[str]) -> list[Route]:
     """Return the pages of Flask, FastAPI and their like: functions with decorators, and routes that are added."""
     files = list(files)
-    prefixes = _Prefixes(code, files)
+    prefixes = Prefixes(code, files)
     found: list[Route] = []
     for path in files:
         for node in code.nodes(path):
@@ -97,7 +99,7 @@ def decorated(code: Code, files: Iterable[str]) -> list[Route]:
 
 
 def _decorated(
-    code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: _Prefixes
+    code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: Prefixes
 ) -> Iterator[Route]:
     """Return the pages that a decorator of a function makes."""
     if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
@@ -119,7 +121,7 @@ def _decorated(
     is_closed = any(is_login(need) for need in needs if need is not None)
     for prefix, is_guarded in prefixes.of(path, decorator.func.value):
         is_behind = is_closed or is_guarded
-        yield Route(_joined(prefix, rule), code.at(path, node), is_behind, redirects(node))
+        yield Route(joined(prefix, rule), code.at(path, node), is_behind, redirects(node), writes(node))
 
 
 def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
@@ -127,7 +129,7 @@ def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]
     return [item.annotation for item in (*node.args.args, *node.args.kwonlyargs) if item.annotation is not None]
 
 
-def _added(code: Code, path: str, node: ast.Call, prefixes: _Prefixes) -> Iterator[Route]:
+def _added(code: Code, path: str, node: ast.Call, prefixes: Prefixes) -> Iterator[Route]:
     """Return the pages of `app.add_url_rule` and of Starlette's `Route`."""
     name = code.qualified(path, node.func)
     rule = code.value(path, argument(node, 0, "rule", "path"))
@@ -140,78 +142,7 @@ def _added(code: Code, path: str, node: ast.Call, prefixes: _Prefixes) -> Iterat
         definition = code.definition(path, view)[1] if view is not None else None
         is_closed = definition is not None and any(is_login(item) for item in definition.decorator_list)
         for prefix, is_guarded in prefixes.of(path, node.func.value):
-            yield Route(_joined(prefix, rule), code.at(path, node), is_closed or is_guarded, redirects(definition))
-
-
-class _Prefixes:
-    """What stands before the paths of a blueprint or a router, by where it is made and where it is registered."""
-
-    def __init__(self, code: Code, files: Iterable[str]) -> None:
-        """Find out which is registered with which, with what prefix."""
-        self._code = code
-        self._above: dict[Key, list[tuple[Key, str | None, bool]]] = {}
-        for path in files:
-            for call in code.calls(path):
-                if isinstance(call.func, ast.Attribute) and call.func.attr in REGISTRATIONS:
-                    self._register(path, call, call.func)
-
-    def _register(self, path: str, call: ast.Call, func: ast.Attribute) -> None:
-        """Note what a call registers with what. A prefix that can't be told is one that no usable path has."""
-        is_mount = func.attr == "mount"
-        given = argument(call, int(is_mount), "blueprint", "router", "app")
-        prefix = argument(call, 0, "path") if is_mount else keyword(call, "url_prefix", "prefix")
-        if given is None:
-            return
-        told = self._code.value(path, prefix)
-        is_guarded = any(item.arg == "dependencies" and is_login(item.value) for item in call.keywords)
-        above = (
-            self._key(path, func.value),
-            None if prefix is None else told if isinstance(told, str) else "<>",
-            is_guarded,
-        )
-        self._above.setdefault(self._key(path, given), []).append(above)
-
-    def _key(self, path: str, node: ast.AST) -> Key:
-        """Return where an object is made and its name there."""
-        where, name = self._code.resolve(self._code.qualified(path, node))
-        return (where, name) if where else (path, self._code.qualified(path, node))
-
-    def of(self, path: str, node: ast.AST, steps: int = 0) -> Iterator[tuple[str, bool]]:
-        """Return the prefixes of an object's pages, and whether a login is asked for on the way to them."""
-        yield from self._of(self._key(path, node), path, node, steps)
-
-    def _of(self, key: Key, path: str, node: ast.AST | None, steps: int) -> Iterator[tuple[str, bool]]:
-        """Return the prefixes that lead to an object: its own, and those of what it is registered with."""
-        own, is_guarded = self._own(key, path, node)
-        above = self._above.get(key, [])
-        if not above or steps > 5:
-            yield own, is_guarded
-        for outer, told, is_closed in above[:10] if steps <= 5 else []:
-            # Flask's register_blueprint replaces the blueprint's own prefix, include_router of FastAPI adds to it.
-            mine = own if told is None else told + ("" if self._is_flask(key, path, node) else own)
-            for prefix, is_behind in self._of(outer, outer[0], None, steps + 1):
-                yield _joined(prefix, mine), is_guarded or is_closed or is_behind
-
-    def _made(self, key: Key, path: str, node: ast.AST | None) -> tuple[str, ast.expr | None]:
-        """Return the expression that makes an object, and its file."""
-        if key[0] and key[1] in self._code.bindings(key[0]):
-            return key[0], self._code.bindings(key[0])[key[1]][-1][0]
-        return self._code.origin(path, node if node is not None else ast.Name(key[1], ast.Load()))
-
-    def _is_flask(self, key: Key, path: str, node: ast.AST | None) -> bool:
-        """Tell whether an object is a blueprint."""
-        where, made = self._made(key, path, node)
-        return isinstance(made, ast.Call) and self._code.qualified(where, made.func).endswith("Blueprint")
-
-    def _own(self, key: Key, path: str, node: ast.AST | None) -> tuple[str, bool]:
-        """Return the prefix that an object has of itself, and whether it asks for a login."""
-        where, made = self._made(key, path, node)
-        if not isinstance(made, ast.Call) or self._code.qualified(where, made.func) not in ROUTERS:
-            return "", False
-        given = keyword(made, "url_prefix", "prefix")
-        prefix = self._code.value(where, given)
-        is_guarded = any(item.arg == "dependencies" and is_login(item.value) for item in made.keywords)
-        return prefix if isinstance(prefix, str) else "<>" if given is not None else "", is_guarded
+            yield Route(joined(prefix, rule), code.at(path, node), is_closed or is_guarded, redirects(definition))
 
 
 def _gate(code: Code, files: Iterable[str]) -> set[str]:
@@ -226,18 +157,21 @@ def _gate(code: Code, files: Iterable[str]) -> set[str]:
     return found
 
 
-def is_login(node: ast.AST) -> bool:
-    """Tell whether a decorator or a dependency seems to ask for a login, by the names in it."""
-    names = [*words(node), *constants(node)]
-    return any(LOGIN.search(name) for name in names) and not any(OPEN.search(name) for name in names)
-
-
 def redirects(definition: Definition | None) -> bool:
     """Tell whether all that a view returns is a redirect."""
     if definition is None or isinstance(definition, ast.ClassDef):
         return definition is not None and any("Redirect" in word for base in definition.bases for word in words(base))
     returned = [node.value for node in ast.walk(definition) if isinstance(node, ast.Return) and node.value is not None]
     return bool(returned) and all(any("edirect" in word for word in words(value)) for value in returned)
+
+
+def writes(definition: Definition | None) -> bool:
+    """Tell whether a view writes into the database, by the names of what it calls."""
+    nodes = ast.walk(definition) if definition is not None else ()
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING
+        for node in nodes
+    )
 
 
 def django(code: Code, urls: str, settings: Any, steps: int = 0, prefix: str = "/") -> Iterator[Route]:
@@ -282,7 +216,7 @@ def _pattern(code: Code, path: str, item: ast.Call, settings: Any, steps: int, p
         module = code.value(path, first)
         if module == "health_check.urls":
             yield Route(full, code.at(path, item))
-        elif module == "django.contrib.auth.urls":
+        elif str(module) in LOGINS or code.qualified(path, first) in LOGINS:
             yield Route(f"{full}login/", code.at(path, item))
         elif isinstance(module, str):
             yield from django(code, module, settings, steps + 1, full)
@@ -308,7 +242,7 @@ def _view(code: Code, path: str, item: ast.Call, view: ast.expr, full: str, sett
     leads_on = redirects(definition) or "RedirectView" in name
     if definition is not None:
         is_closed = is_closed or _is_closed(code, where, definition, settings)
-    return Route(full, code.at(path, item), is_closed, leads_on)
+    return Route(full, code.at(path, item), is_closed, leads_on, writes(definition))
 
 
 def _is_login_page(view: ast.Call) -> bool:
@@ -333,8 +267,3 @@ def _is_closed(code: Code, path: str, definition: Definition, settings: Any) -> 
     is_rest = any("rest_framework" in name for name in names)
     by_all = "all" in settings or ("rest" in settings and is_rest and not own)
     return by_all or any(is_login(guard) for guard in (*guards, *own))
-
-
-def _joined(prefix: str, rule: str) -> str:
-    """Return a path of two parts, which begins with one slash."""
-    return re.sub(r"^/*", "/", f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else prefix)

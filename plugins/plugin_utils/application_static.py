@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from posixpath import basename, dirname, normpath
+from posixpath import basename, dirname, join, normpath
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code, folder
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import MAKERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
@@ -55,12 +55,11 @@ def _flask_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
             value = code.value(path, given) if given is not None else "static"
             if value is UNKNOWN:
                 continue
-            base = dirname(path) if isinstance(value, str) and not value.startswith("/") else "."
-            place = normpath(f"{base or '.'}/{folder(value)}") if not str(value).startswith("/") else str(value)
+            # A text goes by the folder of the module, and not by the one that the application runs in.
+            place = normpath(join(dirname(path), value)) if isinstance(value, str) else code.folder(value)
             told = code.value(path, keyword(call, "static_url_path"))
-            address = (
-                told if isinstance(told, str) else f"/{basename(folder(code.value(path, node) if node else 'static'))}"
-            )
+            usual = basename(code.folder(code.value(path, node) if node is not None else "static"))
+            address = told if isinstance(told, str) else f"/{usual}"
             if given is not None or code.tree.has_folder(place):
                 yield f"/{address.strip('/')}/".replace("//", "/"), place, code.at(path, given or call)
 
@@ -78,13 +77,14 @@ def _moved(code: Code, path: str) -> ast.expr | None:
 def _mounted_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
     """Return the same of each StaticFiles that an ASGI application mounts."""
     for call in code.calls(path):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount":
+        is_mount = isinstance(call.func, ast.Attribute) and call.func.attr == "mount"
+        if is_mount or code.qualified(path, call.func).endswith("routing.Mount"):
             inner = argument(call, 1, "app")
             if isinstance(inner, ast.Name):
                 inner = code.origin(path, inner)[1]
             address = code.value(path, argument(call, 0, "path"))
             if isinstance(inner, ast.Call) and code.qualified(path, inner.func).endswith("StaticFiles"):
-                place = folder(code.value(path, argument(inner, 0, "directory")))
+                place = code.folder(code.value(path, argument(inner, 0, "directory")))
                 if isinstance(address, str) and place:
                     yield f"/{address.strip('/')}/".replace("//", "/"), place, code.at(path, call)
 
@@ -96,20 +96,14 @@ def find_builds(code: Code, commands: Iterable[Command], report: Report) -> None
         if command.process == "build" and command.is_plain and is_build:
             report.add("build_commands", [command.text], command.reason)
     static = report.value("static") or {}
-    for place in [place for place in static.values() if not code.tree.has_folder(place)]:
+    kept = report.value("shared_paths") or []
+    for place in [place for place in static.values() if place not in kept and not code.tree.has_folder(place)]:
         if told := _filling(code, place):
             report.add("build_commands", [told[0]], told[1])
         elif not report.value("build_commands"):
             report.ask(
                 "build_commands", f"{place}/ is not in the folder: write the command that makes it into build_commands."
             )
-    package = re.search(r'"build"\s*:\s*"', code.tree.text("package.json"))
-    if package:
-        report.ask(
-            "build_commands",
-            f"{code.tree.at('package.json')} has a build of its own: if git does not hold what it makes, write "
-            "`npm ci` and `npm run build` into build_commands, and nodejs and npm into packages.",
-        )
 
 
 def _filling(code: Code, place: str) -> tuple[str, str] | None:
@@ -135,7 +129,7 @@ def find_uploads(code: Code, files: Iterable[str], report: Report) -> None:
     for path in files:
         for node in code.nodes(path):
             for name, value in _settings(node):
-                place = folder(code.value(path, value)) if UPLOADS.match(name) else ""
+                place = code.folder(code.value(path, value)) if UPLOADS.match(name) else ""
                 if place and keep(code.at(path, node), place, report) and place not in places:
                     places.append(place)
                     reasons.append(code.at(path, node))

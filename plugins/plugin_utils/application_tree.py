@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from posixpath import normpath
+from typing import NamedTuple
 
 MAX_ENTRIES = 100_000
 MAX_FILES = 5000
@@ -23,30 +24,44 @@ MAX_FILE_SIZE = 1024 * 1024
 MAX_SIZE = 32 * 1024 * 1024
 # Levels of a syntax tree: what walks down one later needs a few frames for each of them.
 MAX_NESTING = 200
+# Folders in each other whose rules are read.
+MAX_DEPTH = 30
 # Folders that hold no code of the application that runs in production.
 SKIPPED = {
     *("node_modules", "bower_components", "site-packages", "venv", "virtualenv", "build", "dist", "htmlcov"),
     *("test", "tests", "testing", "doc", "docs", "example", "examples", "samples", "benchmarks"),
 }
+# Where a CI is told what to do.
+WANTED = {".github", ".github/workflows"}
 NAMES = {
-    *("Procfile", "Pipfile", "Makefile", "package.json", ".env", ".python-version", ".tool-versions"),
+    *("Pipfile", "Makefile", "package.json", "angular.json", ".env", ".flaskenv", ".python-version", ".tool-versions"),
+    *(".gitlab-ci.yml", "fly.toml", "index.html", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lockb"),
+    *("start", "entrypoint", "docker-entrypoint", "run", "serve", "bun.lock", "db.sqlite3"),
 }
 SUFFIXES = (".py", ".toml", ".lock", ".txt", ".ini", ".cfg", ".md", ".rst", ".sh", ".conf", ".service")
-PREFIXES = ("Dockerfile", "docker-compose", "compose.")
+PREFIXES = ("Procfile", "Dockerfile", "docker-compose", "compose.", "vite.config.", "vue.config.", "webpack.config.")
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 Ignored = Callable[[str, bool], bool]
+
+
+class Rule(NamedTuple):
+    """A line of a .gitignore: whether it goes by the whole path, is for folders alone, and keeps what fits."""
+
+    glob: str
+    by_path: bool
+    for_folders: bool
+    is_kept: bool
 
 
 @dataclass
 class Tree:
     """The files below a folder, by paths relative to it, those nearest to it first.
 
-    `prefix` leads from the folder that was asked for to this one; `problems` are sentences about what was not read.
+    `problems` are sentences about what was not read.
     """
 
     folder: Path
-    prefix: str
     files: list[str]
     ignored: Ignored
     problems: list[str]
@@ -59,23 +74,11 @@ class Tree:
         """Return the tree of a folder."""
         ignored = _ignore_rules(folder)
         problems: list[str] = []
-        return cls(folder, "", _files(folder, ignored, problems), ignored, problems)
-
-    def below(self, place: str) -> Tree:
-        """Return the tree of a folder of this one."""
-        start = f"{place}/"
-        files = [path.removeprefix(start) for path in self.files if path.startswith(start)]
-        return Tree(
-            self.folder / place,
-            f"{self.prefix}{start}",
-            files,
-            lambda path, is_folder: self.ignored(start + path, is_folder),
-            self.problems,
-        )
+        return cls(folder, _files(folder, ignored, problems), ignored, problems)
 
     def at(self, path: str, line: int = 0) -> str:
-        """Return how a place is told: the path from the folder that was asked for, and the line."""
-        return f"{self.prefix}{path}:{line}" if line else f"{self.prefix}{path}"
+        """Return how a place is told: the path, and the line."""
+        return f"{path}:{line}" if line else path
 
     def python(self) -> Iterator[str]:
         """Return the Python files, without those of tests."""
@@ -97,9 +100,12 @@ class Tree:
         place = normpath(place)
         if place.startswith(("/", "..")):
             return False
+        return (self.folder / place).is_dir() and not self.ignores(place)
+
+    def ignores(self, place: str) -> bool:
+        """Tell whether git ignores a folder, or one that it lies in."""
         parts = place.split("/")
-        is_ignored = any(self.ignored("/".join(parts[: end + 1]), True) for end in range(len(parts)))
-        return (self.folder / place).is_dir() and not is_ignored
+        return any(self.ignored("/".join(parts[: end + 1]), True) for end in range(len(parts)))
 
     def text(self, path: str) -> str:
         """Return a file's text; it is empty where there is no such file, or a problem."""
@@ -190,9 +196,9 @@ def _files(folder: Path, ignored: Ignored, problems: list[str]) -> list[str]:
                 return files
             # A link to a folder may lead anywhere, and in circles.
             if entry.is_dir(follow_symlinks=False):
-                if not _is_skipped(entry) and not ignored(path, True):
+                if path in WANTED or (not _is_skipped(entry) and not ignored(path, True)):
                     queue.append(path)
-            elif _tells(entry.name) and not ignored(path, False) and _is_inside(entry, root):
+            elif _tells(place, entry.name) and not ignored(path, False) and _is_inside(entry, root):
                 files.append(path)
     return files
 
@@ -204,9 +210,10 @@ def _is_skipped(entry: os.DirEntry[str]) -> bool:
     return is_foreign or os.path.exists(f"{entry.path}/pyvenv.cfg")
 
 
-def _tells(name: str) -> bool:
+def _tells(place: str, name: str) -> bool:
     """Tell whether a file of this name can tell something."""
-    return name.isprintable() and (name in NAMES or name.endswith(SUFFIXES) or name.startswith(PREFIXES))
+    is_known = name in NAMES or name.endswith(SUFFIXES) or name.startswith(PREFIXES) or place in WANTED
+    return name.isprintable() and is_known
 
 
 def _is_inside(entry: os.DirEntry[str], root: Path) -> bool:
@@ -218,32 +225,41 @@ def _is_inside(entry: os.DirEntry[str], root: Path) -> bool:
 
 
 def _ignore_rules(folder: Path) -> Ignored:
-    """Return what tells whether git ignores a path, by the .gitignore of the folder alone: releases lack such files."""
-    rules: list[tuple[str, bool, bool, bool]] = []
+    """Return what tells whether git ignores a path, by the .gitignore of each folder above it: releases lack such."""
+    known: dict[str, list[Rule]] = {}
+
+    def ignored(path: str, is_folder: bool) -> bool:
+        """Tell by the last rule that fits, that of the innermost folder."""
+        answer = False
+        parts = path.split("/")
+        for depth in range(min(len(parts), MAX_DEPTH)):
+            place, inner = "/".join(parts[:depth]), "/".join(parts[depth:])
+            if place not in known:
+                known[place] = _rules(folder / place / ".gitignore")
+            for rule in known[place]:
+                if (is_folder or not rule.for_folders) and fnmatchcase(inner if rule.by_path else parts[-1], rule.glob):
+                    answer = not rule.is_kept
+        return answer
+
+    return ignored
+
+
+def _rules(path: Path) -> list[Rule]:
+    """Return the rules of one .gitignore; it has none where there is no such file."""
     try:
-        with (folder / ".gitignore").open("rb") as file:
+        with path.open("rb") as file:
             lines = file.read(MAX_FILE_SIZE).decode(errors="replace").splitlines()
     except OSError:
-        lines = []
+        return []
+    rules: list[Rule] = []
     for line in lines[:1000]:
         pattern = line.strip()
         if not pattern or pattern.startswith("#"):
             continue
         is_kept, pattern = pattern.startswith("!"), pattern.removeprefix("!")
         for_folders, pattern = pattern.endswith("/"), pattern.rstrip("/").removeprefix("**/")
-        rules.append((pattern.lstrip("/"), "/" in pattern, for_folders, is_kept))
-
-    def ignored(path: str, is_folder: bool) -> bool:
-        """Tell by the last rule that fits."""
-        name = path.rpartition("/")[2]
-        fitting = [
-            is_kept
-            for pattern, by_path, for_folders, is_kept in rules
-            if (is_folder or not for_folders) and fnmatchcase(path if by_path else name, pattern)
-        ]
-        return bool(fitting) and not fitting[-1]
-
-    return ignored
+        rules.append(Rule(pattern.lstrip("/"), "/" in pattern, for_folders, is_kept))
+    return rules
 
 
 def _nesting(module: ast.Module) -> int:

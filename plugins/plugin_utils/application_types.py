@@ -37,8 +37,9 @@ class Variable:
     """An environment variable that the application reads.
 
     `kind` is `secret` (any long random text), `domain` (the site's name), `origin` (its address, with the scheme),
-    `debug`, `database`, or empty. `type` is `text`, `integer`, `boolean`, `list` (with commas) or `json`. Where it is
-    `required` the application fails without it, and with `at_start` every command that loads the application does.
+    `debug`, `database`, `redis` (its address), `broker` (the same for Celery), or empty. `type` is `text`, `integer`,
+    `boolean`, `list` (with commas) or `json`. Where it is `required` the application fails without it, and with
+    `at_start` every command that loads the application does.
     """
 
     name: str
@@ -70,6 +71,15 @@ class Database:
 
 
 @dataclass(frozen=True)
+class UserFile:
+    """A file that a release needs and the source lacks: where it goes in the source, its text, and why."""
+
+    dest: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Application:
     """An application as its files show it; `framework` and `database` are empty where there is none."""
 
@@ -78,6 +88,7 @@ class Application:
     questions: tuple[Question, ...]
     database: Database | None
     variables: tuple[Variable, ...]
+    files: tuple[UserFile, ...] = ()
 
 
 class Report:

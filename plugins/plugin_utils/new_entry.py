@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,29 +21,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 # The keys of an entry in the order in which they are written.
 ORDER = (
-    *(
-        "domain",
-        "server_names",
-        "aliases",
-        "app",
-        "directory",
-        "repo",
-        "version",
-        "packages",
-        "wsgi_app",
-        "build_commands",
-    ),
-    *(
-        "build_environment",
-        "migrate_command",
-        "migrate_check_command",
-        "migrate_environment",
-        "static",
-        "app_paths",
-        "shared_paths",
-    ),
-    *("internal", "streaming_paths"),
-    *("health_path", "environment", "database", "background", "scheduled", "gunicorn", "app_deploy", "nginx"),
+    *("domain", "server_names", "aliases", "app", "directory", "repo", "version", "key_file", "subdirectory"),
+    *("include", "local_build_commands", "packages", "requirements", "constraints", "dependency_groups", "extras"),
+    *("python_packages", "package_indexes", "files", "server", "wsgi_app", "build_commands", "build_environment"),
+    *("migrate_command", "migrate_check_command", "migrate_environment", "static", "app_paths", "streaming_paths"),
+    *("internal", "shared_paths", "health_path", "environment_file", "environment", "database", "redis", "smtp"),
+    *("background", "scheduled", "gunicorn", "uwsgi", "app_deploy", "nginx"),
 )
 # A line that begins like this asks what only the user knows; check finds it.
 QUESTION = "# ?"
@@ -61,6 +45,8 @@ class Entry:
     # Names of variables of the vault.
     secrets: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
+    # Files of the user's own, by their paths in the folder of sites.
+    files: dict[str, str] = field(default_factory=dict)
 
     def set(self, key: str, value: Any, reason: str = "") -> None:
         """Set a dotted key, unless it is set."""
@@ -150,10 +136,8 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
         entry.set("aliases", [f"www.{domain}"])
     entry.set("app", app)
     for finding in [*source, *application.findings]:
-        if finding.key != "directory" or "repo" not in entry.values:
-            entry.take(finding)
-        else:
-            entry.questions.append(f"the application lies in {finding.value}, and a repository is released as a whole.")
+        entry.take(finding)
+    _files(entry, application)
     for variable in application.variables:
         if re.fullmatch(r"[A-Za-z_]\w*", variable.name, re.ASCII):
             _variable(entry, variable, domain)
@@ -163,13 +147,30 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
     return entry
 
 
+def _files(entry: Entry, application: Application) -> None:
+    """Name the files that the application lacks, and have them written into the folder of sites."""
+    listed = []
+    for file in application.files:
+        source = f"files/{entry.app}/{posixpath.basename(file.dest)}"
+        listed.append({"src": source, "dest": file.dest})
+        entry.files[source] = file.text
+    if listed:
+        reason = ", ".join(file.reason for file in application.files)
+        entry.set("files", listed, reason)
+
+
 def _variable(entry: Entry, variable: Variable, domain: str) -> None:
     """Set a variable of the environment whose value follows from what it is for."""
     key = f"environment.{variable.name}"
-    values = {"domain": domain, "origin": f"https://{domain}"}
+    socket = f"/run/redis-{entry.app}/redis.sock"
+    number = int("RESULT" in variable.name)
+    values = {
+        **{"domain": domain, "origin": f"https://{domain}"},
+        **{"redis": f"unix://{socket}?db=0", "broker": f"redis+socket://{socket}?virtual_host={number}"},
+    }
     if variable.kind == "secret":
         entry.set(key, entry.secret(variable.name), variable.reason)
-    elif variable.kind in values:
+    elif variable.kind in values and variable.name != "REDIS_URL":  # which comes with `redis`
         value = values[variable.kind]
         entry.set(key, json.dumps([value]) if variable.type == "json" else value, variable.reason)
         if variable.at_start and variable.required:

@@ -182,8 +182,8 @@ def app_name(domain: str, taken: Iterable[str] = ()) -> str:
     return free[0]
 
 
-def located(answers: Answers, folder: Path, below: str) -> Finding:
-    """Return where the code comes from, as an entry has it: `below` is the application's folder in the source.
+def located(answers: Answers, folder: Path) -> Finding:
+    """Return where the code comes from, as an entry has it.
 
     A path goes by the folder of the sites, so that both can move together.
     """
@@ -191,7 +191,7 @@ def located(answers: Answers, folder: Path, below: str) -> Finding:
     if is_repository(answers.source) and not place.exists():
         return Finding("repo", answers.source, "")
     key = "repo" if is_repository(answers.source) else "directory"
-    path = os.path.relpath((place / below).resolve(), folder.resolve())
+    path = os.path.relpath(place.resolve(), folder.resolve())
     # A repository is told from a path by its first characters.
     return Finding(key, path if path.startswith(".") or key == "directory" else f"./{path}", "")
 

@@ -42,6 +42,10 @@ QUIET = {
     "a process",
     "What it said last:",
     "without a server_name",
+    # What is in a module that is written for the application.
+    '"""Settings of this site: those of the application, and in their place what the server tells."""',
+    "from pathlib import Path",
+    "from … import *",
     # certbot's words, and a URL of a CA that is passed over.
     "An unexpected error occurred:",
     "… is no address of a CA",

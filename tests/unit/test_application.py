@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 import yaml
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application import (
     Application,
-    ApplicationError,
     inspect_application,
 )
 
@@ -248,7 +247,9 @@ def test_two_applications_that_are_alike_are_a_question(tmp_path: Path) -> None:
         "one/main.py": FASTAPI["app/main.py"],
         "two/main.py": FASTAPI["app/main.py"],
     }
-    assert "one.main:app, two.main:app" in asked(inspect(tmp_path, files), "wsgi_app")
+    found = inspect(tmp_path, files)
+    assert "one.main:app (one/main.py), two.main:app (two/main.py)" in asked(found, "wsgi_app")
+    assert "wsgi_app" not in entry(found)
 
 
 def test_a_manage_py_that_is_not_djangos_makes_no_django_of_flask(tmp_path: Path) -> None:
@@ -258,39 +259,48 @@ def test_a_manage_py_that_is_not_djangos_makes_no_django_of_flask(tmp_path: Path
     assert (found.framework, entry(found)["wsgi_app"]) == ("Flask", "app:app")
 
 
-def test_a_module_in_src_needs_the_python_path_unless_it_is_installed(tmp_path: Path) -> None:
+def test_an_application_in_src_runs_there_unless_it_is_installed(tmp_path: Path) -> None:
     files = {"src/shop/__init__.py": "", "src/shop/wsgi.py": FLASK["app.py"]}
     found = inspect(tmp_path / "listed", {"requirements.txt": "flask\n"}, files)
     assert entry(found)["wsgi_app"] == "shop.wsgi:app"
-    assert entry(found)["gunicorn"] == {"options": {"pythonpath": "src"}}
+    assert (entry(found)["subdirectory"], reason(found, "subdirectory")) == ("src", "src/shop/wsgi.py:2")
     project = '[project]\nname = "shop"\ndependencies = ["flask"]\n[build-system]\nrequires = ["hatchling"]\n'
     installed = inspect(tmp_path / "installed", {"pyproject.toml": project}, files)
     assert entry(installed)["wsgi_app"] == "shop.wsgi:app"
-    assert "gunicorn" not in entry(installed)
+    assert not {"gunicorn", "subdirectory"} & {*entry(installed)}
 
 
 def test_files_that_import_their_neighbours_are_imported_from_their_folder(tmp_path: Path) -> None:
     main = "from fastapi import FastAPI\nfrom db import engine\napp = FastAPI()\n"
     found = inspect(tmp_path, {"requirements.txt": "fastapi\n", "api/main.py": main, "api/db.py": "engine = None\n"})
     assert entry(found)["wsgi_app"] == "main:app"
-    assert entry(found)["gunicorn"]["options"] == {"pythonpath": "api"}
+    assert entry(found)["subdirectory"] == "api"
 
 
 def test_an_application_in_a_folder_of_its_own_is_that_folder(tmp_path: Path) -> None:
     files = {f"backend/{path}": text for path, text in DJANGO.items()}
     found = inspect(tmp_path, files, {"frontend/package.json": "{}"})
-    assert entry(found)["directory"] == "backend"
+    assert entry(found)["subdirectory"] == "backend"
     assert entry(found)["wsgi_app"] == "config.wsgi:application"
     assert reason(found, "wsgi_app") == "backend/config/wsgi.py:4"
     assert entry(found)["build_commands"] == ["python manage.py collectstatic --noinput"]
+    assert entry(found)["static"] == {"/static/": "backend/staticfiles"}
+
+
+def test_an_application_that_names_its_files_by_the_root_runs_there(tmp_path: Path) -> None:
+    main = "from fastapi import FastAPI\nfrom db import engine\napp = FastAPI()\nopen('api/names.txt')\n"
+    files = {"requirements.txt": "fastapi\n", "api/main.py": main, "api/db.py": "engine = None\n", "api/names.txt": ""}
+    found = inspect(tmp_path, files)
+    assert "subdirectory" not in entry(found)
+    assert entry(found)["gunicorn"]["options"] == {"pythonpath": "api"}
 
 
 def test_a_manage_py_below_the_root_is_called_there(tmp_path: Path) -> None:
     files = {f"web/{path}": text for path, text in DJANGO.items() if path != "requirements.txt"}
     found = inspect(tmp_path, files, {"requirements.txt": "django\nmysqlclient\n"})
     assert entry(found)["wsgi_app"] == "config.wsgi:application"
-    assert entry(found)["gunicorn"] == {"options": {"pythonpath": "web"}}
-    assert entry(found)["build_commands"] == ["python web/manage.py collectstatic --noinput"]
+    assert (entry(found)["subdirectory"], reason(found, "subdirectory")) == ("web", "web/manage.py")
+    assert entry(found)["build_commands"] == ["python manage.py collectstatic --noinput"]
     assert entry(found)["static"] == {"/static/": "web/staticfiles"}
 
 
@@ -358,9 +368,9 @@ def test_uvicorns_worker_becomes_asgi(tmp_path: Path) -> None:
     assert entry(found)["gunicorn"]["worker_class"] == "asgi"
 
 
-def test_a_worker_that_is_not_supported_is_a_question(tmp_path: Path) -> None:
+def test_a_worker_that_gunicorn_no_longer_has_is_a_question(tmp_path: Path) -> None:
     found = inspect(tmp_path, FLASK, {"Procfile": "web: gunicorn -k eventlet app:app\n"})
-    assert "the worker eventlet, which is not supported" in asked(found, "gunicorn.worker_class")
+    assert "the worker eventlet, which gunicorn has given up" in asked(found, "gunicorn.worker_class")
 
 
 def test_a_command_for_a_module_that_is_not_there_is_a_question(tmp_path: Path) -> None:
@@ -392,13 +402,11 @@ def test_packages_of_included_lists_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"poetry.lock": ""}, "No release is made from poetry.lock: commit what `poetry export"),
-        ({"Pipfile.lock": "{}"}, "No release is made from Pipfile.lock: commit what `pipenv requirements"),
-        ({"requirements/production.txt": "flask\n"}, "`-r requirements/production.txt` in it."),
         ({}, "Nothing lists the packages to install"),
+        ({"setup.py": "from setuptools import setup\nsetup()\n"}, "Only setup.py lists the packages to install"),
         (
             {"requirements.txt": "flask\n", "Pipfile.lock": "{}"},
-            "is made from requirements.txt and not from Pipfile.lock",
+            "is made from Pipfile.lock and not from requirements.txt, which has flask",
         ),
     ],
 )
@@ -611,7 +619,9 @@ def test_postgresql_alone_is_said_to_be_no_mysql(tmp_path: Path) -> None:
     found = variables_of(tmp_path, "import os\nX = os.environ['DATABASE_URL']\n", "sqlalchemy\npsycopg2-binary\n")
     assert found.database is not None
     assert found.database.engine == "postgresql"
-    assert asked(found, "database").startswith("requirements.txt:3 has psycopg2-binary, and this is for PostgreSQL")
+    assert asked(found, "database").startswith(
+        "requirements.txt:3 has psycopg2-binary, so the application needs PostgreSQL and does not run on MySQL"
+    )
 
 
 def test_code_for_postgresql_is_said_to_be_no_mysql_whatever_the_driver(tmp_path: Path) -> None:
@@ -620,11 +630,25 @@ def test_code_for_postgresql_is_said_to_be_no_mysql_whatever_the_driver(tmp_path
     assert "config.py:2 imports sqlalchemy.dialects.postgresql.JSONB" in asked(found, "database")
 
 
-def test_a_database_without_a_driver_is_a_question(tmp_path: Path) -> None:
-    found = variables_of(tmp_path, "import os\nX = os.environ['DATABASE_URL']\n", "sqlalchemy\n")
-    assert asked(found, "database").startswith(
-        "config.py:2 reads a database's address, and no driver of MySQL is listed"
-    )
+@pytest.mark.parametrize(
+    ("code", "driver", "scheme"),
+    [
+        ("", "PyMySQL", "mysql+pymysql"),
+        ("from sqlalchemy.ext.asyncio import create_async_engine\n", "aiomysql", "mysql+aiomysql"),
+    ],
+)
+def test_a_driver_that_the_packages_lack_is_added(tmp_path: Path, code: str, driver: str, scheme: str) -> None:
+    found = variables_of(tmp_path, f"import os\n{code}X = os.environ['DATABASE_URL']\n", "sqlalchemy\n")
+    assert entry(found)["python_packages"] == [driver]
+    assert (found.database and found.database.scheme, asked(found, "database")) == (scheme, "")
+
+
+def test_an_argument_that_only_sqlite_takes_is_a_question_unless_a_condition_asks_for_it(tmp_path: Path) -> None:
+    code = "import os\nfrom sqlalchemy import create_engine\nURL = os.environ['DATABASE_URL']\n"
+    always = f"{code}create_engine(URL, connect_args={{'check_same_thread': False}})\n"
+    assert "config.py:4 passes check_same_thread" in asked(variables_of(tmp_path, always, "sqlalchemy\n"), "database")
+    asks = f"{code}create_engine(URL, connect_args={{'check_same_thread': False}} if 'sqlite' in URL else {{}})\n"
+    assert asked(variables_of(tmp_path, asks, "sqlalchemy\n"), "database") == ""
 
 
 def test_an_address_of_postgresql_has_no_scheme_of_mysql(tmp_path: Path) -> None:
@@ -741,11 +765,6 @@ def test_a_command_of_flask_that_the_image_has_a_variable_for_is_told_the_applic
     dockerfile = "ENV FLASK_APP shop.py\nRUN flask translate compile\nCMD gunicorn shop:app\n"
     found = inspect(tmp_path, FLASK, {"Dockerfile": dockerfile, "shop.py": FLASK["app.py"]})
     assert entry(found)["build_commands"] == ["flask --app shop translate compile"]
-
-
-def test_a_build_of_node_is_a_question(tmp_path: Path) -> None:
-    found = inspect(tmp_path, FLASK, {"package.json": '{"scripts": {"build": "vite build"}}'})
-    assert "`npm run build`" in asked(found, "build_commands")
 
 
 def test_uploads_outlive_a_release(tmp_path: Path) -> None:
@@ -886,20 +905,12 @@ def test_settings_that_git_ignores_are_a_question(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
-        ("DEBUG = True\n", "environment.DEBUG", "config/settings.py:11 sets DEBUG, which shows"),
-        (
-            "SECRET_KEY = 'insecure'\n",
-            "environment.SECRET_KEY",
-            "config/settings.py:11 sets SECRET_KEY, which is no secret",
-        ),
-        ("ALLOWED_HOSTS = []\n", "environment.ALLOWED_HOSTS", "config/settings.py:11 lists ALLOWED_HOSTS"),
-        ("SECURE_SSL_REDIRECT = True\n", "environment.SECURE_SSL_REDIRECT", "sends visitors to https before"),
-        ("STATIC_ROOT = '/var/www/static'\n", "static", "no folder of the release"),
+        ("STATIC_ROOT = find_it()\n", "static", "config/settings.py:11 has a STATIC_ROOT elsewhere"),
         ("STATIC_URL = 'https://cdn.example.com/'\n", "static", "on another server"),
         ("MEDIA_ROOT = '/var/media'\n", "shared_paths", "no folder of the release"),
     ],
 )
-def test_what_settings_have_in_the_code_is_a_question(tmp_path: Path, text: str, key: str, words: str) -> None:
+def test_what_no_overlay_can_set_is_a_question(tmp_path: Path, text: str, key: str, words: str) -> None:
     assert words in asked(inspect(tmp_path, settings(text)), key)
 
 
@@ -913,15 +924,67 @@ def test_apps_that_are_added_later_count(tmp_path: Path) -> None:
     assert entry(found)["static"] == {"/static/": "staticfiles"}
 
 
-def test_a_missing_static_root_is_a_question(tmp_path: Path) -> None:
-    found = inspect(tmp_path, DJANGO, {"config/settings.py": SETTINGS.replace("STATIC_ROOT", "OTHER")})
-    assert "has no STATIC_ROOT" in asked(found, "static")
+OVERLAID = [
+    ("DEBUG = True\n", "DEBUG = False"),
+    ("SECRET_KEY = 'insecure'\n", 'SECRET_KEY = os.environ["SECRET_KEY"]'),
+    ("ALLOWED_HOSTS = []\n", 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'),
+    ("SECURE_SSL_REDIRECT = True\n", "SECURE_SSL_REDIRECT = False"),
+    ("STATIC_ROOT = '/var/www/static'\n", 'STATIC_ROOT = BASE / "staticfiles"'),
+    ("del STATIC_ROOT\n", 'STATIC_ROOT = BASE / "staticfiles"'),
+    ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db'}}\n", "DATABASES = {"),
+]
 
 
-def test_uploads_of_django_are_kept_and_must_be_served_by_the_application(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "line"), OVERLAID)
+def test_what_settings_have_in_the_code_is_set_by_an_overlay(tmp_path: Path, text: str, line: str) -> None:
+    text = SETTINGS.replace("STATIC_ROOT", "OTHER") if text.startswith("del") else SETTINGS + text
+    found = inspect(tmp_path, DJANGO, {"config/settings.py": text})
+    (file,) = found.files
+    assert file.dest == "config/webstack_settings.py"
+    assert {"from config.settings import *", line} <= set(file.text.splitlines())
+    assert entry(found)["environment"]["DJANGO_SETTINGS_MODULE"] == "config.webstack_settings"
+    assert file.reason.startswith("config/settings.py")
+
+
+@pytest.mark.parametrize(("text", "line"), OVERLAID)
+def test_settings_that_the_environment_cannot_select_are_a_question_each(tmp_path: Path, text: str, line: str) -> None:
+    fixed = (
+        WSGI.replace("os.environ.setdefault(", "os.environ[")
+        .replace('", "config', '"] = "config')
+        .replace('gs")', 'gs"')
+    )
+    text = SETTINGS.replace("STATIC_ROOT", "OTHER") if text.startswith("del") else SETTINGS + text
+    found = inspect(tmp_path, DJANGO, {"config/settings.py": text, "config/wsgi.py": fixed})
+    assert found.files == ()
+    assert [question.text for question in found.questions if "config/settings.py" in question.text], line
+
+
+def test_an_overlay_runs_and_has_the_last_word(tmp_path: Path) -> None:
+    text = SETTINGS.replace("SECRET_KEY = ", "SECRET_KEY = 'insecure'  # ") + "DEBUG = True\nSTATIC_ROOT = '/var/www'\n"
+    found = inspect(tmp_path, DJANGO, {"config/settings.py": text})
+    (file,) = found.files
+    write(tmp_path, {file.dest: file.text})
+    code = "from config.webstack_settings import *; print(DEBUG, SECRET_KEY, ALLOWED_HOSTS, STATIC_ROOT, ROOT_URLCONF)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"SECRET_KEY": "long", "ALLOWED_HOSTS": "a.example,b.example"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == f"False long ['a.example', 'b.example'] {tmp_path}/staticfiles config.urls\n"
+
+
+def test_settings_that_are_not_seen_in_full_are_left_alone(tmp_path: Path) -> None:
+    text = "from others.settings import *\nINSTALLED_APPS = []\nSTATIC_ROOT = 'static'\n"
+    assert inspect(tmp_path, DJANGO, {"config/settings.py": text}).files == ()
+
+
+def test_uploads_of_django_are_kept_and_served(tmp_path: Path) -> None:
     found = inspect(tmp_path, settings("MEDIA_ROOT = BASE_DIR / 'media'\nMEDIA_URL = '/media/'\n"))
     assert entry(found)["shared_paths"] == ["media"]
-    assert "let the application itself answer /media/" in asked(found, "shared_paths")
+    assert entry(found)["static"] == {"/static/": "staticfiles", "/media/": "media"}
 
 
 @pytest.mark.parametrize(
@@ -930,7 +993,7 @@ def test_uploads_of_django_are_kept_and_must_be_served_by_the_application(tmp_pa
         ("import dj_database_url\nDATABASES = {'default': dj_database_url.config()}\n", "mysql", "DATABASE_URL"),
         ("import environ\nenv = environ.Env()\nDATABASES = {'default': env.db()}\n", "mysql", "DATABASE_URL"),
         ("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}\n", "postgresql", ""),
-        ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db'}}\n", "sqlite", ""),
+        ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db'}}\n", "mysql", ""),
         ("DATABASES = {'default': {'ENGINE': os.environ['SQL_ENGINE'], 'NAME': os.environ['SQL_DATABASE'], "
          "'PASSWORD': os.environ['SQL_PASSWORD']}}\n", "mysql", ""),
     ],
@@ -1030,136 +1093,16 @@ def test_an_application_that_calls_others_needs_the_network(tmp_path: Path) -> N
     assert reason(found, "gunicorn.network") == "app.py:1 imports requests"
 
 
-def test_a_broker_that_is_not_set_up_is_a_question(tmp_path: Path) -> None:
+def test_a_redis_that_is_imported_is_set_up(tmp_path: Path) -> None:
     found = inspect(tmp_path, FLASK, {"app.py": f"from redis import Redis\n{FLASK['app.py']}"})
-    assert asked(found, "").startswith("app.py:1 imports redis: no Redis or other broker is set up here")
+    assert (entry(found)["redis"], reason(found, "redis")) == ({}, "app.py:1 imports redis")
+
+
+def test_a_server_that_is_not_set_up_is_a_question(tmp_path: Path) -> None:
+    found = inspect(tmp_path, FLASK, {"app.py": f"import pymongo\n{FLASK['app.py']}"})
+    assert asked(found, "") == "app.py:1 imports pymongo: no MongoDB is set up here, so bring one."
 
 
 def test_a_committed_env_file_is_named(tmp_path: Path) -> None:
     assert ".env is in git" in asked(inspect(tmp_path / "one", FLASK, {".env": "DEBUG=1\n"}), "")
     assert asked(inspect(tmp_path / "two", FLASK, {".env": "DEBUG=1\n", ".gitignore": ".env\n"}), "") == ""
-
-
-# Broken and hostile folders
-
-
-def test_a_folder_without_an_application_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    write(tmp_path, {"README.md": "Nothing\n", "script.py": "print(1)\n"})
-    with pytest.raises(ApplicationError) as error:
-        inspect_application(tmp_path)
-    assert str(error.value).startswith(f"{tmp_path} holds no Python web application: looked for a manage.py of Django")
-    assert str(error.value).count(".\n") == 0
-
-
-def test_what_is_no_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ApplicationError, match=r"^.*/nowhere is not a folder on this machine[.]$"):
-        inspect_application(tmp_path / "nowhere")
-
-
-def test_the_only_file_being_broken_is_said_where_nothing_is_found(tmp_path: Path) -> None:
-    write(tmp_path, {"app.py": "from flask import Flask\napp = Flask(\n"})
-    with pytest.raises(ApplicationError, match=r"app\.py:2 is no Python that can be read here"):
-        inspect_application(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"from flask import Flask\ndef broken(:\n",
-        b"from flask import Flask\nprint 'Python 2'\n",
-        b"from flask import Flask\n\x00",
-        b"# -*- coding: nonsense -*-\nfrom flask import Flask\n",
-        b"from flask import Flask\nx = '\xff\xfe'\n",
-        b"from flask import Flask\nx = " + b"(" * 5000 + b")" * 5000,
-        b"from flask import Flask\nx = " + b"1 + " * 5000 + b"1\n",
-        b"from flask import Flask\n#" + b" " * 2_000_000,
-    ],
-)
-def test_a_python_file_that_cannot_be_read_is_a_question(tmp_path: Path, content: bytes) -> None:
-    write(tmp_path, FLASK)
-    (tmp_path / "broken.py").write_bytes(content)
-    found = inspect_application(tmp_path)
-    assert entry(found)["wsgi_app"] == "app:app"
-    assert [text.text for text in found.questions if "broken.py" in text.text and "look there yourself" in text.text]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("pyproject.toml", b"[project\n"),
-        ("pyproject.toml", b"project = 1\n[tool]\npoetry = 2\nuv = 3\n"),
-        ("pyproject.toml", b'[project]\nrequires-python = "soon"\ndependencies = {a = 1}\n'),
-        ("uv.lock", b"package = 1\n"),
-        ("uv.lock", b"[[package]]\nname = 1\n"),
-        ("Pipfile.lock", b'{"default": {"flask": 1}, "default": ['),
-        ("Pipfile.lock", b"[" * 10_000),
-        ("requirements.txt", "flask\n".encode("utf-16")),
-        ("requirements.txt", b"-r requirements.txt\n-r ../../../etc/passwd\n-e .\n\xff\n"),
-        ("Procfile", b"web: gunicorn 'app:app\nworker\n:\n"),
-        ("Procfile", b"web: gunicorn\nweb: gunicorn --bind\n"),
-        ("Dockerfile", b'CMD ["gunicorn", \nRUN\nFROM python:\nENTRYPOINT [1, {}]\n'),
-        ("docker-compose.prod.yml", b"services: !!python/object:x {}\n"),
-        ("docker-compose.prod.yml", b"services: {web: {command: 1}, x: 2, y: {command: [1]}}\n"),
-        ("package.json", b"\x00"),
-        ("gunicorn.conf.py", b"threads = 'many'\nwsgi_app = 1\n"),
-        (".gitignore", b"[z-a]\n!\n/\n\xff\n*a*a*a*a*a*a*a*a*a*b\n"),
-        (".python-version", b"\n\n"),
-    ],
-)
-def test_no_broken_file_stops_the_look_at_the_others(tmp_path: Path, name: str, content: bytes) -> None:
-    write(tmp_path, FLASK)
-    (tmp_path / name).write_bytes(content)
-    assert entry(inspect_application(tmp_path))["health_path"] == "/health"
-
-
-def test_links_are_followed_neither_in_circles_nor_out_of_the_folder(tmp_path: Path) -> None:
-    write(tmp_path / "outside", {"wsgi.py": FLASK["app.py"], "secret.py": "import os\nX = os.environ['OUTSIDE']\n"})
-    folder = write(tmp_path / "app", FLASK, {"app.py": f"import secret, inside\n{FLASK['app.py']}"})
-    (folder / "loop").symlink_to(folder)
-    (folder / "itself").symlink_to("itself")
-    (folder / "itself.py").symlink_to("itself.py")
-    (folder / "other").symlink_to(tmp_path / "outside")
-    (folder / "secret.py").symlink_to(tmp_path / "outside/secret.py")
-    write(folder, {"real/settings.py": "import os\nX = os.environ['INSIDE']\n"})
-    (folder / "inside.py").symlink_to("real/settings.py")
-    found = inspect_application(folder)
-    assert entry(found)["wsgi_app"] == "app:app"
-    assert required(found) == ["INSIDE"]
-
-
-def test_pipes_and_files_that_may_not_be_read_are_passed_over(tmp_path: Path) -> None:
-    write(tmp_path, FLASK)
-    os.mkfifo(tmp_path / "requirements.lock")
-    os.mkfifo(tmp_path / "pipe.py")
-    assert entry(inspect_application(tmp_path))["wsgi_app"] == "app:app"
-
-
-def test_names_that_stand_for_each_other_come_to_an_end(tmp_path: Path) -> None:
-    circles = (
-        "UPLOAD_FOLDER = A\nA = B\nB = A\nclass C(C):\n    pass\nfrom config import *\nfrom config import X as X\n"
-    )
-    doubles = "".join(f"D{number} = D{number + 1} + D{number + 1}\n" for number in range(40)) + "D40 = 'x' * 2\n"
-    found = variables_of(tmp_path, f"{circles}{doubles}MEDIA_ROOT = D0\n")
-    assert entry(found)["wsgi_app"] == "app:app"
-
-
-def test_names_without_end_do_not_keep_the_reader(tmp_path: Path) -> None:
-    name = "get_mail_" * 20_000
-    code = f"import os\n{name} = os.environ['{name.upper()}']\ndef {name}app():\n    return 1\nclass {name}: pass\n"
-    started = time.process_time()
-    found = variables_of(tmp_path, code)
-    assert found.variables == ()
-    assert time.process_time() - started < 5
-
-
-def test_more_files_than_are_read_are_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree.MAX_FILES", 5)
-    found = inspect(tmp_path, FLASK, {f"many/{number}.py": "" for number in range(10)})
-    assert "more files than are read" in asked(found, "")
-    assert entry(found)["wsgi_app"] == "app:app"
-
-
-def test_nothing_of_the_application_is_run(tmp_path: Path) -> None:
-    bomb = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n"
-    inspect(tmp_path, FLASK, {"app.py": bomb + FLASK["app.py"], "setup.py": bomb, "conftest.py": bomb})
-    assert not (tmp_path / "ran").exists()

@@ -13,9 +13,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
     Database,
     Finding,
     Question,
+    UserFile,
     Variable,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import Entry, inline, new_entry
+from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, Entry, inline, new_entry
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "playbooks/meta/sites.yml").read_text())
 SOURCE = [Finding("directory", "../shop", "")]
@@ -87,6 +88,43 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
         "DB_USER": "shop",
         "DB_PASSWORD": "{{ vault_shop_database_password }}",
         "DB_SOCKET": "/run/mysqld/mysqld.sock",
+    }
+
+
+def test_redis_is_reached_by_its_socket_in_the_words_of_each_library() -> None:
+    read = [
+        Variable("REDIS_URL", "s.py:1", kind="redis"),
+        Variable("CACHE_URL", "s.py:2", kind="redis"),
+        Variable("CELERY_BROKER_URL", "s.py:3", kind="broker"),
+        Variable("CELERY_RESULT_BACKEND", "s.py:4", kind="broker"),
+    ]
+    _, site = written(application(variables=tuple(read), database=None))
+    assert site["environment"] == {
+        "CACHE_URL": "unix:///run/redis-shop/redis.sock?db=0",
+        "CELERY_BROKER_URL": "redis+socket:///run/redis-shop/redis.sock?virtual_host=0",
+        "CELERY_RESULT_BACKEND": "redis+socket:///run/redis-shop/redis.sock?virtual_host=1",
+    }
+
+
+def test_a_file_that_the_application_lacks_lies_in_the_folder_of_sites() -> None:
+    file = UserFile("shop/webstack_settings.py", "DEBUG = False\n", "shop/settings.py:1")
+    entry, site = written(application(files=(file,)))
+    assert site["files"] == [{"src": "files/shop/webstack_settings.py", "dest": "shop/webstack_settings.py"}]
+    assert entry.files == {"files/shop/webstack_settings.py": "DEBUG = False\n"}
+
+
+def test_every_key_of_an_entry_has_its_place() -> None:
+    known = set(SPEC["sites"]["options"])
+    assert known - set(ORDER) <= {
+        "addresses",
+        "archive",
+        "checksum",
+        "hooks",
+        "records",
+        "tls",
+        "trusted_proxies",
+        "zone",
+        "zones",
     }
 
 

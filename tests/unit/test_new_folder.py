@@ -209,10 +209,24 @@ def test_an_application_below_the_source_is_known_again(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests/apps/fastapi", tmp_path / "mono/backend")
     answered(source="mono")
     (site,) = sites(tmp_path / "site")
-    assert site["directory"] == "../mono/backend"
+    assert (site["directory"], site["subdirectory"]) == ("../mono", "backend")
     assert not answered(source="mono")["changed"]
     assert answered(source="mono", domain="staging.example.com", env="staging")["site"]["app"] == site["app"]
     assert len(sites(tmp_path / "site")) == 1
+
+
+def test_settings_of_one_s_own_are_written_once_and_left_alone_after_that(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/apps/django", tmp_path / "app")
+    with (tmp_path / "app/config/settings.py").open("a") as file:
+        file.write("DEBUG = True\n")
+    answered(source="app")
+    (site,) = sites(tmp_path / "site")
+    (listed,) = site["files"]
+    place = tmp_path / "site" / listed["src"]
+    assert "DEBUG = False" in place.read_text()
+    place.write_text("mine\n")
+    answered(source="app", domain="other.example.com", env="staging")
+    assert place.read_text() == "mine\n"
 
 
 def test_what_an_application_s_files_say_is_no_template_of_ansible_s(tmp_path: Path) -> None:

@@ -1,0 +1,168 @@
+"""A frontend that is built by Node.js: where, with which commands, what comes out, and who serves it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+
+# Locks, and the commands of their tools for a folder: what installs, and what runs a script.
+TOOLS = {
+    "pnpm-lock.yaml": ("pnpm{0} install --frozen-lockfile", "pnpm{0} run", " --dir {}"),
+    "yarn.lock": ("yarn{0} install --frozen-lockfile", "yarn{0} run", " --cwd {}"),
+    "bun.lock": ("bun install --frozen-lockfile{0}", "bun run{0}", " --cwd {}"),
+    "bun.lockb": ("bun install --frozen-lockfile{0}", "bun run{0}", " --cwd {}"),
+    "package-lock.json": ("npm{0} ci", "npm{0} run", " --prefix {}"),
+    "": ("npm{0} install", "npm{0} run", " --prefix {}"),
+}
+# What builds, by a package or by the command, the settings in which another folder may stand, and the usual one.
+BUILDERS = (
+    ("@angular/", ("angular.json",), "dist"),
+    ("react-scripts", (), "build"),
+    ("@sveltejs/kit", (), "build"),
+    ("@vue/cli-service", ("vue.config.js",), "dist"),
+    ("vite", ("vite.config.ts", "vite.config.js", "vite.config.mjs", "vite.config.mts"), "dist"),
+    ("webpack", ("webpack.config.js", "webpack.config.ts", "webpack.config.prod.js"), "dist"),
+    ("parcel", (), "dist"),
+)
+SERVED_BY_NODE = ("next", "nuxt", "@remix-run/serve")
+# Pages that a framework has of itself.
+OWN_PAGES = {"FastAPI": ("/docs", "/openapi.json", "/redoc")}
+OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath)["']?\s*:\s*([^,\n}]+)""")
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """A frontend: the folder of its package.json, its scripts and packages, and the folder that a build fills."""
+
+    place: str
+    scripts: dict[str, Any]
+    packages: set[str]
+    output: str
+
+
+def find_frontend(code: Code, pages: Iterable[Route], framework: str, report: Report) -> None:
+    """Note how frontends are built on the controller, and one that is the site's own pages."""
+    tree, pages = code.tree, [*pages, *(Route(path, framework) for path in OWN_PAGES.get(framework, ()))]
+    for path in [path for path in tree.named("package.json") if path.count("/") < 3]:
+        frontend = _frontend(tree, path)
+        if "build" not in frontend.scripts:
+            continue
+        if server := next((name for name in SERVED_BY_NODE if name in frontend.packages), ""):
+            report.ask(
+                "local_build_commands",
+                f"{path} is for {server}, whose pages come from a server of Node.js: none is set up here, so export "
+                "them as files.",
+            )
+        elif not frontend.output:
+            report.ask(
+                "local_build_commands",
+                f"{path} has a build, and does not tell which folder it fills: write {_commands(tree, frontend)} and "
+                "the folder into `include`.",
+            )
+        else:
+            _find_build(code, frontend, path, pages, report)
+
+
+def _frontend(tree: Tree, path: str) -> Frontend:
+    """Return what a package.json tells."""
+    try:
+        table = json.loads(tree.text(path))
+    except (ValueError, RecursionError):
+        table = {}
+    table = table if isinstance(table, dict) else {}
+    scripts = table.get("scripts")
+    scripts = scripts if isinstance(scripts, dict) else {}
+    listed = [table.get(name) for name in ("dependencies", "devDependencies")]
+    named = {name for each in listed if isinstance(each, dict) for name in each}
+    place = dirname(path)
+    return Frontend(place, scripts, named, _output(tree, place, str(scripts.get("build", "")), named))
+
+
+def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
+    """Return the folder that a build fills, by its settings, or an empty string where nothing tells."""
+    given = re.search(r"--(?:outDir|out-dir|dest|output-path|outfile|dist-dir)[ =]+(\S+)|(?:^|\s)-[do] (\S+)", command)
+    if given:
+        found = normpath(join(place, given[1] or given[2]))
+        return dirname(found) if re.search(r"\.(css|js)$", found) else found
+    for word, settings, usual in BUILDERS:
+        if not (any(name.startswith(word) for name in named) or re.search(rf"\b{re.escape(word)}\b", command)):
+            continue
+        for path in [path for name in settings if tree.has(path := join(place, name))]:
+            for value in OUTPUT.findall(tree.text(path)):
+                # path.resolve(__dirname, "../static"), or the text alone.
+                texts = re.findall(r"""["']([^"']+)["']""", value)
+                if texts and not texts[-1].startswith("/"):
+                    return normpath(join(place, *texts))
+        return normpath(join(place, usual))
+    return ""
+
+
+def _commands(tree: Tree, frontend: Frontend) -> list[str]:
+    """Return the commands that build a frontend, run in the root of the source."""
+    lock = next((name for name in TOOLS if name and tree.has(join(frontend.place, name))), "")
+    install, script, option = TOOLS[lock]
+    place = option.format(frontend.place) if frontend.place else ""
+    return [install.format(place), f"{script.format(place)} build"]
+
+
+def _find_build(code: Code, frontend: Frontend, path: str, pages: list[Route], report: Report) -> None:
+    """Note the commands of a build, what goes up of it, and what of the site it is."""
+    tree, output = code.tree, frontend.output
+    reason = tree.at(path)
+    is_kept = (tree.folder / output).is_dir() and tree.has_folder(output)
+    if not is_kept:
+        report.add("local_build_commands", _commands(tree, frontend), reason)
+        if tree.ignores(output):
+            report.add("include", [output], f".gitignore has {output}")
+    if not _has_pages(tree, frontend) or _is_served(code, output, report):
+        return
+    start = next((page for page in pages if page.path == "/"), None)
+    if start:
+        report.ask(
+            "static",
+            f"{start.reason} answers / and {reason} builds pages, too: write `static: {{/: {output}}}` and `app_paths` "
+            "where the frontend is to answer.",
+        )
+        return
+    known = report.value("static") or {}
+    report.findings.pop("static", None)
+    report.find("static", {**known, "/": output}, reason)
+    app_paths = sorted({*_app_paths(pages, known), *(report.value("streaming_paths") or [])})
+    report.find("app_paths", app_paths, "the application's own pages")
+
+
+def _has_pages(tree: Tree, frontend: Frontend) -> bool:
+    """Tell whether a build makes a page, and not only what pages of the application load."""
+    places = (frontend.place, join(frontend.place, "public"), join(frontend.place, "src"))
+    return any(tree.has(join(place, "index.html")) for place in places)
+
+
+def _is_served(code: Code, output: str, report: Report) -> bool:
+    """Tell whether the application has to do with a build's folder: as static files, templates or a collected one."""
+    known = report.value("static") or {}
+    if any(place == output or output.startswith(f"{place}/") for place in known.values()):
+        return True
+    parts = output.split("/")
+    return bool({"static", "templates", "assets", "staticfiles"} & set(parts)) or any(
+        output in code.tree.text(path) for path in code.tree.python()
+    )
+
+
+def _app_paths(pages: Iterable[Route], static: dict[str, str]) -> list[str]:
+    """Return the first parts of the paths that the application answers."""
+    found: list[str] = []
+    for page in pages:
+        first = re.match(r"/[\w.~@-]+", page.path)
+        if first:
+            has_more = len(page.path) > len(first[0])
+            found.append(f"{first[0]}/" if has_more else first[0])
+    return sorted({path for path in found if path not in static})

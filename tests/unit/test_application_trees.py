@@ -1,0 +1,69 @@
+"""Small applications as people lay them out, and all that is found of each: no value less, and none that is guessed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application import Application, inspect_application
+from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, new_entry
+
+TREES = Path(__file__).parent / "trees"
+BASES: dict[str, dict[str, str]] = yaml.safe_load((TREES / "bases.yml").read_text())
+CASES: list[dict[str, Any]] = [
+    case for path in sorted(TREES.glob("*.yml")) if path.stem != "bases" for case in yaml.safe_load(path.read_text())
+]
+
+
+@pytest.fixture(params=CASES, ids=[case["name"] for case in CASES])
+def case(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return a tree of files, and what is to be found of it."""
+    return dict(request.param)
+
+
+@pytest.fixture
+def found(case: dict[str, Any], tmp_path: Path) -> Application:
+    """Return what is found of a tree."""
+    files = {path: text for path, text in BASES.get(case.get("base", ""), {}).items()}
+    for path in case.get("without", []):
+        del files[path]
+    for path, text in {**files, **case.get("files", {})}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return inspect_application(tmp_path)
+
+
+def test_a_tree_has_just_these_findings(case: dict[str, Any], found: Application) -> None:
+    assert {finding.key: finding.value for finding in found.findings} == case["entry"]
+
+
+def test_a_tree_leaves_just_these_questions(case: dict[str, Any], found: Application) -> None:
+    asked = [[question.key, question.text] for question in found.questions]
+    expected = case.get("asked", [])
+    assert [key for key, _ in asked] == [key for key, _ in expected], asked
+    assert [words for (_, text), (_, words) in zip(asked, expected, strict=True) if words not in text] == []
+
+
+def test_a_tree_s_database_is_told(case: dict[str, Any], found: Application) -> None:
+    assert (found.database.engine if found.database else "none") == case.get("database", "none")
+
+
+def test_each_finding_of_a_tree_names_a_file_of_it(case: dict[str, Any], found: Application, tmp_path: Path) -> None:
+    for finding in found.findings:
+        assert finding.reason, finding
+        for path, line in re.findall(r"([\w./-]+\.(?:py|toml|txt|lock|ini|yml|json)):(\d+)", finding.reason):
+            assert int(line) <= len((tmp_path / path).read_text().splitlines()), finding
+
+
+def test_the_entry_of_a_tree_can_be_read_and_has_every_finding(found: Application) -> None:
+    entry = new_entry(found, "shop", [])
+    (site,) = yaml.safe_load(f"sites:\n{entry.text()}")["sites"]
+    assert {finding.key.partition(".")[0] for finding in found.findings} <= set(site) <= set(ORDER)
+
+
+def test_there_are_as_many_trees_as_layouts_in_the_wild() -> None:
+    assert len(CASES) >= 50
+    assert len({case["name"] for case in CASES}) == len(CASES)

@@ -10,7 +10,7 @@ from typing import Any
 PINS = [
     r"^{name}(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>\d+(?:\.\w+)*)",
     r'^name\s*=\s*"{name}"\s*\n(?:[\w-]+\s*=[^\n]*\n)*?version\s*=\s*"(?P<version>\d+(?:\.\w+)*)"',
-    r'"{name}":\s*\{{[^{{}}]*"version":\s*"==(?P<version>\d+(?:\.\w+)*)"',
+    r'"{name}":\s*(?s:\W.*?)"version":\s*"==(?P<version>\d+(?:\.\w+)*)"',
 ]
 # The first one with workers for ASGI, the first one that does without setuptools, and the first one whose threads keep
 # their requests when it stops.

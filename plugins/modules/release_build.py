@@ -263,6 +263,10 @@ class Build:
     def finish(self) -> None:
         """Leave nothing that somebody who runs could write to."""
         release_lock.require(self.name, self.options["owner"])
+        self.seal()
+
+    def seal(self) -> None:
+        """Give what was built to root."""
         # Root's record of a release says that it was live; what a source brings under its name is none.
         for name in (releases.RECORD, f"{releases.RECORD}.part"):
             place = self.folder / name

@@ -201,6 +201,11 @@ GROUPS: dict[str, dict[str, Any]] = {
         "version": "refused",
         "key_file": "{sources}/board.git/HEAD",
     },
+    "files of the user's own": {
+        "files": [{"src": "local.py.j2", "dest": "local.py"}],
+        "files.src": "{sources}/django/manage.py",
+        "files.dest": "further.py",
+    },
     "files that git ignores": {"include": ["ignored"], "local_build_commands": ["touch ignored"]},
     "an archive": {"directory": None, "archive": "{sources}/board.tar.gz", "checksum": "{checksum}"},
     "a folder of the source": {"subdirectory": "config"},
@@ -208,7 +213,10 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 
 # Those that reach more than a release are set by site.yml, too.
-DEPLOYED_ONLY = {"a repository", "files that git ignores", "an archive", "a folder of the source", "another folder"}
+DEPLOYED_ONLY = {
+    *("a repository", "an archive", "another folder", "a folder of the source"),
+    *("files of the user's own", "files that git ignores"),
+}
 
 
 def keys(options: Mapping[str, Any], before: str = "") -> Iterator[str]:

@@ -26,6 +26,7 @@ ENTRIES: dict[str, Any] = {
     "defaults": {"type": "dict", "required": True},
     "sources": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "files": {"type": "dict", "default": {}},
     "applied": {"type": "dict", "default": {}},
     "retry_bad": {"type": "bool", "default": False},
     "any_version": {"type": "bool", "default": False},
@@ -70,7 +71,7 @@ class ActionModule(ActionBase):
     def _wanted(self, entry: App, app: App, options: App) -> App:
         """Return an app as the module takes it."""
         source = options["sources"].get(app["name"], {})
-        settings = options["settings"].get(app["name"], [])
+        settings = [*options["settings"].get(app["name"], []), *options["files"].get(app["name"], [])]
         return {
             **place(entry, options["defaults"]),
             "revision": source.get("revision", ""),

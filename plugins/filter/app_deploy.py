@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
@@ -34,6 +35,8 @@ PHASES = {
 
 # An address with user and password, or with a token, which may have a slash in it.
 ADDRESS_WITH_SECRET = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
+# What a release has that no file of a user's may replace.
+MADE = {".git", ".release.json", ".release.json.part", ".venv", "REVISION", "gunicorn.sock"}
 # What keeps secrets out of the addresses of sources.
 INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 
@@ -63,6 +66,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 mistakes.append(
                     f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
                 )
+        mistakes += wrong_files(app)
         mistakes += [
             f"app_deploy_apps: {json.dumps(path)} in include of {app['name']} must be a path below its source."
             for path in map(str, app.get("include", []))
@@ -90,6 +94,33 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                 f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
             )
     return mistakes
+
+
+def wrong_files(app: App) -> list[str]:
+    """Return what is wrong with the files of the user's own that an app's releases have."""
+    dests = [str(PurePosixPath(str(file["dest"]))) for file in app.get("files", [])]
+    outlives = [str(path) for path in (*app.get("shared_paths", []), *app.get("shared_files", []))]
+    reasons = {
+        "must be a path below its release, and none of what the role makes there": (
+            lambda dest: is_outside(dest) or dest.partition("/")[0] in MADE
+        ),
+        "is listed twice": lambda dest: dests.count(dest) > 1,
+        "lies in what outlives its releases": lambda dest: is_below(dest, outlives),
+        "lies in a static folder, which everybody may read": (
+            lambda dest: is_below(dest, map(str, app.get("static_paths", [])))
+        ),
+    }
+    faults = {dest: next((why for why, applies in reasons.items() if applies(dest)), "") for dest in dests}
+    return [
+        f"app_deploy_apps: the dest {json.dumps(dest)} in files of {app['name']} {why}."
+        for dest, why in faults.items()
+        if why
+    ]
+
+
+def is_below(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether a path is one of some folders, or below one."""
+    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
 
 
 def is_outside(path: str) -> bool:

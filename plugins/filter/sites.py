@@ -22,7 +22,7 @@ Entry = dict[str, Any]
 
 SOURCES = (
     *("directory", "repo", "version", "key_file", "archive", "checksum"),
-    *("subdirectory", "include", "local_build_commands"),
+    *("subdirectory", "include", "local_build_commands", "files"),
 )
 # Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
 FOLLOWS = {

@@ -13,6 +13,7 @@ import pwd
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -24,7 +25,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTA
 OURS = "Ansible managed"
 MANIFESTS = Path("/var/lib/app_deploy")
 
-# Of a release: `files`, each with `dest`, `content`, `owner`, `group` and `mode` ("0644"), and `passwords` by name.
+# Of a release: `files`, each with `dest`, `content`, `owner`, `group` and `mode` ("0644"), and `passwords` by name. One
+# that is `in_release` stands in the release's own folder, which a build makes.
 Manifest = dict[str, Any]
 
 
@@ -58,6 +60,7 @@ def manifest_of(release: str, files: list[dict[str, Any]], passwords: dict[str, 
                 "owner": file.get("owner") or "root",
                 "group": file.get("group") or "root",
                 "mode": file.get("mode") or "0644",
+                **({"in_release": True} if file.get("in_release") else {}),
             }
             for file in files
         ],
@@ -70,12 +73,17 @@ def read(app: str, manifests: Path = MANIFESTS) -> dict[str, Manifest]:
     return {file.stem: json.loads(file.read_text()) for file in sorted((manifests / app).glob("*.json"))}
 
 
-def write(app: str, release: str, manifest: Manifest, manifests: Path = MANIFESTS) -> bool:
-    """Write a manifest and then its files; return whether that changed a unit."""
+def in_release(manifest: Manifest | None) -> list[dict[str, Any]]:
+    """Return the files of a manifest that stand in the release's own folder."""
+    return [file for file in (manifest or {"files": []})["files"] if file.get("in_release")]
+
+
+def write(app: str, release: str, manifest: Manifest, manifests: Path = MANIFESTS, *, is_built: bool = True) -> bool:
+    """Write a manifest and then its files, but for those in a release that is to be built; tell if a unit changed."""
     folder = manifests / app
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _replace(folder / f"{release}.json", json.dumps(manifest), 0, 0, 0o600)
-    return restore(manifest)
+    return restore(manifest if is_built else {"files": [f for f in manifest["files"] if not f.get("in_release")]})
 
 
 def drifted(manifest: Manifest) -> list[str]:
@@ -112,14 +120,14 @@ def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
     if not spelled:
         return {"files": manifest["files"], "passwords": known}
 
-    def today(match: re.Match[str]) -> str:
+    def today(in_release: bool, match: re.Match[str]) -> str:
         spell, new = spelled[match[0]]
         line = beginning(match.string[: match.start()])
         if re.fullmatch(NAMES, line):
             return match[0]
         if spell is _plain and re.search(r"://[^\s/@:]*:$", line):
             spell = _percent_encoded
-        elif spell is _plain and re.match(r'\w+="', line):
+        elif spell is _plain and not in_release and re.match(r'\w+="', line):
             spell = _escaped
         return spell(new)
 
@@ -127,7 +135,10 @@ def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
     words = "|".join(re.escape(word) for word in sorted(spelled, key=len, reverse=True))
     place = re.compile(rf"(?<![\w/])(?:{words})(?!\w)")
     files = [
-        file if int(file["mode"], 8) & 0o004 else {**file, "content": place.sub(today, file["content"])}
+        file
+        if int(file["mode"], 8) & 0o004
+        # What systemd reads has an escape that a file of any other kind does not know.
+        else {**file, "content": place.sub(partial(today, bool(file.get("in_release"))), file["content"])}
         for file in manifest["files"]
     ]
     return {"files": files, "passwords": known}
@@ -143,7 +154,7 @@ def remove(app: str, releases: list[str], manifests: Path = MANIFESTS) -> bool:
             path.unlink(missing_ok=True)
             units |= file["dest"].startswith(UNITS)
             # A folder of the release's own; one that is shared has its name for itself.
-            if path.parent.name == release and path.parent.is_dir():
+            if not file.get("in_release") and path.parent.name == release and path.parent.is_dir():
                 shutil.rmtree(path.parent)
         (manifests / app / f"{release}.json").unlink(missing_ok=True)
     return units

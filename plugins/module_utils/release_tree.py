@@ -6,11 +6,13 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 VENV = ".venv"
+# What keeps an empty folder in git.
+PLACEHOLDERS = {".gitignore", ".gitkeep", ".keep"}
 
 
 class TreeError(Exception):
@@ -99,24 +101,78 @@ def open_static(top: Path, static: list[str]) -> None:
                 os.chmod(path, stat.st_mode & 0o777 | (0o005 if stat.st_mode & 0o100 else 0o004))
 
 
-def link(release: Path, name: str, to: str) -> None:
-    """Make a link in the place of a file, a link or an empty folder that the source may have there."""
+def within(release: Path, name: str) -> Path:
+    """Return a place in a release, above which no link leads out of it; raise OSError."""
     path = release / name
     if not path.parent.resolve().is_relative_to(release.resolve()):
         raise OSError(errno.EXDEV, "it is outside the release")
+    return path
+
+
+def link(release: Path, name: str, to: str, is_folder: bool = False) -> None:
+    """Make a link in the place of a file, a link or an empty folder that the source may have there.
+
+    One to a folder takes the place of a folder with all that is in it, and of no file.
+    """
+    path = within(release, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink() or path.is_file():
-        path.unlink()
+    if is_folder and path.is_file() and not path.is_symlink():
+        raise OSError(errno.ENOTDIR, "it is a file, and shared_paths are folders; shared_files are for files")
+    if is_folder or path.is_symlink() or path.is_file():
+        remove(path)
     elif path.is_dir():
         path.rmdir()
     path.symlink_to(to)
 
 
-def write_revision(path: Path, revision: str) -> None:
-    """Write down the revision, in the place of whatever the source may have there."""
+def remove(path: Path) -> None:
+    """Remove whatever is at a path, if anything is."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
+
+
+def fill(brought: Path, shared: Path, uid: int, gid: int) -> None:
+    """Copy what a source brings into a folder that outlives releases, as the user that may write there.
+
+    Nothing that is there is replaced, and what only keeps an empty folder in git stays out.
+    """
+    with acting_as(uid, gid):
+        for place, folders, files in os.walk(brought):
+            to = shared / Path(place).relative_to(brought)
+            to.mkdir(exist_ok=True)
+            links = [name for name in folders if Path(place, name).is_symlink()]
+            for name in [*files, *links]:
+                path = Path(place, name)
+                with suppress(FileExistsError):
+                    if path.is_symlink():
+                        (to / name).symlink_to(path.readlink())
+                    elif name not in PLACEHOLDERS:
+                        with path.open("rb") as source, (to / name).open("xb") as copy:
+                            shutil.copyfileobj(source, copy)
+
+
+@contextmanager
+def acting_as(uid: int, gid: int) -> Iterator[None]:
+    """Do as a user does, so that no link of that user's leads root astray; what is made is for the user alone."""
+    before, groups, umask = (os.geteuid(), os.getegid()), os.getgroups(), os.umask(0o077)
+    try:
+        if before[0] == 0:
+            os.setgroups([gid])
+        os.setegid(gid)
+        os.seteuid(uid)
+        yield
+    finally:
+        os.seteuid(before[0])
+        os.setegid(before[1])
+        if before[0] == 0:
+            os.setgroups(groups)
+        os.umask(umask)
+
+
+def write_revision(path: Path, revision: str) -> None:
+    """Write down the revision, in the place of whatever the source may have there."""
+    remove(path)
     path.write_text(f"{revision}\n")
 
 

@@ -55,6 +55,7 @@ options:
       group: {type: str, default: root, description: Group.}
       mode: {type: str, default: "0644", description: Mode.}
       validate: {type: str, description: Command that must succeed; %s is the new file.}
+      in_release: {type: bool, default: false, description: It stands in the release's folder and comes with the build.}
   unlock: {type: bool, default: false, description: "Give the lock back, too, with O(state=pruned)."}
   busy_apps:
     type: list
@@ -177,6 +178,7 @@ SPEC: dict[str, Any] = {
             "group": {"type": "str", "default": "root"},
             "mode": {"type": "str", "default": "0644"},
             "validate": {"type": "str"},
+            "in_release": {"type": "bool", "default": False},
         },
     },
     "unlock": {"type": "bool", "default": False},
@@ -278,7 +280,7 @@ def prepare(module: AnsibleModule, app: dict[str, Any]) -> bool:
     if options["settings"] and options["release"] not in found["complete"]:
         validate(module, app)
         manifest = release_settings.manifest_of(options["release"], options["settings"], options["passwords"])
-        reload_systemd(module, release_settings.write(app["name"], options["release"], manifest))
+        reload_systemd(module, release_settings.write(app["name"], options["release"], manifest, is_built=False))
     wanted = goal(options, found)
     manifests = release_settings.read(app["name"])
     if wanted != found["live"] and wanted in found["complete"] and wanted in manifests:

@@ -14,6 +14,8 @@ description:
     into environments. Build commands run as C(<name>-build) in a sandbox that holds no more than the release, so they
     reach neither the cache nor another release.
   - A finished release belongs to root; the application's user may read it, and others only the static files.
+  - A folder of the source in the place of one that outlives releases is the first content of that. The files of the
+    user's own that belong to the release's settings are written when the dependencies are installed.
   - All that is said goes to a log on the server, which root alone can read, while it is said. Of a command that fails,
     the last 40 lines are shown, too.
 options:
@@ -96,6 +98,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     names,
     release_environment,
     release_lock,
+    release_settings,
     release_state,
     release_tree,
     releases,
@@ -139,7 +142,7 @@ class Build:
         self.path, self.release = Path(app["path"]), options["release"]
         self.folder = self.path / "releases" / self.release
         user = pwd.getpwnam(options["user"])
-        self.gid, self.group = user.pw_gid, grp.getgrgid(user.pw_gid).gr_name
+        self.uid, self.gid, self.group = user.pw_uid, user.pw_gid, grp.getgrgid(user.pw_gid).gr_name
         self.builder, self.installer = (pwd.getpwnam(of(self.name)).pw_uid for of in (names.builder, names.installer))
         self.lock = release_environment.lock_of(options["files"], options["installer"])
         self.log = open_log(Path(names.logs(self.name)), self.release)
@@ -159,14 +162,37 @@ class Build:
         code, _, error = self.module.run_command(["tar", "--extract", *places, *flags])
         if code != 0:
             raise OSError(f"the archive can't be unpacked into {self.folder}: {error.strip().splitlines()[0]}")
-        for name, to in self.options["links"].items():
-            try:
-                release_tree.link(self.folder, name, to)
-            except OSError as error:
-                raise OSError(f"{name} of the source can't give way to a link to {to}: {error.strerror}") from None
+        # That of another machine would run nothing here.
+        release_tree.remove(self.folder / release_tree.VENV)
         release_tree.write_revision(self.folder / "REVISION", self.options["revision"])
         release_tree.give(self.folder, self.builder, self.gid)
         self.folder.chmod(0o750)
+        for name, to in self.options["links"].items():
+            try:
+                if name in self.options["shared"]:
+                    self.fill(name, Path(to))
+                release_tree.link(self.folder, name, to, is_folder=name in self.options["shared"])
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise OSError(f"{name} of the source can't give way to a link to {to}: {reason}") from None
+
+    def fill(self, name: str, shared: Path) -> None:
+        """Let what the source brings in the place of a shared folder be its first content."""
+        brought = release_tree.within(self.folder, name)
+        is_first = not releases.read(self.path) or not any(shared.iterdir())
+        if is_first and brought.is_dir() and not brought.is_symlink():
+            release_tree.fill(brought, shared, self.uid, self.gid)
+
+    def write_files(self) -> None:
+        """Write the files of the user's own, which root owns and the application's group may read."""
+        files = release_settings.in_release(release_settings.read(self.name).get(self.release))
+        for file in files:
+            dest = Path(file["dest"]).relative_to(self.folder)
+            try:
+                release_tree.within(self.folder, str(dest))
+                release_settings.restore({"files": [file]})
+            except OSError as error:
+                raise OSError(f"{dest} of files can't be written into the release: {error.strerror or error}") from None
 
     def environment(self) -> None:
         """Make the virtual environment, as the user that owns the cache."""
@@ -205,6 +231,8 @@ class Build:
         venv = self.folder / release_tree.VENV
         release_tree.give(self.folder, self.builder, self.gid, skip=venv)
         release_tree.give_folders(venv, self.builder, self.gid)
+        # Not before what installs has run, which is others' code with a network.
+        self.write_files()
         sandbox = self.sandbox(
             names.builder(self.name),
             shared=self.options["shared"],
@@ -235,6 +263,10 @@ class Build:
     def finish(self) -> None:
         """Leave nothing that somebody who runs could write to."""
         release_lock.require(self.name, self.options["owner"])
+        self.seal()
+
+    def seal(self) -> None:
+        """Give what was built to root."""
         # Root's record of a release says that it was live; what a source brings under its name is none.
         for name in (releases.RECORD, f"{releases.RECORD}.part"):
             place = self.folder / name
@@ -243,6 +275,8 @@ class Build:
             else:
                 place.unlink(missing_ok=True)
         release_tree.seal(self.folder, self.gid, self.installer)
+        # As they were meant, whatever a command has made of them.
+        self.write_files()
         release_tree.open_static(self.folder, self.options["static_paths"])
 
     def sandbox(self, user: str, environment: dict[str, Any], **more: Any) -> Sandbox:

@@ -27,6 +27,10 @@ options:
     type: dict
     default: {}
     description: By application, the files that its releases run with, as in C(app_deploy_settings).
+  files:
+    type: dict
+    default: {}
+    description: By application, what M(foobar.webstack.release_files) has returned as C(files).
   applied:
     type: dict
     default: {}

@@ -16,6 +16,8 @@ NOT_BUILT = {
     *("dump_command", "dump_host", "restore_command", "size_command"),
     *("health_headers", "health_timeout", "keep_releases", "migrate_check_command"),
     *("migrate_environment", "watch_timeout", "settings_files", "shared_settings"),
+    # What becomes of it is among the settings.
+    "files",
 }
 # What the tools that install dependencies need of the distribution.
 INSTALLER_PACKAGES = {"uv": ["python3-pip-whl"], "pip": ["python3-venv"]}

@@ -68,6 +68,25 @@ def test_mistakes_of_app_deploy_apps_are_named(app: dict[str, Any], words: str) 
     assert words in mistake
 
 
+@pytest.mark.parametrize(
+    ("dest", "words"),
+    [
+        ("/etc/passwd", "must be a path below its release"),
+        ("a/../../b", "must be a path below its release"),
+        (".venv/lib/x.py", "none of what the role makes there"),
+        ("./REVISION", "none of what the role makes there"),
+        ("media/x", "lies in what outlives its releases"),
+        ("public/app.js", "lies in a static folder, which everybody may read"),
+        ("local.py", "is listed twice"),
+    ],
+)
+def test_a_file_of_the_user_s_own_goes_where_only_the_application_reads_it(dest: str, words: str) -> None:
+    files = [{"src": "x.j2", "dest": name} for name in ("local.py", "config/local.py", dest)]
+    app = DEPLOYED | {"files": files, "shared_paths": ["media"], "static_paths": ["public"]}
+    (mistake,) = app_deploy_mistakes([app])
+    assert words in mistake
+
+
 def test_a_password_in_the_address_of_a_repository_is_refused_and_not_repeated() -> None:
     app = {"name": "shop", "repo": "https://me:secret@example.com/shop", "health_path": "/"}
     (mistake,) = app_deploy_mistakes([app])

@@ -16,6 +16,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils import release_set
 from ansible_collections.foobar.webstack.plugins.module_utils.release_settings import (
     Manifest,
     drifted,
+    in_release,
     manifest_of,
     read,
     remove,
@@ -303,3 +304,41 @@ def test_a_password_like_a_user_s_name_is_replaced_in_no_variable_that_holds_nam
 def test_what_everybody_may_read_holds_no_password_and_stays() -> None:
     unit = "[Service]\nWorkingDirectory=/srv/shop\nUser=shop\n"
     assert renewed_text(unit, "shop", "new", mode="0644") == unit
+
+
+def own(server: Path, content: str) -> Manifest:
+    """Return the manifest of a release with a file in its own folder."""
+    file = {"dest": f"{server}/releases/%i/config/local.py", "content": content, "owner": USER, "group": GROUP}
+    return manifest_of("a", [{**file, "mode": "0640", "in_release": True}], {"database": "one"})
+
+
+def test_a_file_in_a_release_is_left_to_the_build_and_then_like_others(server: Path) -> None:
+    manifest, manifests = own(server, "DEBUG = False\n"), server / "manifests"
+    write("shop", "a", manifest, manifests=manifests, is_built=False)
+    place = server / "releases/a/config/local.py"
+    assert not (server / "releases").exists()
+    assert [file["dest"] for file in in_release(read("shop", manifests)["a"])] == [str(place)]
+    restore(manifest)
+    assert place.read_text() == "DEBUG = False\n"
+    assert place.stat().st_mode & 0o777 == 0o640
+    place.write_text("DEBUG = True\n")
+    assert drifted(manifest) == [str(place)]
+    write("shop", "a", manifest, manifests=manifests)
+    assert drifted(manifest) == []
+
+
+def test_a_file_in_a_release_goes_and_leaves_the_release_to_who_removes_it(server: Path) -> None:
+    manifest, manifests = own(server, ""), server / "manifests"
+    manifest["files"][0]["dest"] = f"{server}/releases/a/local.py"
+    write("shop", "a", manifest, manifests=manifests)
+    remove("shop", ["a"], manifests=manifests)
+    assert list((server / "releases/a").iterdir()) == []
+
+
+def test_a_password_is_replaced_in_a_file_in_a_release_without_what_systemd_wants_escaped(server: Path) -> None:
+    text = 'PASSWORD="one"\nDATABASES = {"default": {"PASSWORD": "one"}}\nURL = "mysql://shop:one@db/shop"\n'
+    (file,) = renewed(own(server, text), {"database": "t$o"})["files"]
+    assert file["content"] == (
+        'PASSWORD="t$o"\nDATABASES = {"default": {"PASSWORD": "t$o"}}\nURL = "mysql://shop:t%24o@db/shop"\n'
+    )
+    assert file["in_release"]

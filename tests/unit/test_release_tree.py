@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.release_tree import (
     TreeError,
+    fill,
     give,
     give_folders,
     link,
@@ -42,6 +43,35 @@ def test_a_link_is_not_made_where_a_link_of_the_source_leads(release: Path) -> N
         with pytest.raises(OSError, match="outside the release"):
             link(release, name, "/srv/shop/shared/x")
     assert (release.parent / "etc/local.py").read_text() == "root's"
+
+
+def test_a_folder_gives_way_to_one_that_outlives_releases_and_a_file_does_not(release: Path) -> None:
+    (release / "media/photos").mkdir(parents=True)
+    (release / "media/photos/cat").touch()
+    (release / "link").symlink_to("../etc")
+    (release / "db.sqlite3").touch()
+    for name in ("media", "link", "new"):
+        link(release, name, "/srv/shop/shared/x", is_folder=True)
+        assert (release / name).readlink() == Path("/srv/shop/shared/x")
+    assert (release.parent / "etc/local.py").read_text() == "root's"
+    with pytest.raises(OSError, match="shared_files are for files"):
+        link(release, "db.sqlite3", "/srv/shop/shared/x", is_folder=True)
+
+
+def test_what_a_source_brings_fills_a_shared_folder_and_replaces_nothing(release: Path) -> None:
+    brought, shared = release / "media", release.parent / "shared"
+    (brought / "photos").mkdir(parents=True)
+    (shared / "photos").mkdir(parents=True)
+    for name in (".gitkeep", "photos/.gitignore", "photos/cat", "photos/dog"):
+        (brought / name).write_text("the source's")
+    (brought / "photos/latest").symlink_to("dog")
+    (shared / "photos/cat").write_text("a visitor's")
+    fill(brought, shared, os.geteuid(), os.getegid())
+    found = {str(path.relative_to(shared)) for path in shared.rglob("*") if not path.is_dir()}
+    assert found == {"photos/cat", "photos/dog", "photos/latest"}
+    assert (shared / "photos/cat").read_text() == "a visitor's"
+    assert (shared / "photos/dog").read_text() == "the source's"
+    assert (shared / "photos/dog").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_of_the_source_with_something_in_it_does_not_give_way(release: Path) -> None:
@@ -275,3 +305,30 @@ def test_a_link_in_the_place_of_an_environment_is_refused_and_what_it_leads_to_s
     with pytest.raises(TreeError, match="is no folder"):
         give_folders(tmp_path / ".venv", before.st_uid, before.st_gid)
     assert (tmp_path / "victim/folder").stat() == before
+
+
+@as_root
+def test_a_shared_folder_is_filled_as_its_user_whom_no_link_takes_elsewhere(tmp_path: Path) -> None:
+    # Where that user can pass.
+    tmp_path.parent.chmod(0o755)
+    tmp_path.parent.parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    brought, shared, secret = tmp_path / "brought", tmp_path / "shared", tmp_path / "secret"
+    for folder in (brought, shared, secret):
+        folder.mkdir()
+    (brought / "photos").mkdir()
+    (brought / "photos/cat").write_text("a cat")
+    for path in (brought, brought / "photos", brought / "photos/cat"):
+        os.chown(path, BUILDER, APP)
+        path.chmod(0o750)
+    os.chown(shared, APP, APP)
+    fill(brought, shared, APP, APP)
+    assert (shared / "photos/cat").stat().st_uid == APP
+    assert os.geteuid() == 0
+    (shared / "photos/cat").unlink()
+    (shared / "photos").rmdir()
+    (shared / "photos").symlink_to(secret)
+    with pytest.raises(PermissionError):
+        fill(brought, shared, APP, APP)
+    assert list(secret.iterdir()) == []
+    assert os.geteuid() == 0

@@ -1,0 +1,121 @@
+"""The folder of a release as a build makes it: what the source brings, what outlives it, files of the user's own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases
+from ansible_collections.foobar.webstack.plugins.modules import release_build
+
+from tests.repositories import write
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+USER = pwd.getpwuid(os.geteuid()).pw_name
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that stands for a server on which all is done by one user."""
+    for name in ("builder", "installer"):
+        monkeypatch.setattr(release_build.names, name, lambda _: USER)
+    monkeypatch.setattr(release_build.names, "logs", lambda _: str(tmp_path / "logs"))
+    read, manifests = release_settings.read, tmp_path / "manifests"
+    monkeypatch.setattr(release_settings, "read", lambda app: read(app, manifests))
+    return tmp_path
+
+
+def run(command: list[str]) -> tuple[int, str, str]:
+    """Take the place of a module's run_command."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
+def build(server: Path, files: dict[str, str], release: str = "a", **options: Any) -> release_build.Build:
+    """Return the build of a release of files, whose source is unpacked."""
+    source = server / f"source-{release}"
+    write(source, files)
+    subprocess.run(["tar", "-cf", str(server / "source.tar"), "-C", str(source), "."], check=True)
+    shared = options.get("shared", [])
+    for name in shared:
+        (server / "shop/shared" / name).mkdir(parents=True, exist_ok=True)
+    app = {"name": "shop", "path": str(server / "shop")}
+    defaults = {name: option.get("default") for name, option in release_build.SPEC.items()}
+    told = {"app": app, "release": release, "archive": str(server / "source.tar"), "user": USER, "revision": "0123"}
+    links = {name: f"{server}/shop/shared/{name}" for name in [*shared, *options.pop("shared_files", [])]}
+    params = {**defaults, "files": [], **told, "links": links, **options}
+    module: Any = SimpleNamespace(params=params, run_command=run)
+    made = release_build.Build(module)
+    made.source()
+    return made
+
+
+def test_an_environment_that_the_source_brings_is_not_the_release_s(server: Path) -> None:
+    made = build(server, {"manage.py": "", ".venv/bin/python": "another machine's"})
+    assert sorted(path.name for path in made.folder.iterdir()) == ["REVISION", "manage.py"]
+
+
+@pytest.mark.parametrize("name", [".gitkeep", "photos/cat"])
+def test_a_folder_of_the_source_fills_the_one_that_outlives_it(server: Path, name: str) -> None:
+    made = build(server, {f"media/{name}": "the source's"}, shared=["media"])
+    assert (made.folder / "media").readlink() == server / "shop/shared/media"
+    assert [str(path) for path in (made.folder / "media").rglob("*/*")] == (
+        [] if name == ".gitkeep" else [f"{made.folder}/media/photos/cat"]
+    )
+
+
+def test_it_does_so_the_first_time_only(server: Path) -> None:
+    build(server, {"media/cat": "the source's"}, shared=["media"])
+    media = server / "shop/shared/media"
+    (media / "cat").write_text("a visitor's")
+    releases.switch(server / "shop", "a", [], {})
+    build(server, {"media/cat": "another", "media/dog": "another"}, release="b", shared=["media", "logs"])
+    assert {path.name: path.read_text() for path in media.iterdir()} == {"cat": "a visitor's"}
+
+
+def test_a_first_build_that_was_interrupted_is_made_up_for(server: Path) -> None:
+    write(server / "shop/shared/media", {"cat": "the source's"})
+    build(server, {"media/cat": "the source's", "media/dog": "the source's"}, shared=["media"])
+    assert (server / "shop/shared/media/dog").exists()
+
+
+def test_a_file_of_the_source_is_no_folder_that_outlives_it(server: Path) -> None:
+    with pytest.raises(OSError, match=r"db\.sqlite3 of the source can't give way to .*shared_files are for files"):
+        build(server, {"db.sqlite3": ""}, shared=["db.sqlite3"])
+
+
+def own(server: Path, dest: str, content: str) -> None:
+    """Have release a have a file of the user's own."""
+    file = {"dest": f"{server}/shop/releases/%i/{dest}", "content": content, "mode": "0640", "in_release": True}
+    manifest = release_settings.manifest_of("a", [file], {})
+    release_settings.write("shop", "a", manifest, server / "manifests", is_built=False)
+
+
+def test_a_file_of_the_user_s_own_takes_the_place_of_the_source_s_and_stays_what_it_is(server: Path) -> None:
+    own(server, "config/local.py", "DEBUG = False\n")
+    made = build(server, {"config/local.py": "DEBUG = True\n", ".venv/x": ""})
+    place = made.folder / "config/local.py"
+    assert place.read_text() == "DEBUG = True\n"
+    made.write_files()
+    assert (place.read_text(), place.stat().st_mode & 0o777) == ("DEBUG = False\n", 0o640)
+    # A command of the build's.
+    place.write_text("DEBUG = None\n")
+    made.seal()
+    assert (place.read_text(), place.stat().st_mode & 0o777) == ("DEBUG = False\n", 0o640)
+    assert release_settings.drifted(release_settings.read("shop")["a"]) == []
+
+
+def test_it_is_not_written_where_a_link_of_the_source_leads(server: Path) -> None:
+    (server / "elsewhere").mkdir()
+    own(server, "config/local.py", "DEBUG = False\n")
+    (server / "source-a").mkdir()
+    (server / "source-a/config").symlink_to(server / "elsewhere")
+    made = build(server, {"manage.py": ""})
+    with pytest.raises(OSError, match=r"config/local\.py of files can't be written into the release: it is outside"):
+        made.write_files()
+    assert list((server / "elsewhere").iterdir()) == []

@@ -13,6 +13,8 @@ from bench.deploy import medians, plot, split_marks, split_tasks, steps_table, t
 from bench.handshakes import BY_HAND, ROLE, Round
 from bench.handshakes import table as handshakes_table
 from bench.machines import BenchError, markdown, refuse_changes
+from bench.mixed import BESIDE, USUAL, WAYS, apps
+from bench.mixed import table as mixed_table
 from bench.scale import APPLICATION, FILES, make_source, servers_table, sites_table
 
 ROOT = Path(__file__).parents[2]
@@ -205,3 +207,20 @@ def test_the_ratios_of_handshakes_are_those_of_the_same_round() -> None:
         "| by hand | 100 | 2.00 ms |",
         "| ratio | 1.00 | 1.00 |",
     ]
+
+
+def test_each_kind_of_workers_is_compared_round_by_round_with_those_that_most_people_take() -> None:
+    rounds = {
+        BESIDE: [{"p50": 0.2, "p99": 1.0, "memory": 2**27}, {"p50": 0.4, "p99": 2.0, "memory": 2**27}],
+        USUAL: [{"p50": 0.1, "p99": 0.1, "memory": 2**26}, {"p50": 0.1, "p99": 0.1, "memory": 2**26}],
+    }
+    *_, before, usual = mixed_table(rounds).splitlines()
+    assert before == f"| {BESIDE} | 300 ms | 1500 ms | 128 MiB | 1.00 | 1.00 | 1.00 |"
+    # Medians of 0.5 and 0.25, of 0.1 and 0.05.
+    assert usual == f"| {USUAL} | 100 ms | 100 ms | 64 MiB | 0.38 | 0.08 | 0.50 |"
+
+
+def test_each_kind_of_workers_is_an_app_and_the_usual_one_is_what_the_role_does_unasked() -> None:
+    assert len({app["name"] for app in apps()}) == len(apps())
+    (unasked,) = [app for app in apps() if not {"worker_class", "workers", "threads"} & set(app)]
+    assert apps().index(unasked) == list(WAYS).index(USUAL)

@@ -21,7 +21,7 @@ MARKED = $(sort $(foreach file,$(shell grep -rl --include=*.py 'mark\.nightly' t
 NIGHTLY = $(if $(shell grep -rl --include=*.py 'mark\.nightly' tests/contracts tests/templates tests/unit),unit-nightly) \
   galaxy-nightly molecule-releases $(patsubst %,molecule-%,$(filter-out releases,$(sort $(filter nightly_%,$(SCENARIOS)) $(MARKED))))
 
-.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy galaxy-nightly docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale bench-tls changelog lock clean engine
+.PHONY: help demo down test nightly lint unit unit-nightly guestbook galaxy galaxy-nightly docs molecule $(SCENARIOS:%=molecule-%) bench bench-deploy bench-scale bench-tls bench-mixed changelog lock clean engine
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -82,6 +82,9 @@ bench-scale: $(BIN)/.complete engine ## Measure what further sites and servers c
 
 bench-tls: $(BIN)/.complete engine ## Measure TLS handshakes beside an nginx that is set up by hand
 	$(BIN)/python bench/handshakes.py
+
+bench-mixed: $(BIN)/.complete engine ## Measure quick and slow requests at once, by kinds of workers
+	$(BIN)/python bench/mixed.py
 
 changelog: $(BIN)/.complete ## Move changelogs/fragments into the changelog of a release
 	$(CHANGELOG) release

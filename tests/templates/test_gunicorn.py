@@ -274,11 +274,14 @@ def test_numbers_and_booleans_may_be_given_as_text() -> None:
     assert settings(PLAIN, gunicorn_workers="0")["workers"] == len(os.sched_getaffinity(0))
 
 
-def test_nothing_but_filters_stands_in_a_unit_twice() -> None:
+def test_nothing_but_filters_and_variables_stands_in_a_unit_twice() -> None:
     for app in (RELEASED, PLAIN):
         for kind in ("service", "socket"):
             for section in unit(kind, app).values():
-                assert {name for name, values in section.items() if len(values) > 1} <= {"SystemCallFilter"}
+                assert {name for name, values in section.items() if len(values) > 1} <= {
+                    "Environment",
+                    "SystemCallFilter",
+                }
 
 
 def test_a_list_of_addresses_opens_them_alone() -> None:
@@ -307,7 +310,7 @@ def test_all_that_runs_of_an_app_has_one_folder_that_outlives_releases_and_one_t
     for kind in ("gunicorn.service", "background.service", "scheduled.service"):
         found = parsed(written(kind, BESIDE))
         assert found["Service"]["StateDirectory"] == ["webstack/shop"]
-        assert found["Service"]["Environment"][0].endswith(" HOME=/var/lib/webstack/shop")
+        assert found["Service"]["Environment"][-1] == "HOME=/var/lib/webstack/shop"
         if kind != "gunicorn.service":
             assert found["Unit"]["JoinsNamespaceOf"] == ["gunicorn-shop@%i.service"]
     # One that is started before the application's own service would have a /tmp of its own.

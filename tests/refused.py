@@ -84,6 +84,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "uwsgi.network": True,
         "uwsgi.options": {"cheaper": 1},
         "uwsgi.processes": 2,
+        "uwsgi.service_options": {"ProcSubset": "all"},
         "uwsgi.socket_group": "nogroup",
         "uwsgi.tasks_max": 300,
         "uwsgi.threads": 2,
@@ -91,6 +92,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "uwsgi.worker_reload_mercy": 11,
         "uwsgi.writable_paths": ["/var/tmp"],
     },
+    "addresses that uWSGI may reach": {"server": "uwsgi", "uwsgi.ip_address_allow": ["127.0.0.0/8"]},
     "neither a database nor commands beside": {
         "background": None,
         "database": None,

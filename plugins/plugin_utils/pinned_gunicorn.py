@@ -8,9 +8,9 @@ from typing import Any
 
 # In requirements; in the locks of uv, Poetry and PDM and pylock.toml; and in that of Pipenv.
 PINS = [
-    r"^{name}(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>\d+(?:\.\w+)*)",
-    r'^name\s*=\s*"{name}"\s*\n(?:[\w-]+\s*=[^\n]*\n)*?version\s*=\s*"(?P<version>\d+(?:\.\w+)*)"',
-    r'"{name}":\s*(?s:\W.*?)"version":\s*"==(?P<version>\d+(?:\.\w+)*)"',
+    r"^NAME(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>\d+(?:\.\w+)*)",
+    r'^name\s*=\s*"NAME"\s*\n(?:[\w-]+\s*=[^\n]*\n)*?version\s*=\s*"(?P<version>\d+(?:\.\w+)*)"',
+    r'"NAME":\s*\{[^{}]*"version":\s*"==(?P<version>\d+(?:\.\w+)*)"',
 ]
 # The first one with workers for ASGI, the first one that does without setuptools, and the first one whose threads keep
 # their requests when it stops.
@@ -19,7 +19,7 @@ ASGI, WITHOUT_SETUPTOOLS, THREADS = 24, 21, 27
 
 def pinned(name: str, texts: Iterable[str]) -> str:
     """Return the version of a package that lists of requirements and locks pin, or an empty text."""
-    patterns = [re.compile(pin.format(name=re.escape(name)), re.MULTILINE | re.IGNORECASE) for pin in PINS]
+    patterns = [re.compile(pin.replace("NAME", re.escape(name)), re.MULTILINE | re.IGNORECASE) for pin in PINS]
     found = (match["version"] for text in texts for pattern in patterns if (match := pattern.search(text)))
     return next(found, "")
 
@@ -53,7 +53,7 @@ def warning(version: str, kind: str) -> str:
     """Return what is to be known of a version of gunicorn that a release can run with, or an empty text."""
     if not version or _major(version) >= THREADS:
         return ""
-    now = "so a process has one" if kind != "gthread" else "as each release stops one"
+    now = "so each worker has one" if kind != "gthread" else "as each release stops one"
     return (
         f"the source pins gunicorn {version}, whose threads drop requests when it stops, {now}; {THREADS} or later "
         "keeps them."

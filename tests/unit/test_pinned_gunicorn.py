@@ -55,7 +55,7 @@ def test_a_gunicorn_that_can_not_do_what_is_asked_is_refused_with_the_reason() -
 
 
 def test_a_gunicorn_whose_threads_drop_requests_is_warned_of() -> None:
-    assert "23.0.0, whose threads drop requests when it stops, so a process has one" in warning("23.0.0", "")
+    assert "23.0.0, whose threads drop requests when it stops, so each worker has one" in warning("23.0.0", "")
     assert "as each release stops one" in warning("26.0.0", "gthread")
     assert warning("27.0.1", "gthread") == warning("", "gthread") == ""
 

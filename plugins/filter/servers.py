@@ -76,8 +76,8 @@ def server_memory_warning(
 ) -> str:
     """Return how much memory a server lacks, or an empty text, also if its memory is not known.
 
-    `apps` are `gunicorn_apps`, `workers` the number of those that name none (0 is one for each processor), `mysql` says
-    whether MySQL runs here, and `pool` what its buffer pool takes, if that is not the role's quarter.
+    `apps` are those of gunicorn and uWSGI, `workers` the number of those that name none (0 is one for each processor),
+    `mysql` says whether MySQL runs here, and `pool` what its buffer pool takes, if that is not the role's quarter.
     """
     memory, swap = int(facts.get("memtotal_mb", 0)), int(facts.get("swaptotal_mb", 0))
     processors = int(facts.get("processor_nproc", 1))
@@ -99,7 +99,7 @@ def server_memory_warning(
 
 def _processes(app: Mapping[str, Any], workers: int, processors: int) -> int:
     """Return how many processes an app has all the time: its master and workers, and its background commands."""
-    return 1 + (int(app.get("workers", workers)) or processors) + len(app.get("background", []))
+    return 1 + (int(app.get("workers", app.get("processes", workers))) or processors) + len(app.get("background", []))
 
 
 def _megabytes(size: str) -> int:

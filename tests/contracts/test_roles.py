@@ -24,6 +24,7 @@ ENTRIES = {
     "gunicorn": {"item"},
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
+    "swap": set[str](),
     "tls": set[str](),
     "uwsgi": {"item"},
 }

@@ -191,7 +191,8 @@ def test_the_sites_are_as_their_spec_wants_them(wiring: dict[str, Any]) -> None:
     assert ArgumentSpecValidator(SPEC).validate({"sites": wiring["sites"]}).error_messages == []
 
 
-@pytest.mark.parametrize("role", ROLES)
+# The role swap is told by users alone.
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "swap"])
 def test_each_role_takes_what_it_is_told(wiring: dict[str, Any], role: str) -> None:
     told = {name: value for name, value in wiring.items() if name.startswith(f"{role}_")}
     assert told

@@ -82,6 +82,7 @@ def test_what_is_missing_is_said_in_numbers() -> None:
         ([SITE] * 3, {}, 10),
         ([{"name": "shop", "background": [{}, {}, {}, {}]}], {}, 10),
         ([SITE], {"workers": 5}, 10),
+        ([{"name": "shop", "processes": 5}], {}, 10),
         ([], {"mysql": True, "pool": "300M"}, 60),
         ([], {"mysql": True, "pool": "1G"}, 784),
     ],

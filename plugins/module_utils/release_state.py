@@ -22,8 +22,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_units impo
 # Unit by name, and its state and sub-state, such as ("active", "running").
 States = dict[str, tuple[str, str]]
 
-# The application's group is that of whoever migrates for it, too, who may be another user.
-SHARED_MODE = 0o771
+# The application's group is that of whoever migrates for it, too, who may be another user. Others have no way in: what
+# nginx serves of it is read as the application's user.
+SHARED_MODE = 0o770
 
 # What all modules of releases must know of an application.
 APP: dict[str, Any] = {

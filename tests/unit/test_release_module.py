@@ -468,7 +468,7 @@ def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_follo
     server.path.mkdir(parents=True)
     server.do("locked", release="a")
     made = server.path / "shared/up/loads"
-    assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o771)
+    assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (pwd.getpwnam("nobody").pw_uid, 0o770)
     assert server.found()["unshared"] == []
     made.rmdir()
     made.symlink_to(server.root)

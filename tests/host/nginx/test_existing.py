@@ -102,7 +102,7 @@ def test_they_can_be_given_up(host: Any, ask: Ask, play: Play) -> None:
     assert (again.returncode, changes(again.stdout)) == (0, 0)
     assert PENDING not in words(again.stdout)
     assert "does not read /etc/nginx/conf.d/options.conf, /etc/nginx/conf.d/secure.conf, " in words(again.stdout)
-    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data"}
+    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data", "uploader"}
 
 
 def test_sites_in_nginx_conf_itself_and_elsewhere_are_named_and_a_copy_is_kept(host: Any, ask: Ask, play: Play) -> None:
@@ -148,7 +148,7 @@ def test_the_distribution_s_own_page_is_no_site_and_gives_way_at_once(host: Any,
     assert result.returncode == 0, result.stdout
     assert PENDING not in words(result.stdout)
     assert ask("/").seen["name"] == "shop"
-    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data"}
+    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data", "uploader"}
     assert not host.file(f"{LIVE}.before-webstack").exists
     # What somebody puts there now has no effect, and is said to have none.
     host.check_output("touch /etc/nginx/sites-enabled/new")

@@ -316,7 +316,7 @@ def test_nginx_listens_where_it_must_and_nowhere_else(host: Any) -> None:
 def test_the_sandbox_is_tight_and_no_process_is_root(host: Any) -> None:
     score = host.check_output("systemd-analyze security nginx --no-pager | tail -n 1").split()
     assert float(next(word for word in score if word[0].isdigit())) <= 1.5
-    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data"}
+    assert set(host.check_output("ps -o user= -C nginx").split()) == {"www-data", "uploader"}
 
 
 def test_what_runs_is_what_is_installed_and_nothing_waits_for_a_restart(host: Any) -> None:

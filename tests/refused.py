@@ -91,6 +91,12 @@ GROUPS: dict[str, dict[str, Any]] = {
         "uwsgi.worker_reload_mercy": 11,
         "uwsgi.writable_paths": ["/var/tmp"],
     },
+    "services beside it": {
+        "redis": {},
+        "redis.appendonly": True,
+        "redis.maxmemory": "64mb",
+        "redis.maxmemory_policy": "noeviction",
+    },
     "neither a database nor commands beside": {
         "background": None,
         "database": None,

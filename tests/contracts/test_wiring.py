@@ -49,8 +49,14 @@ ASKED = {
     "version",
 }
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"} | {
-    "uwsgi_settings"
+FACTS = {
+    "app_deploy_result",
+    "gunicorn_settings",
+    "mysql_pending_restart",
+    "nginx_pending_restart",
+    "redis_pending_restart",
+    "tls_result",
+    "uwsgi_settings",
 }
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.

@@ -96,6 +96,13 @@ GROUPS: dict[str, dict[str, Any]] = {
         "redis.appendonly": True,
         "redis.maxmemory": "64mb",
         "redis.maxmemory_policy": "noeviction",
+        "smtp": {"host": "relay.board.example"},
+        "smtp.from": "shop@board.example",
+        "smtp.password": "another",
+        "smtp.port": 465,
+        "smtp.security": "starttls",
+        "smtp.user": "board",
+        "smtp.host": "mail.board.example",
     },
     "neither a database nor commands beside": {
         "background": None,

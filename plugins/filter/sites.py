@@ -51,7 +51,7 @@ RELEASED = {
         "health_path",
     ),
     *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "server"),
-    *("shared_paths", "uwsgi", "wsgi_app"),
+    *("shared_paths", "smtp", "uwsgi", "wsgi_app"),
 }
 # Kinds of gunicorn's workers that run ASGI applications.
 ASGI_WORKER = re.compile(r"asgi|uvicorn", re.IGNORECASE)
@@ -74,8 +74,9 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each mistake in paths, and for each further key that is lost or contradicts another."""
-    lost = [mistake for site in sites for mistake in site_paths.path_mistakes(site)] + [
+    """Return one sentence for each mistake in paths and services, and for each further key that is lost or amiss."""
+    own = (site_paths.path_mistakes, site_services.relay_mistakes)
+    lost = [mistake for site in sites for find in own for mistake in find(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
         for role, keys in FOLLOWS.items()
@@ -121,7 +122,7 @@ def _apps(
             **environment(site, told),
             **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
             **further(
-                site.get(role, {}),
+                site_services.opened(site, site.get(role, {})),
                 after=["mysql.service", *site_services.units(site)],
                 # With the minus one that is not there yet keeps no unit from starting.
                 writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],

@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.foobar.webstack.plugins.filter.sites import environment_paths
 from ansible_collections.foobar.webstack.plugins.plugin_utils import dotenv
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
@@ -16,6 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
     ARGUMENTS,
     OF_ALL_SITES,
     input_mistakes,
+    misspelt,
     request_mistakes,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
@@ -105,6 +107,8 @@ class ActionModule(ActionBase):
         version, folder = collection_version(), users_folder(variables.get("inventory_dir"))
         if folder and (mistake := version_mistake(folder, version)):
             raise AnsibleActionFail(mistake)
+        if mistakes := misspelt(load_extra_vars(self._loader)):
+            raise AnsibleActionFail(" ".join(mistakes))
         # Ansible would add where each step of a failure stands.
         message, sites = "", []
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 COLLECTION = "foobar.webstack"
 REPOSITORY = "https://github.com/foobar/webstack"
-ROLES = ("nginx", "gunicorn", "uwsgi", "app_deploy", "mysql", "dns_records", "tls", "swap")
+ROLES = ("nginx", "gunicorn", "uwsgi", "app_deploy", "mysql", "dns_records", "tls", "swap", "redis")
 # Pages from elsewhere in the repository, and where the site has them.
 PAGES = {
     "README.md": "index.md",

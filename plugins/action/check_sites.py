@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.foobar.webstack.plugins.filter.sites import environment_paths
 from ansible_collections.foobar.webstack.plugins.plugin_utils import dotenv
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
@@ -16,12 +17,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks impor
     ARGUMENTS,
     OF_ALL_SITES,
     input_mistakes,
+    misspelt,
     request_mistakes,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import QUESTION
 from ansible_collections.foobar.webstack.plugins.plugin_utils.overruled import overruled
 from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned import version_mistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.renames import collection_version
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_services import opened_networks
 
 NO_SITES = (
     "sites: nothing sets it; put the entries into group_vars/all/sites.yml beside the inventory, for group_vars beside "
@@ -104,8 +107,10 @@ class ActionModule(ActionBase):
         version, folder = collection_version(), users_folder(variables.get("inventory_dir"))
         if folder and (mistake := version_mistake(folder, version)):
             raise AnsibleActionFail(mistake)
+        if mistakes := misspelt(load_extra_vars(self._loader)):
+            raise AnsibleActionFail(" ".join(mistakes))
         # Ansible would add where each step of a failure stands.
-        message = ""
+        message, sites = "", []
         try:
             names = (*ARGUMENTS, *OF_ALL_SITES)
             given = {name: self._templar.template(variables[name]) for name in names if name in variables}
@@ -125,7 +130,7 @@ class ActionModule(ActionBase):
         questions = open_questions(variables.get("inventory_dir"))
         if message:
             raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
-        return {"changed": False, "version": version, "questions": questions}
+        return {"changed": False, "version": version, "questions": questions, "notes": opened_networks(sites)}
 
     def _environment_mistakes(self, sites: list[dict[str, Any]], folder: Path | None) -> list[str]:
         """Return one sentence for each file of variables that can't be read."""

@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.plugins.filter.mysql import (
     mysql_size_command,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils import names
-from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_paths, site_tls
+from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_paths, site_services, site_tls
 from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, served_at, with_tls
 
 Entry = dict[str, Any]
@@ -51,7 +51,7 @@ RELEASED = {
         "health_path",
     ),
     *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "server"),
-    *("shared_paths", "uwsgi", "wsgi_app"),
+    *("shared_paths", "smtp", "uwsgi", "wsgi_app"),
 }
 # Kinds of gunicorn's workers that run ASGI applications.
 ASGI_WORKER = re.compile(r"asgi|uvicorn", re.IGNORECASE)
@@ -74,8 +74,9 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each mistake in paths, and for each further key that is lost or contradicts another."""
-    lost = [mistake for site in sites for mistake in site_paths.path_mistakes(site)] + [
+    """Return one sentence for each mistake in paths and services, and for each further key that is lost or amiss."""
+    own = (site_paths.path_mistakes, site_services.relay_mistakes)
+    lost = [mistake for site in sites for find in own for mistake in find(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
         for role, keys in FOLLOWS.items()
@@ -121,8 +122,8 @@ def _apps(
             **environment(site, told),
             **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
             **further(
-                site.get(role, {}),
-                after=["mysql.service"],
+                site_services.opened(site, site.get(role, {})),
+                after=["mysql.service", *site_services.units(site)],
                 # With the minus one that is not there yet keeps no unit from starting.
                 writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],
             ),
@@ -138,8 +139,17 @@ def environment_paths(sites: list[Entry]) -> list[str]:
 
 
 def environment(site: Entry, told: dict[str, str]) -> Entry:
-    """Return the key `environment` of a site's application, if it has one; the entry wins over what its file says."""
-    return {"environment": {**told, **site.get("environment", {})}} if told or "environment" in site else {}
+    """Return the key `environment` of a site's application, if it has one.
+
+    The entry wins over what its file says, and that over where its services are.
+    """
+    found = {**site_services.variables(site), **told, **site.get("environment", {})}
+    return {"environment": found} if found or "environment" in site else {}
+
+
+def redis_instances(sites: list[Entry]) -> list[Entry]:
+    """Return `redis_instances`: one for each site that asks for it, which its application alone may reach."""
+    return [{"name": site["app"], **site["redis"]} for site in sites if "redis" in site]
 
 
 def app_deploy_apps(
@@ -386,6 +396,7 @@ class FilterModule:
                 environment_paths,
                 gunicorn_apps,
                 uwsgi_apps,
+                redis_instances,
                 app_deploy_apps,
                 app_deploy_applied,
                 app_deploy_passwords,

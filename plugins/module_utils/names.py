@@ -91,3 +91,8 @@ def dumps(app: str) -> str:
 def logs(app: str) -> str:
     """Return the folder with the output of the builds and migrations of an application."""
     return f"/var/log/app_deploy/{app}"
+
+
+def redis(name: str) -> str:
+    """Return the folder with the socket of an application's Redis."""
+    return f"/run/redis-{name}"

@@ -19,9 +19,11 @@ MANIFESTS = Path("/var/lib/app_deploy")
 USAGE = "usage: webstack-run APP COMMAND [ARGUMENT ...]"
 # What makes a service of the command; all else of the service is who it is, and its sandbox.
 NOT_OURS = re.compile(
-    r"Exec.*|Restart.*|RuntimeDirectory.*|Standard.*|Timeout.*|Watchdog.*"
-    r"|FileDescriptorStoreMax|KillMode|NotifyAccess|PIDFile|Sockets|Type"
+    r"Exec.*|Kill.*|Restart.*|RuntimeDirectory.*|Standard.*|Timeout.*|Watchdog.*"
+    r"|FileDescriptorStoreMax|NotifyAccess|PIDFile|Sockets|Type"
 )
+# What systemd fills in, beside the name of the instance.
+SPECIFIERS = {"%%": "%", "%C": "/var/cache", "%L": "/var/log", "%S": "/var/lib", "%t": "/run"}
 
 
 class RunError(Exception):
@@ -42,9 +44,9 @@ class Service:
 
     def path(self) -> str:
         """Return a PATH that begins with the programs of the release's environment."""
-        places = [re.search(r"(?<!\S)(/\S+)/[^/\s]+", value) for key, value in self.settings if key == "ExecStart"]
-        own = [place[1] for place in places if place and not place[1].startswith("/usr/")]
-        return ":".join([*own, f"{self.folder()}/.venv/bin", "/usr/local/bin", "/usr/bin", "/bin"])
+        commands = " ".join(value for key, value in self.settings if key == "ExecStart")
+        own = [place for place in re.findall(r"(?<!\S)(/\S+/bin)/\w", commands) if not place.startswith("/usr/")]
+        return ":".join([*(own or [f"{self.folder()}/.venv/bin"]), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def properties(self) -> list[str]:
         """Return the properties of a transient unit that is like it; of one variable, the last value counts."""
@@ -82,13 +84,13 @@ def service_of(app: str, release: str, files: Sequence[dict[str, str]]) -> Servi
 
 def settings_of(text: str, instance: str) -> Iterator[tuple[str, str]]:
     """Yield the settings of the section [Service] of a unit's file, in its order, for one instance of the unit."""
-    section = ""
+    section, known = "", {**SPECIFIERS, "%i": instance}
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if line.startswith("["):
             section = line.strip()
         elif section == "[Service]" and "=" in line and not line.startswith(("#", ";")):
             key, _, value = line.partition("=")
-            yield key.strip(), re.sub("%[i%]", lambda found: {"%i": instance}.get(found[0], "%"), value.strip())
+            yield key.strip(), re.sub("%.", lambda found: known.get(found[0], found[0]), value.strip())
 
 
 def is_live(service: Service, release: str) -> bool:

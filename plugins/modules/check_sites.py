@@ -40,6 +40,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 version: {type: str, returned: success, description: Version of the collection.}
+notes:
+  type: list
+  elements: str
+  returned: success
+  description: What follows from the entries and might surprise, such as a sandbox that a mail relay opens.
 questions:
   type: list
   elements: str

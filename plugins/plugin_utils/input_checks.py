@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -23,8 +24,20 @@ WANTED = {
     "release": "the id of a release",
 }
 ARGUMENTS = (*WANTED, "command", "database", "lines", "mode")
+# What other parts of the playbooks read from the command line, and a list of sites itself.
+OF_OTHERS = ("lose_writes", "new_secrets", "restart", "secrets", "sites")
 # Variables of a user's that say something of all sites.
 OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory", "tls_challenge")
+
+
+def misspelt(given: Iterable[str]) -> list[str]:
+    """Return one sentence for each name on the command line that looks like a slip of the pen.
+
+    A playbook would leave it out in silence, and deploy another version or look at another site than was asked for.
+    """
+    known = (*ARGUMENTS, *OF_OTHERS)
+    near = {name: get_close_matches(name, known, n=1, cutoff=0.8) for name in given if name not in known}
+    return [f"{name}: no playbook takes it; did you mean {match[0]}?" for name, match in near.items() if match]
 
 
 def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str) -> list[str]:

@@ -9,7 +9,7 @@ from jinja2 import Environment
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = ROOT / "playbooks"
-ROLES = ["app_deploy", "dns_records", "gunicorn", "mysql", "nginx", "swap", "tls", "uwsgi"]
+ROLES = ["app_deploy", "dns_records", "gunicorn", "mysql", "nginx", "redis", "swap", "tls", "uwsgi"]
 
 
 class Plugins(dict[str, Any]):

@@ -24,6 +24,7 @@ ENTRIES = {
     "gunicorn": {"item"},
     "mysql": {"item"},
     "nginx": {"location", "server", "site", "upstream"},
+    "redis": {"instance"},
     "swap": set[str](),
     "tls": set[str](),
     "uwsgi": {"item"},
@@ -31,7 +32,14 @@ ENTRIES = {
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
 # Facts that a role leaves to the rest of the playbook; its README names them.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"}
+FACTS = {
+    "app_deploy_result",
+    "gunicorn_settings",
+    "mysql_pending_restart",
+    "nginx_pending_restart",
+    "redis_pending_restart",
+    "tls_result",
+}
 FACTS |= {"uwsgi_settings"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}

@@ -49,8 +49,14 @@ ASKED = {
     "version",
 }
 # Facts that roles leave to the last play.
-FACTS = {"app_deploy_result", "gunicorn_settings", "mysql_pending_restart", "nginx_pending_restart", "tls_result"} | {
-    "uwsgi_settings"
+FACTS = {
+    "app_deploy_result",
+    "gunicorn_settings",
+    "mysql_pending_restart",
+    "nginx_pending_restart",
+    "redis_pending_restart",
+    "tls_result",
+    "uwsgi_settings",
 }
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.
@@ -139,7 +145,8 @@ def test_an_entry_of_sites_may_hold_exactly_what_is_read_from_it() -> None:
     database = Site({name: "x" for name in SPEC["sites"]["options"]["database"]["options"]})
     values = {name: examples[option["type"]] for name, option in SPEC["sites"]["options"].items()}
     tls = Site(dict.fromkeys(SPEC["sites"]["options"]["tls"]["options"], ()) | {"caa": True, "provider": "acme"})
-    site = Site({**values, "addresses": ["8.8.8.8"], "server": "gunicorn", "database": database, "tls": tls})
+    services = {"server": "gunicorn", "database": database, "smtp": {"host": "192.0.2.25"}}
+    site = Site({**values, "addresses": ["8.8.8.8"], **services, "tls": tls})
     further: dict[str, tuple[Any, ...]] = {
         "app_deploy_apps": (["db01"],),
         "dns_records_zones": ({}, [], []),

@@ -10,7 +10,12 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.foobar.webstack.plugins.action.check_sites import reason
 from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites, host_addresses
-from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import input_mistakes
+from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
+    ARGUMENTS,
+    OF_OTHERS,
+    input_mistakes,
+    misspelt,
+)
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "playbooks/meta/sites.yml").read_text())
 SITE: dict[str, Any] = {
@@ -76,6 +81,20 @@ def test_an_argument_that_a_playbook_cannot_follow_is_named(
     # Of several empty ones each is named.
     assert found[: len(mistakes)] == mistakes
     assert len(found) == len(mistakes) or all(EMPTY in mistake for mistake in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("verison", "version"), ("comand", "command"), ("line", "lines"), ("sit", "site"), ("sitte", "site")],
+)
+def test_a_misspelt_argument_is_named_with_the_one_that_is_meant(name: str, meant: str) -> None:
+    assert misspelt([name]) == [f"{name}: no playbook takes it; did you mean {meant}?"]
+
+
+def test_arguments_and_variables_of_a_user_s_own_are_no_slips() -> None:
+    assert (
+        misspelt([*ARGUMENTS, *OF_OTHERS, "nginx_listen", "ansible_user", "domain", "git_ref", "env", "region"]) == []
+    )
 
 
 @pytest.mark.parametrize(

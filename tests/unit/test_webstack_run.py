@@ -120,7 +120,19 @@ def test_a_command_has_the_service_s_user_environment_and_sandbox_and_is_no_serv
 
 def test_the_programs_of_the_release_come_first_in_the_path(server: Path) -> None:
     (path,) = [value for value in properties(command(live("shop"), ["x"], False)) if "PATH=" in value]
-    assert path.startswith(f"Environment=HOME=/tmp PATH={server}/srv/shop/releases/{RELEASE}/.venv/bin:")
+    assert path.startswith(f"Environment=HOME=/tmp PATH={server}/srv/shop/releases/{RELEASE}/.venv/bin:/usr/local")
+
+
+def test_the_programs_of_the_release_are_found_behind_others_and_outside_its_folder() -> None:
+    text = "[Service]\nExecStart=/usr/bin/env -u LISTEN_FDS {venv}/bin/uwsgi --ini /etc/uwsgi/shop/%i/uwsgi.ini\n"
+    text += "WorkingDirectory=/srv/shop/releases/%i/backend\nKillSignal=SIGHUP\nReadWritePaths=%S/shop %t/shop 5%%\n"
+    settings = list(webstack_run.settings_of(text.replace("{venv}", "/srv/shop/releases/%i/.venv"), "1"))
+    service = webstack_run.Service("shop", "uwsgi-shop@1.service", settings)
+    assert service.path() == "/srv/shop/releases/1/.venv/bin:/usr/local/bin:/usr/bin:/bin"
+    assert service.properties()[2:] == [
+        "WorkingDirectory=/srv/shop/releases/1/backend",
+        "ReadWritePaths=/var/lib/shop /run/shop 5%",
+    ]
 
 
 @pytest.mark.parametrize(("terminal", "option"), [(True, "--pty"), (False, "--pipe")])

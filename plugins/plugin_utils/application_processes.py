@@ -106,6 +106,7 @@ def _find_release(command: Command, report: Report) -> None:
 def find_workers(code: Code, files: Iterable[str], read: Iterable[Variable], found: Packages, report: Report) -> None:
     """Note or ask for the workers of task queues that no command runs."""
     files = list(files)
+    is_django = bool(found.has("django"))
     named = " ".join(str(each) for each in report.value("background") or [])
     for path, made in _made(code, files, "celery.Celery"):
         if "celery" in named:
@@ -126,12 +127,13 @@ def find_workers(code: Code, files: Iterable[str], read: Iterable[Variable], fou
         report.add("background", [{"name": "worker", "command": command}], queues[next(iter(queues))])
         return
     for package, words, line in (
-        ("huey", ("huey",), "python manage.py run_huey"),
+        ("huey", ("huey",), "python manage.py run_huey" if is_django else "huey_consumer <module>.huey"),
         ("django-q2", ("qcluster",), "python manage.py qcluster"),
         ("django-q", ("qcluster",), "python manage.py qcluster"),
         ("django-dramatiq", ("dramatiq",), "python manage.py rundramatiq"),
         ("django-rq", ("rqworker",), "python manage.py rqworker default"),
         ("dramatiq", ("dramatiq",), "dramatiq <module>"),
+        ("taskiq", ("taskiq",), "taskiq worker <module>:broker"),
         ("arq", ("arq",), "arq <module>.WorkerSettings"),
         ("django-background-tasks", ("process_tasks",), "python manage.py process_tasks"),
     ):

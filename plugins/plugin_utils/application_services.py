@@ -59,7 +59,8 @@ def find_services(code: Code, files: Iterable[str], read: Iterable[Variable], re
     for path in files:
         for name in code.imports(path).values():
             module = name.partition(".")[0]
-            if not code.path(module):
+            is_needed = module not in {*REDIS, *OTHERS} or code.needs_import(path, name)
+            if not code.path(module) and is_needed:
                 imported.setdefault("urllib.request" if name.startswith("urllib.request") else module, (path, name))
     places = {module: code.at_import(*place) for module, place in imported.items()}
     _find_redis(code, files, read, places, report)

@@ -60,6 +60,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servic
     find_logs,
     find_services,
     with_redis,
+    with_workers,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import (
     find_builds,
@@ -135,7 +136,8 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     own = overlay.files(report) if overlay else ()
     read = _with_overlay(_with_kinds(read, database), overlay)
     read = with_redis(read, found)
-    find_workers(code, files, read, found, report)
+    find_workers(code, files, found, report)
+    read = with_workers(read, report)
     find_schedulers(code, files, report)
     find_services(code, files, read, report)
     find_environment(code, files, read, report)

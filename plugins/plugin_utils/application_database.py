@@ -38,8 +38,9 @@ TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "d
 KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
 ENDS = {
     **KEYS,
-    **{"DATABASE": "name", "DB": "name", "USERNAME": "user", "PASSWD": "password", "PASS": "password"},
-    **{"PWD": "password", "HOSTNAME": "host", "SERVER": "host", "ADDRESS": "host"},
+    **{"DATABASE": "name", "DB": "name", "BASE": "name", "SCHEMA": "name"},
+    **{"USERNAME": "user", "PASSWD": "password", "PASS": "password", "PWD": "password"},
+    **{"HOSTNAME": "host", "SERVER": "host", "ADDRESS": "host"},
     **{"SOCKET": "socket", "UNIX_SOCKET": "socket"},
 }
 

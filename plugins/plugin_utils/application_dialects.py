@@ -87,24 +87,13 @@ def postgresql_code(context: Context) -> str:
     if any(MYSQL.match(name) for _, name in names):
         return ""
     for path, name in names:
-        if POSTGRESQL.match(name) and not _is_guarded(context.code, path, name):
+        if POSTGRESQL.match(name) and context.code.needs_import(path, name):
             return f"{context.code.at_import(path, name)} imports {name}"
     apps = context.code.setting(context.settings, "INSTALLED_APPS") if context.settings else None
     if isinstance(apps, list) and "django.contrib.postgres" in apps:
         where, node = context.code.setting_node(context.settings, "INSTALLED_APPS")
         return f"{context.code.at(where, node)} has django.contrib.postgres"
     return ""
-
-
-def _is_guarded(code: Code, path: str, dotted: str) -> bool:
-    """Tell whether a file does without a name that it imports: its error is caught, or a condition asks first."""
-    last = dotted.rpartition(".")[2]
-    return all(
-        any(isinstance(above, ast.Try | ast.If) for above in code.parents(path, node))
-        for node in code.nodes(path)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and last in {item.name.rpartition(".")[2] for item in node.names}
-    )
 
 
 def only_sqlite(context: Context) -> str:

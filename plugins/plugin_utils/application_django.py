@@ -33,7 +33,7 @@ def find_django(code: Code, found: Project, packages: Packages, report: Report) 
     overlay = Overlay(found, is_whole=bool(found.settings) and is_whole(code, found.settings))
     _find_static(code, found, manage, overlay, report)
     _find_migrations(code, found, manage, report)
-    _find_media(code, found, report)
+    _find_media(code, found, overlay, report)
     _find_commands(code, found, report)
     _find_literals(code, found, overlay, report)
     return overlay
@@ -105,10 +105,13 @@ def _find_migrations(code: Code, found: Project, manage: str, report: Report) ->
         )
 
 
-def _find_media(code: Code, found: Project, report: Report) -> None:
+def _find_media(code: Code, found: Project, overlay: Overlay, report: Report) -> None:
     """Note the folder of uploads, which outlives a release and is nginx's to serve."""
     where, node = code.setting_node(found.settings, "MEDIA_ROOT") if found.settings else ("", None)
     place = code.folder(code.setting(found.settings, "MEDIA_ROOT")) if node is not None else ""
+    if overlay.is_possible and place.startswith(("/", "..")):
+        overlay.set("MEDIA_ROOT", f"{code.at(where, node)} has a MEDIA_ROOT elsewhere", 'MEDIA_ROOT = BASE / "media"')
+        place = code.folder("media")
     if place and keep(code.at(where, node), place, report):
         report.add("shared_paths", [place], code.at(where, node))
         address = _text(code, found, "MEDIA_URL").strip("/")

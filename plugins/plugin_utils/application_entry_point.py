@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, join
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import PATTERNS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import LOCKS, is_package
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import Server
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, constants
@@ -42,8 +43,6 @@ HINT = re.compile(r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|_applic
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
 NAMES = ("app", "application", "api", "server")
-# Folders of code that is none of the site's own application: what others plug in, and what a project is started from.
-PATTERNS = {"plugins", "templates", "template", "project_template", "skeleton", "scaffold", "scaffolds", "migrations"}
 
 
 @dataclass(frozen=True)

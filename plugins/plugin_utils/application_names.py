@@ -18,6 +18,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 MAX_STEPS = 30
 # Modules that have all names from each other: settings of several levels, not the packages of a framework.
 MAX_STARS = 5
+# Folders of code that is none of the site's own application: what others plug in, and what a project is started from.
+PATTERNS = {"plugins", "templates", "template", "project_template", "skeleton", "scaffold", "scaffolds", "migrations"}
 # How modules for development alone are called.
 DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
 # A text that may be the name of a module, or of something in one.
@@ -112,6 +114,20 @@ class Names:
         nodes = (node for node in self.nodes(path) if isinstance(node, ast.Import | ast.ImportFrom))
         return self.at(
             path, next((node for node in nodes if last in {item.name.rpartition(".")[2] for item in node.names}), None)
+        )
+
+    def needs_import(self, path: str, dotted: str) -> bool:
+        """Tell whether a file can't do without a name that it imports: no condition asks first, and no error is caught.
+
+        Nor does it where only a function imports it.
+        """
+        last = dotted.rpartition(".")[2]
+        guards = (ast.Try, ast.If, *FUNCTIONS)
+        nodes = [node for node in self.nodes(path) if isinstance(node, ast.Import | ast.ImportFrom)]
+        return any(
+            not any(isinstance(above, guards) for above in self.parents(path, node))
+            for node in nodes
+            if last in {item.name.rpartition(".")[2] for item in node.names}
         )
 
     def stars(self, path: str) -> list[str]:

@@ -33,6 +33,8 @@ NEEDED = {
     "weasyprint": ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0"),
 }
 OLDEST_GUNICORN = Version("27")
+# Lists of packages that a server has no need of.
+ASIDE = re.compile(r"dev|test|local|(^|\W)ci\b|lint|docs?\b|build|constraints|postgres|psql|tarballs")
 INDEX = re.compile(r"(?m)^\s*(?:-i|--index-url|--extra-index-url)[\s=]+(\S+)")
 PUBLIC = re.compile(r"https?://(pypi\.org|pypi\.python\.org|files\.pythonhosted\.org)/")
 
@@ -56,7 +58,7 @@ def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> P
         report.find("requirements", [listed[0]], tree.at(listed[0]))
         listing.requirements(listed[0])
         lock = listed[0]
-        if len(listed) > 1 and not _is_for_production(listed[0]):
+        if len(listed) > 1 and not _is_for_production(listed[0]) and not re.search("mysql|mariadb", listed[0]):
             report.ask(
                 "requirements",
                 f"The packages are those of {listed[0]}; there are {', '.join(listed[1:4])}, too: write those that "
@@ -152,18 +154,25 @@ def _say_others(tree: Tree, lock: str, found: list[str], listing: Listing, repor
 
 
 def _lists(tree: Tree, home: str) -> list[str]:
-    """Return lists of packages of other names and places, those for production first and none for development."""
+    """Return lists of packages of other names and places, those for production and MySQL first, none for others."""
     listed = [
         path
         for path in tree.files
         if path.endswith(".txt")
         and re.search(r"(^|[/_-])requirements?\b", path)
         and path.count("/") < 4
-        and not re.search(r"dev|test|local|(^|\W)ci\b|lint|docs?\b|build|constraints", path.rpartition("/")[2])
+        and not re.search(ASIDE, path.rpartition("/")[2])
     ]
     return sorted(
         listed,
-        key=lambda path: (not path.startswith(home), not _is_for_production(path), not _is_base(path), len(path), path),
+        key=lambda path: (
+            not path.startswith(home),
+            not _is_for_production(path),
+            not re.search(r"mysql|mariadb", basename(path)),
+            not _is_base(path),
+            len(path),
+            path,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_comman
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import DEVELOPMENT, SERVERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report, Variable
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 MIGRATIONS = re.compile(
     r"python \S*manage\.py migrate( --no-?input)?|alembic( -c \S+)? upgrade heads?|flask( --app \S+)? db upgrade|"
@@ -103,9 +103,10 @@ def _find_release(command: Command, report: Report) -> None:
         )
 
 
-def find_workers(code: Code, files: Iterable[str], read: Iterable[Variable], found: Packages, report: Report) -> None:
+def find_workers(code: Code, files: Iterable[str], found: Packages, report: Report) -> None:
     """Note or ask for the workers of task queues that no command runs."""
     files = list(files)
+    is_django = bool(found.has("django"))
     named = " ".join(str(each) for each in report.value("background") or [])
     for path, made in _made(code, files, "celery.Celery"):
         if "celery" in named:
@@ -120,18 +121,17 @@ def find_workers(code: Code, files: Iterable[str], read: Iterable[Variable], fou
         report.add("background", workers, f"{code.at(path, made[1])} makes a Celery")
         return
     if found.has("rq") and "rq" not in named and (queues := _queues(code, files)):
-        address = next((name for name in read if name.kind == "redis"), None)
-        option = f" --url ${{{address.name}}}" if address else ""
-        command = f"rq worker{option} {' '.join(queues)}"
-        report.add("background", [{"name": "worker", "command": command}], queues[next(iter(queues))])
+        place = next(iter(queues.values()))
+        report.add("background", [{"name": "worker", "command": f"rq worker {' '.join(queues)}"}], place)
         return
     for package, words, line in (
-        ("huey", ("huey",), "python manage.py run_huey"),
+        ("huey", ("huey",), "python manage.py run_huey" if is_django else "huey_consumer <module>.huey"),
         ("django-q2", ("qcluster",), "python manage.py qcluster"),
         ("django-q", ("qcluster",), "python manage.py qcluster"),
         ("django-dramatiq", ("dramatiq",), "python manage.py rundramatiq"),
         ("django-rq", ("rqworker",), "python manage.py rqworker default"),
         ("dramatiq", ("dramatiq",), "dramatiq <module>"),
+        ("taskiq", ("taskiq",), "taskiq worker <module>:broker"),
         ("arq", ("arq",), "arq <module>.WorkerSettings"),
         ("django-background-tasks", ("process_tasks",), "python manage.py process_tasks"),
     ):

@@ -29,8 +29,9 @@ ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_][\w.]*(\(.*\))?)?$"
 # Options of gunicorn that go into an entry, and their types. How many workers suits a machine is another machine's
 # business, but that there may only be one is the application's.
 OPTIONS = ("threads", "timeout", "graceful_timeout", "max_requests", "max_requests_jitter")
-# Those of uWSGI that are the application's business and not its machine's.
-UWSGI = ("threads", "harakiri", "buffer-size", "max-requests", "post-buffering", "lazy-apps", "gevent")
+# Those of uWSGI that are the application's business and not its machine's: keys of their own, and others.
+UWSGI = ("threads", "harakiri", "max-requests", "lazy-apps")
+UWSGI_OPTIONS = ("buffer-size", "post-buffering", "gevent")
 GONE = {"eventlet", "tornado"}
 DEVELOPMENT = {"--reload", "--debug", "runserver", "runserver_plus", "dev"}
 CONFIGS = ("gunicorn.conf.py", "gunicorn_conf.py", "gunicorn_config.py", "gunicorn.py")
@@ -175,12 +176,17 @@ def find_options(server: Server, report: Report) -> None:
 
 def _find_uwsgi(options: dict[str, str], reason: str, report: Report) -> None:
     """Note the options of uWSGI that an entry takes, in its own words."""
+    given = {name: _number(options.get(name, "")) for name in (*UWSGI, *UWSGI_OPTIONS)}
     for name in UWSGI:
-        value = options.get(name, "")
-        if re.fullmatch(r"\d+", value):
-            report.find(f"uwsgi.{name.replace('-', '_')}", int(value), reason)
-        elif value == "true":
-            report.find(f"uwsgi.{name.replace('-', '_')}", True, reason)
+        if given[name] is not None:
+            report.find(f"uwsgi.{name.replace('-', '_')}", given[name], reason)
+    if others := {name: given[name] for name in UWSGI_OPTIONS if given[name] is not None}:
+        report.find("uwsgi.options", others, reason)
+
+
+def _number(text: str) -> int | bool | None:
+    """Return a number or a switch that a text is, or None."""
+    return int(text) if re.fullmatch(r"\d+", text) else True if text == "true" else None
 
 
 def find_settings(tree: Tree, found: Iterable[Server], report: Report) -> str:

@@ -43,6 +43,15 @@ def with_redis(read: Iterable[Variable], found: Packages) -> list[Variable]:
     ]
 
 
+def with_workers(read: Iterable[Variable], report: Report) -> list[Variable]:
+    """Return the variables with the one that the command `rq worker` reads, where it runs beside the application."""
+    workers = [process for process in report.value("background") or [] if process["command"].startswith("rq worker")]
+    is_told = any("--url" in process["command"] for process in workers)
+    if not workers or is_told:
+        return list(read)
+    return [*read, Variable("RQ_REDIS_URL", report.findings["background"].reason, "redis")]
+
+
 def _takes_redis(variable: Variable, found: Packages) -> bool:
     """Tell whether a variable takes the address of Redis."""
     default = variable.default or ""
@@ -59,7 +68,8 @@ def find_services(code: Code, files: Iterable[str], read: Iterable[Variable], re
     for path in files:
         for name in code.imports(path).values():
             module = name.partition(".")[0]
-            if not code.path(module):
+            is_needed = module not in {*REDIS, *OTHERS} or code.needs_import(path, name)
+            if not code.path(module) and is_needed:
                 imported.setdefault("urllib.request" if name.startswith("urllib.request") else module, (path, name))
     places = {module: code.at_import(*place) for module, place in imported.items()}
     _find_redis(code, files, read, places, report)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import DEVELOPMENT
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import DEVELOPMENT, PATTERNS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, constants, statements
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
@@ -43,7 +43,8 @@ class Selected:
 
 def manage_file(code: Code) -> str:
     """Return the manage.py that is Django's, or an empty string; other frameworks have had files of this name, too."""
-    found = [path for path in code.tree.named("manage.py") if _imports_django(code, path)]
+    named = (path for path in code.tree.named("manage.py") if not PATTERNS & set(path.split("/")))
+    found = [path for path in named if _imports_django(code, path)]
     return min(found, key=lambda path: ("demo" in path or "sandbox" in path, path.count("/"), path), default="")
 
 

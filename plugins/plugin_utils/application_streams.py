@@ -40,7 +40,6 @@ def find_streams(
     if "/socket.io/" in paths and entry and not entry.is_asgi:
         report.find("gunicorn.workers", 1, f"{paths['/socket.io/']}, whose clients come back to the same worker")
     if paths and entry and not entry.is_asgi:
-        report.find("gunicorn.worker_class", "gthread", next(iter(paths.values())))
         report.find("gunicorn.threads", 100, "each open answer takes a thread")
 
 

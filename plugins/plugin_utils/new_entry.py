@@ -142,7 +142,7 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
         if re.fullmatch(r"[A-Za-z_]\w*", variable.name, re.ASCII):
             _variable(entry, variable, domain)
     if application.database and not is_template([application.database.url, *application.database.variables.values()]):
-        _database(entry, application.database, application.variables)
+        _database(entry, application, application.database)
     entry.questions += [f"{question.key}: {question.text}".removeprefix(": ") for question in application.questions]
     return entry
 
@@ -177,10 +177,11 @@ def _variable(entry: Entry, variable: Variable, domain: str) -> None:
             entry.set(f"build_environment.{variable.name}", NONE)
 
 
-def _database(entry: Entry, database: Database, variables: Sequence[Variable]) -> None:
+def _database(entry: Entry, application: Application, database: Database) -> None:
     """Set the site's database, and the variables by which the application finds it."""
-    at_start = {variable.name for variable in variables if variable.at_start and variable.required}
-    defaults = {variable.name: variable.default for variable in variables}
+    read = application.variables
+    at_start = {variable.name for variable in read if variable.at_start and variable.required}
+    defaults = {variable.name: variable.default for variable in read}
     if database.engine not in ("mysql", ""):
         return
     if not database.url and not database.variables:
@@ -192,8 +193,12 @@ def _database(entry: Entry, database: Database, variables: Sequence[Variable]) -
         address = f"{database.scheme}://{entry.app}:{password}@localhost/{entry.app}{query}"
         entry.set(f"environment.{database.url}", address, database.reason)
     # MySQL answers at its socket alone; where there is no variable for that, Django takes it as the host.
-    host = "localhost" if "socket" in database.variables else names.DATABASE_SOCKET
+    by_path = application.framework == "Django" and "socket" not in database.variables
+    host = names.DATABASE_SOCKET if by_path else "localhost"
     parts = {**PARTS, "host": host, "name": entry.app, "user": entry.app, "password": password}
+    engine = next((defaults.get(name) for part, name in database.variables.items() if part == "engine"), None)
+    if application.framework == "Django" and (not engine or "." in engine):
+        parts["engine"] = "django.db.backends.mysql"
     for part, name in database.variables.items():
         if defaults.get(name) != parts[part]:
             entry.set(f"environment.{name}", parts[part], database.reason)

@@ -907,7 +907,6 @@ def test_settings_that_git_ignores_are_a_question(tmp_path: Path) -> None:
     [
         ("STATIC_ROOT = find_it()\n", "static", "config/settings.py:11 has a STATIC_ROOT elsewhere"),
         ("STATIC_URL = 'https://cdn.example.com/'\n", "static", "on another server"),
-        ("MEDIA_ROOT = '/var/media'\n", "shared_paths", "no folder of the release"),
     ],
 )
 def test_what_no_overlay_can_set_is_a_question(tmp_path: Path, text: str, key: str, words: str) -> None:
@@ -930,6 +929,7 @@ OVERLAID = [
     ("ALLOWED_HOSTS = []\n", 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'),
     ("SECURE_SSL_REDIRECT = True\n", "SECURE_SSL_REDIRECT = False"),
     ("STATIC_ROOT = '/var/www/static'\n", 'STATIC_ROOT = BASE / "staticfiles"'),
+    ("MEDIA_ROOT = '/var/media'\n", 'MEDIA_ROOT = BASE / "media"'),
     ("del STATIC_ROOT\n", 'STATIC_ROOT = BASE / "staticfiles"'),
     ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db'}}\n", "DATABASES = {"),
 ]

@@ -19,6 +19,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, Entry, inline, new_entry
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "playbooks/meta/sites.yml").read_text())
+SOCKET = "/run/mysqld/mysqld.sock"
 SOURCE = [Finding("directory", "../shop", "")]
 FOUND = (
     Finding("wsgi_app", "shop.wsgi:application", "shop/wsgi.py:5"),
@@ -126,6 +127,25 @@ def test_every_key_of_an_entry_has_its_place() -> None:
         "zone",
         "zones",
     }
+
+
+@pytest.mark.parametrize(
+    ("framework", "default", "values"),
+    [
+        ("Django", "django.db.backends.sqlite3", {"DB_ENGINE": "django.db.backends.mysql", "DB_HOST": SOCKET}),
+        ("Django", "django.db.backends.mysql", {"DB_HOST": SOCKET}),
+        ("Django", "sqlite3", {"DB_ENGINE": "mysql", "DB_HOST": SOCKET}),
+        ("FastAPI", "sqlite", {"DB_ENGINE": "mysql", "DB_HOST": "localhost"}),
+    ],
+)
+def test_engine_and_host_are_written_in_the_words_of_the_framework(
+    framework: str, default: str, values: dict[str, str]
+) -> None:
+    read = (Variable("DB_ENGINE", "s.py:1", kind="database", default=default),)
+    parts = {"engine": "DB_ENGINE", "host": "DB_HOST"}
+    database = Database("mysql", "mysqlclient", "s.py:1", variables=parts)
+    _, site = written(application(framework=framework, variables=read, database=database))
+    assert site["environment"] == values
 
 
 def test_a_value_with_braces_is_asked_for_and_never_written() -> None:

@@ -154,8 +154,8 @@ def fill(brought: Path, shared: Path, uid: int, gid: int) -> None:
 
 @contextmanager
 def acting_as(uid: int, gid: int) -> Iterator[None]:
-    """Do as a user does, so that no link of that user's leads root astray; what is made is for the user alone."""
-    before, groups, umask = (os.geteuid(), os.getegid()), os.getgroups(), os.umask(0o077)
+    """Do as a user does, so that no link of that user's leads root astray; what is made is its group's, too."""
+    before, groups, umask = (os.geteuid(), os.getegid()), os.getgroups(), os.umask(0o007)
     try:
         if before[0] == 0:
             os.setgroups([gid])

@@ -46,14 +46,27 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def git_reason(errors: str) -> str:
-    """Return why git failed, in one line: what ssh or the server said comes before git's own words and its advice."""
+def host_of(repo: str) -> str:
+    """Return the host of a repository's address as ssh-keyscan takes it, with its port where it names one."""
+    url = re.match(r"ssh://(?:[^@/]*@)?([^:/]+)(?::(\d+))?", repo)
+    short = re.match(r"(?:[^@/]*@)?([^:/]+):", repo)
+    if url and url[2]:
+        return f"-p {url[2]} {url[1]}"
+    found = url or short
+    return found[1] if found else "<host>"
+
+
+def git_reason(errors: str, host: str = "<host>") -> str:
+    """Return why git failed, in one line: what ssh or the server said comes before git's own words and its advice.
+
+    `host` is where the repository is, for what is to be done about it.
+    """
     words = re.sub(r"//[^/@\s]+@", "//", errors.partition("\nPlease make sure")[0])  # an address may hold a token
     lines = [line.strip().strip("@").strip().removeprefix("fatal: ") for line in words.splitlines()]
+    # ssh's banner of a changed key ends where the fingerprint stands.
+    lines = lines[next((number for number, line in enumerate(lines) if line.startswith("The fingerprint")), 0) :]
     said = " ".join(line for line in lines if line and not line.startswith(("Cloning into", "Warning:")))[-600:]
-    host = re.search(r"host key (?:is known )?for ([\w.-]+)", errors, re.IGNORECASE)
-    advice = next((f" To do: {what}." for word, what in ADVICE.items() if word in errors), "")
-    advice = advice.format(host=host[1] if host else "<host>")
+    advice = next((f" To do: {what.format(host=host)}." for word, what in ADVICE.items() if word in errors), "")
     return f"{said.rstrip('.')}.{advice}" if advice else said
 
 
@@ -63,10 +76,11 @@ def git(
     told: str = "",
     success: Sequence[int] = (0,),
     environment: Mapping[str, str] = NOTHING,
+    host: str = "<host>",
 ) -> str:
     """Run git in a folder and return its output without the last newline; raise SourceError with git's last words.
 
-    `told` is its input, `environment` further variables. Names of files that are no UTF-8 come through.
+    `told` is its input, `environment` further variables, `host` what it asks. Names that are no UTF-8 come through.
     """
     try:
         result = subprocess.run(
@@ -84,7 +98,7 @@ def git(
         raise SourceError("git is not installed on this machine: install it to deploy.") from None
     if result.returncode not in success:
         command = next(word for word in arguments if not word.startswith("-"))
-        raise SourceError(f"git {command} failed: {git_reason(result.stderr) or result.returncode}")
+        raise SourceError(f"git {command} failed: {git_reason(result.stderr, host) or result.returncode}")
     return result.stdout.removesuffix("\n")
 
 
@@ -118,7 +132,9 @@ def mirror(
                 new = f"--git-dir={folder}/new"
                 git("init", "--quiet", "--bare", f"{folder}/new")
                 git(new, "config", "remote.origin.url", repo)
-                git(new, "fetch", "--quiet", "origin", all_of_it, *refspecs, environment=environment)
+                git(
+                    new, "fetch", "--quiet", "origin", all_of_it, *refspecs, environment=environment, host=host_of(repo)
+                )
                 Path(folder, "new").rename(store)
         elif not (wanted and has(store, wanted)):
             git(
@@ -133,5 +149,5 @@ def mirror(
             )
         if wanted and not has(store, wanted):
             # One that no branch or tag leads to; some servers give it all the same.
-            git(f"--git-dir={store}", "fetch", "--quiet", "origin", wanted, environment=environment)
+            git(f"--git-dir={store}", "fetch", "--quiet", "origin", wanted, environment=environment, host=host_of(repo))
     return store

@@ -71,7 +71,7 @@ def test_what_a_source_brings_fills_a_shared_folder_and_replaces_nothing(release
     assert found == {"photos/cat", "photos/dog", "photos/latest"}
     assert (shared / "photos/cat").read_text() == "a visitor's"
     assert (shared / "photos/dog").read_text() == "the source's"
-    assert (shared / "photos/dog").stat().st_mode & 0o777 == 0o600
+    assert (shared / "photos/dog").stat().st_mode & 0o777 == 0o660
 
 
 def test_a_folder_of_the_source_with_something_in_it_does_not_give_way(release: Path) -> None:

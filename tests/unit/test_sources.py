@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import source_archive, sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git_reason
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git_reason, host_of
 from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import contents
 
 from tests import calls
@@ -410,6 +410,24 @@ and the repository exists.
             "git@git.example.com: Permission denied (publickey). Could not read from remote repository. To do: load a "
             "key that may read the repository into ssh-agent, or name its file as key_file.",
         ),
+        # As OpenSSH 9.2 says it of a host whose key is another one, and of a key that others may read.
+        (
+            "@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@\n"
+            "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\r\nIt is also possible that it was changed.\r\n"
+            "The fingerprint for the ED25519 key sent by the remote host is\nSHA256:yTbG5cfZ.\r\n"
+            f"Host key verification failed.\r\nfatal: Could not read from remote repository.\n{ADVICE}",
+            "The fingerprint for the ED25519 key sent by the remote host is SHA256:yTbG5cfZ. Host key verification "
+            "failed. Could not read from remote repository. To do: if its owner has renewed it, remove the old one: "
+            "ssh-keygen -R git.example.com.",
+        ),
+        (
+            "@@@@@@@@@@\n@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n@@@@@@@@@@\n"
+            'This private key will be ignored.\r\nLoad key "key": bad permissions\r\n'
+            f"git@git.example.com: Permission denied (publickey).\r\nfatal: Could not read.\n{ADVICE}",
+            'WARNING: UNPROTECTED PRIVATE KEY FILE! This private key will be ignored. Load key "key": bad permissions '
+            "git@git.example.com: Permission denied (publickey). Could not read. To do: load a key that may read the "
+            "repository into ssh-agent, or name its file as key_file.",
+        ),
         (
             "remote: Repository not found.\nfatal: repository 'https://token@example.com/shop.git/' not found\n",
             "remote: Repository not found. repository 'https://example.com/shop.git/' not found",
@@ -418,7 +436,20 @@ and the repository exists.
     ],
 )
 def test_what_ssh_or_the_server_said_comes_through_and_git_s_advice_does_not(errors: str, reason: str) -> None:
-    assert git_reason(errors) == reason
+    assert git_reason(errors, "git.example.com") == reason
+
+
+@pytest.mark.parametrize(
+    ("repo", "host"),
+    [
+        ("git@git.example.com:shop.git", "git.example.com"),
+        ("ssh://git@git.example.com/shop.git", "git.example.com"),
+        ("ssh://git@git.example.com:2222/shop.git", "-p 2222 git.example.com"),
+        ("/srv/git/shop", "<host>"),
+    ],
+)
+def test_the_host_whose_key_is_to_be_known_is_that_of_the_repository(repo: str, host: str) -> None:
+    assert host_of(repo) == host
 
 
 def test_an_unknown_host_key_is_said_by_ssh_s_own_words(

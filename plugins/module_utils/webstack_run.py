@@ -20,7 +20,7 @@ USAGE = "usage: webstack-run APP COMMAND [ARGUMENT ...]"
 # What makes a service of the command; all else of the service is who it is, and its sandbox.
 NOT_OURS = re.compile(
     r"Exec.*|Restart.*|RuntimeDirectory.*|Standard.*|Timeout.*|Watchdog.*"
-    r"|FileDescriptorStoreMax|KillMode|NotifyAccess|PIDFile|Sockets|Type"
+    r"|FileDescriptorStoreMax|KillMode|KillSignal|NotifyAccess|PIDFile|Sockets|Type"
 )
 
 
@@ -42,9 +42,11 @@ class Service:
 
     def path(self) -> str:
         """Return a PATH that begins with the programs of the release's environment."""
-        places = [re.search(r"(?<!\S)(/\S+)/[^/\s]+", value) for key, value in self.settings if key == "ExecStart"]
-        own = [place[1] for place in places if place and not place[1].startswith("/usr/")]
-        return ":".join([*own, f"{self.folder()}/.venv/bin", "/usr/local/bin", "/usr/bin", "/bin"])
+        starts = [value for key, value in self.settings if key == "ExecStart"]
+        places = [place for start in starts for place in re.findall(r"(?<!\S)(/\S+)/[^/\s]+", start)]
+        # The server's own program; what comes after it are its settings.
+        own = [place for place in places if not place.startswith("/usr/")]
+        return ":".join([*own[:1], f"{self.folder()}/.venv/bin", "/usr/local/bin", "/usr/bin", "/bin"])
 
     def properties(self) -> list[str]:
         """Return the properties of a transient unit that is like it; of one variable, the last value counts."""

@@ -262,3 +262,10 @@ def test_an_application_without_a_release_has_the_logs_of_its_builds(
     (server / "new/1.log").write_text("$ failed\n")
     calls.action("application_logs", {"app": "new"})
     assert f"Last build ({server}/new/1.log)\n$ failed\n" in capsys.readouterr().out
+
+
+def test_programs_of_the_environment_come_first_whatever_starts_the_server() -> None:
+    start = "/usr/bin/env -u LISTEN_FDS /srv/shop/releases/1/.venv/bin/uwsgi --ini /etc/uwsgi/shop/1/uwsgi.ini"
+    folder = "/srv/shop/releases/1/backend"
+    service = webstack_run.Service("shop", "uwsgi-shop@1", [("WorkingDirectory", folder), ("ExecStart", start)])
+    assert service.path().split(":")[:2] == ["/srv/shop/releases/1/.venv/bin", f"{folder}/.venv/bin"]

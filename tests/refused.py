@@ -210,6 +210,21 @@ GROUPS: dict[str, dict[str, Any]] = {
         "health_path": "/nowhere",
         "shared_paths": ["media"],
     },
+    "which packages it has": {
+        "requirements": ["requirements.txt"],
+        "constraints": ["requirements.in"],
+        "python_packages": ["packaging==25.0"],
+        "package_indexes": [{"url": "https://pypi.org/simple"}],
+        "package_indexes.url": "https://pypi.org/simple/",
+        "package_indexes.username": "robot",
+        "package_indexes.password": "another",
+        "package_indexes.default": True,
+    },
+    "packages by its project": {
+        "requirements": ["pyproject.toml"],
+        "extras": ["more"],
+        "dependency_groups": ["further"],
+    },
     "a repository": {
         "directory": None,
         "repo": "{sources}/board.git",

@@ -23,8 +23,16 @@ class ActionModule(ActionBase):
             archive = self._transfer_file(
                 self._task.args["archive"], self._connection._shell.join_path(folder, "archive")
             )
-            self._fixup_perms2((folder, archive))
-            arguments = {**self._task.args, "archive": archive, "owner": ourselves()}
+            how = dict(self._task.args.get("installation") or {})
+            sent = [archive]
+            for kind in ("locked", "git"):
+                how[kind] = {
+                    name: self._transfer_file(path, self._connection._shell.join_path(folder, f"{kind}-{number}"))
+                    for number, (name, path) in enumerate(how.get(kind, {}).items())
+                }
+                sent += how[kind].values()
+            self._fixup_perms2((folder, *sent))
+            arguments = {**self._task.args, "archive": archive, "installation": how, "owner": ourselves()}
             name = "foobar.webstack.release_build"
             app = arguments["app"]["name"]
             with progress.shown(self, app, progress.end_of_log(app, arguments["release"]), quiet):

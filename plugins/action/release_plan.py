@@ -44,7 +44,10 @@ class ActionModule(ActionBase):
         """Ask the server once; no secret is in what is returned."""
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(ENTRIES)
-        apps = [resolve(app, options["defaults"]) for app in options["apps"]]
+        apps = [
+            resolve(app, options["defaults"], options["sources"].get(app["name"], {}).get("installation", {}))
+            for app in options["apps"]
+        ]
         arguments = {
             "apps": [self._wanted(entry, app, options) for entry, app in zip(options["apps"], apps, strict=True)],
             "retry_bad": options["retry_bad"],
@@ -90,7 +93,7 @@ class ActionModule(ActionBase):
         prepare = {
             "packages": [package for package in app["packages"] if package in missing],
             "users": [user for user in (app["builder"], app["installer_user"]) if user in missing],
-            "uv": app["installer"] == "uv" and options["uv"] in missing,
+            "uv": app["uses_uv"] and options["uv"] in missing,
         }
         return {
             **app,

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id, users_folder
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import installed
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.last_lines import show
 from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import absolute, forget, source
 
@@ -30,6 +32,8 @@ class ActionModule(ActionBase):
             {
                 "apps": {"type": "list", "elements": "dict", "required": True},
                 "cache": {"type": "path", "required": True},
+                "installer": {"type": "str", "default": "uv"},
+                "refuse": {"type": "bool", "default": False},
             }
         )
         # As for a module: a proxy, say, or the SSH command of git. This process runs one task and ends.
@@ -41,7 +45,11 @@ class ActionModule(ActionBase):
 
         def of(app: dict[str, Any]) -> dict[str, Any]:
             try:
-                return source(absolute(app, users), cache, run)
+                own = absolute({"installer": options["installer"], **app}, users)
+                found = source(own, cache, run)
+                return {**found, "installation": installed(own, found, cache)}
+            except SourceMistake as error:
+                return {"error": f"{app['name']}: {error}", "is_mistake": True}
             except SourceError as error:
                 show({"failed": True, "last_lines": error.said[-40:]}, self._task.no_log)
                 return {"error": f"{app['name']}: {error}"}
@@ -49,4 +57,7 @@ class ActionModule(ActionBase):
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             sources = dict(zip((app["name"] for app in options["apps"]), pool.map(of, options["apps"]), strict=True))
         forget(cache, run)
+        mistakes = [found["error"] for found in sources.values() if found.get("is_mistake")]
+        if options["refuse"] and mistakes:
+            raise AnsibleActionFail(" ".join(mistakes))
         return {**result, "changed": False, "sources": sources}

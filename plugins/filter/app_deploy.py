@@ -15,6 +15,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     wrong_names,
     wrong_variables,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.package_keys import package_mistakes
 
 # The variables of a host.
 Host = Mapping[str, Any]
@@ -84,6 +85,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
                     f"app_deploy_apps: the {key} of {app['name']} holds a password or a token, which every run would "
                     f"show; use {instead} on the controller."
                 )
+        mistakes += [f"app_deploy_apps: {mistake}" for mistake in package_mistakes(app)]
         if app.get("user") in SYSTEM_USERS:
             mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
         if not str(app["health_path"]).startswith("/"):
@@ -239,6 +241,13 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
         for name, app in apps.items()
         if app["action"] == "release" and app.get("is_closed") and not app["live"]
     ]
+    for name, app in apps.items():
+        how = app.get("source", {}).get("installation", {})
+        if app["action"] == "release" and how.get("passed_over"):
+            lines.append(
+                f"{name}: its packages come from {how['lock']}; {', '.join(how['passed_over'])} is passed over (to "
+                "take another file, name it in requirements)."
+            )
     if verb == "deploy":
         lines += [
             f"{name}: {', '.join(app['unapplied'])} of its entry changed since the last whole run; a deploy leaves it "

@@ -24,11 +24,14 @@ SOURCES = (
     *("directory", "repo", "version", "key_file", "archive", "checksum"),
     *("subdirectory", "include", "local_build_commands", "files"),
 )
+# How an application's packages are installed.
+PACKAGES = ("requirements", "constraints", "dependency_groups", "extras", "python_packages", "package_indexes")
 # Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
 FOLLOWS = {
     "gunicorn": {"background", "chdir", "environment", "name", "releases_path", "scheduled", "user", "wsgi_app"},
     "app_deploy": {
         *SOURCES,
+        *PACKAGES,
         *("build_commands", "environment_file", "health_path", "hooks", "migrate_check_command", "migrate_command"),
         *("migrate_environment", "name", "packages", "path", "service", "shared_paths", "sockets_path", "static_paths"),
         *("build_environment", "shared_settings", "target", "user"),
@@ -39,6 +42,7 @@ FOLLOWS = {
 # Keys of a site's entry that are a release's, so that a deploy applies them.
 RELEASED = {
     *SOURCES,
+    *PACKAGES,
     *(
         "app",
         "app_deploy",
@@ -178,6 +182,7 @@ def app_deploy_apps(
             **present(
                 site,
                 *SOURCES,
+                *PACKAGES,
                 "health_path",
                 "build_commands",
                 "build_environment",

@@ -22,9 +22,13 @@ options:
   release: {type: str, required: true, description: Name of the release.}
   archive: {type: path, required: true, description: Tar archive of the source on the controller.}
   strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
-  files: {type: list, elements: str, default: [], description: "Names at the root of the source."}
+  installation:
+    type: dict
+    default: {}
+    description: >-
+      How packages are installed, as M(foobar.webstack.release_sources) returns it; without it there are none but those
+      of O(fallback_requirements).
   subdirectory: {type: str, default: "", description: "Folder of the source in which build commands run."}
-  subdirectory_files: {type: list, elements: str, default: [], description: "Names in the subdirectory."}
   revision: {type: str, required: true, description: What the source's revision is.}
   links: {type: dict, required: true, description: "Paths in the release, and where they lead."}
   user: {type: str, required: true, description: User that runs the application; its group may read the release.}
@@ -43,6 +47,16 @@ options:
     default: []
     description: Requirements that are installed where the lock brings no command of their name.
   install_environment: {type: dict, default: {}, description: "Variables of the installation, such as C(UV_INDEX_URL)."}
+  package_indexes:
+    type: list
+    elements: dict
+    default: []
+    description: Where packages come from before PyPI. Logins are in no output, on no command line and in no file after.
+    options:
+      url: {type: str, required: true, description: "Address, without user and password."}
+      username: {type: str, description: User.}
+      password: {type: str, description: "Password, or token."}
+      default: {type: bool, default: false, description: Take it in the place of PyPI.}
   build_commands: {type: list, elements: str, default: [], description: Commands that complete the release.}
   build_environment:
     type: dict
@@ -68,7 +82,7 @@ EXAMPLES = r"""
     app: {name: shop, path: /srv/shop, service: gunicorn-shop, target: shop, sockets: /run/gunicorn-shop}
     release: 1a2b3c4d-5e6f7a8b
     archive: shop.tar.gz
-    files: [requirements.txt, shop]
+    installation: {method: listed, lock: requirements.txt, requirements: [requirements.txt], constraints: []}
     revision: 1a2b3c4d
     links: {uploads: /srv/shop/shared/uploads}
     user: shop
@@ -90,6 +104,8 @@ import pwd
 import secrets
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +127,8 @@ SPEC: dict[str, Any] = {
     "release": {"type": "str", "required": True},
     "archive": {"type": "path", "required": True},
     "strip_components": {"type": "int", "default": 0},
-    "files": {"type": "list", "elements": "str", "default": []},
+    "installation": {"type": "dict", "default": {}},
     "subdirectory": {"type": "str", "default": ""},
-    "subdirectory_files": {"type": "list", "elements": "str", "default": []},
     "revision": {"type": "str", "required": True},
     "links": {"type": "dict", "required": True},
     "user": {"type": "str", "required": True},
@@ -123,6 +138,17 @@ SPEC: dict[str, Any] = {
     "python": {"type": "str", "required": True},
     "fallback_requirements": {"type": "list", "elements": "str", "default": []},
     "install_environment": {"type": "dict", "default": {}},
+    "package_indexes": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "url": {"type": "str", "required": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "default": {"type": "bool", "default": False},
+        },
+    },
     "build_commands": {"type": "list", "elements": "str", "default": []},
     "build_environment": {"type": "dict", "default": {}},
     "withheld": {"type": "list", "elements": "str", "default": []},
@@ -144,7 +170,7 @@ class Build:
         user = pwd.getpwnam(options["user"])
         self.uid, self.gid, self.group = user.pw_uid, user.pw_gid, grp.getgrgid(user.pw_gid).gr_name
         self.builder, self.installer = (pwd.getpwnam(of(self.name)).pw_uid for of in (names.builder, names.installer))
-        self.lock = release_environment.lock_of(options["files"], options["installer"])
+        self.how = options["installation"]
         self.log = open_log(Path(names.logs(self.name)), self.release)
 
     def source(self) -> None:
@@ -198,39 +224,89 @@ class Build:
         """Make the virtual environment, as the user that owns the cache."""
         uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
         release_tree.give(self.folder, self.installer, self.gid)
-        for name in ("dependencies", "python"):
-            folder = self.path / name
-            folder.mkdir(exist_ok=True)
-            os.chown(folder, self.installer, self.gid)
-            folder.chmod(0o750)
+        cache = self.cache()
         sandbox = self.sandbox(
             names.installer(self.name),
             installs=True,
             environment={
-                "UV_CACHE_DIR": f"{self.path}/dependencies",
-                "UV_SYSTEM_CERTS": "1",
-                "UV_PYTHON_INSTALL_DIR": f"{self.path}/python",
+                "UV_CACHE_DIR": str(cache),
                 "UV_PYTHON_DOWNLOADS": "never" if python.startswith("/") else "automatic",
-                "PIP_CACHE_DIR": f"{self.path}/dependencies/pip",
-                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+                "PIP_CACHE_DIR": f"{cache}/pip",
+                **self.where_from(),
                 **self.options["install_environment"],
             },
         )
-        lock, kind = self.lock, self.options["installer"]
-        fallbacks = self.options["fallback_requirements"]
-        commands = release_environment.install_commands(lock, kind, uv, python, fallbacks)
+        kind, fallbacks = self.options["installer"], self.options["fallback_requirements"]
+        seeds_pip = any(release_environment.calls(command, "pip", "pip3") for command in self.options["build_commands"])
+        commands = release_environment.install_commands(self.how, kind, uv, python, fallbacks, seeds_pip)
         release_lock.require(self.name, self.options["owner"])
-        sandbox.run(" && ".join(f"{{ {command}; }}" for command in commands), shown=f"install {lock or 'nothing'}")
+        commands = [*release_environment.git_commands(list(self.how.get("git", {}))), *commands]
+        with self.brought():
+            shown = f"install {self.how.get('lock') or 'nothing'}"
+            whole = " && ".join(f"{{ {command}; }}" for command in commands)
+            sandbox.run(release_environment.with_logins(whole), shown=shown)
+        self.prune_caches(cache)
         code = f"{release_tree.VENV}/lib"
         live = self.path / "current" / code
         if not live.is_dir() or not release_tree.link_byte_code(self.folder / code, live.resolve()):
             sandbox.run(release_environment.compile_command(code), shown="compile the environment")
 
+    def where_from(self) -> dict[str, str]:
+        """Return the variables of an installation that say where packages come from."""
+        indexes = self.options["package_indexes"]
+        addresses = release_environment.index_environment(indexes, self.options["installer"])
+        return {**addresses, "LOGINS": release_environment.logins(indexes)}
+
+    def cache(self) -> Path:
+        """Return the installer's folder for what is built with this server's interpreter and headers, and make it."""
+        python = self.options["python"]
+        key = release_environment.cache_key(self.module.run_command, python)
+        for folder in (self.path / "dependencies", self.path / "python", self.path / "dependencies" / key):
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, self.installer, self.gid)
+            folder.chmod(0o750)
+        return self.path / "dependencies" / key
+
+    def prune_caches(self, cache: Path) -> None:
+        """Remove what was built against what is no longer there; environments keep their files."""
+        for entry in cache.parent.iterdir():
+            if entry.is_symlink() or not entry.is_dir():
+                entry.unlink()
+            elif entry != cache:
+                shutil.rmtree(entry)
+
+    @contextmanager
+    def brought(self) -> Iterator[None]:
+        """Have what the controller has brought in the release while packages are installed from it."""
+        places = {release_environment.lines_file(name): path for name, path in self.how.get("locked", {}).items()}
+        bundles = self.how.get("git", {}).values()
+        places |= {release_environment.bundle(number): path for number, path in enumerate(bundles)}
+        try:
+            for name, path in places.items():
+                place = self.folder / name
+                place.unlink(missing_ok=True)
+                # Nothing that the source has in its place, such as a link, is written through.
+                with place.open("xb") as file, Path(path).open("rb") as content:
+                    shutil.copyfileobj(content, file)
+                place.chmod(0o644)
+            yield
+        finally:
+            for name in places:
+                (self.folder / name).unlink(missing_ok=True)
+
     def commands(self) -> None:
-        """Run the build commands, one after the other, until one fails."""
+        """Install the source where it is a package, and run the build commands until one fails."""
         venv = self.folder / release_tree.VENV
         release_tree.give(self.folder, self.builder, self.gid, skip=venv)
         release_tree.give_folders(venv, self.builder, self.gid)
+        # What is installed here goes to no shared cache.
+        environment = {"UV_CACHE_DIR": "/tmp/uv", "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
+        uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
+        project = release_environment.project_command(self.how, self.options["installer"], uv, python)
+        if project:
+            own = {**environment, **self.where_from(), **self.options["install_environment"]}
+            sandbox = self.sandbox(names.builder(self.name), environment=own)
+            sandbox.run(release_environment.with_logins(project), shown=f"install the source by its {self.how['lock']}")
         # Not before what installs has run, which is others' code with a network.
         self.write_files()
         sandbox = self.sandbox(
@@ -238,25 +314,17 @@ class Build:
             shared=self.options["shared"],
             environment={
                 "SECRET_KEY": secrets.token_urlsafe(48),
-                # What a build command installs goes to no shared cache.
-                "UV_CACHE_DIR": "/tmp/uv",
-                "UV_LINK_MODE": "copy",
-                "UV_PYTHON_INSTALL_DIR": f"{self.path}/python",
-                "UV_PYTHON_DOWNLOADS": "never",
+                **environment,
                 **self.options["install_environment"],
                 **self.options["build_environment"],
             },
         )
-        uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
-        project = release_environment.project_command(self.lock, self.options["installer"], uv, python)
-        if project:
-            sandbox.run(project, shown=f"install the source by its {self.lock}")
         for command in self.options["build_commands"]:
             release_lock.require(self.name, self.options["owner"])
             sandbox.run(command, chdir=self.options["subdirectory"])
         # All that is not the environment's: the source, and what the commands have made.
-        own = sorted(path for path in self.folder.iterdir() if path != venv and not path.is_symlink())
-        code = [shlex.quote(path.name) for path in own if path.suffix == ".py" or path.is_dir()]
+        own_paths = sorted(path for path in self.folder.iterdir() if path != venv and not path.is_symlink())
+        code = [shlex.quote(path.name) for path in own_paths if path.suffix == ".py" or path.is_dir()]
         if code:
             sandbox.run(release_environment.compile_command(*code), shown="compile the source")
 
@@ -285,6 +353,9 @@ class Build:
             "PATH": f"{self.folder}/.venv/bin:{self.options['uv']}/bin:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/tmp",
             "VIRTUAL_ENV": f"{self.folder}/.venv",
+            "UV_PYTHON_INSTALL_DIR": f"{self.path}/python",
+            "UV_SYSTEM_CERTS": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
         variables = {name: str(value) for name, value in {**base, **environment}.items()}
         return Sandbox(self.name, self.path, self.release, user, self.group, self.log, variables, **more)
@@ -301,17 +372,18 @@ class Build:
 
 
 def explanation(error: CommandError, withheld: list[str]) -> str:
-    """Return which of the application's variables a command may have missed."""
+    """Return which of the application's variables a command may have missed, or what a package lacks to be built."""
     missed = [name for name in withheld if any(name in line for line in error.said)]
     if not missed:
-        return ""
+        return release_environment.advice(error.said)
     return f" Build commands do not get {', '.join(missed)} of environment; what they need goes into build_environment."
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC)
-    shown = {name: value for name, value in module.params.items() if name != "build_environment"}
+    hidden = {"build_environment", "package_indexes"}
+    shown = {name: value for name, value in module.params.items() if name not in hidden}
     invocation: dict[str, Any] = {"invocation": {"module_args": shown}}
     os.umask(0o022)
     build = Build(module)

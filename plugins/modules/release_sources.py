@@ -18,11 +18,20 @@ options:
     required: true
     description: >-
       Entries as in C(app_deploy_apps). Each has a C(name) and one of C(directory), C(repo) (with C(version) and
-      C(key_file)) and C(archive) (with C(checksum)); C(subdirectory), C(include) and C(local_build_commands) count.
+      C(key_file)) and C(archive) (with C(checksum)); C(subdirectory), C(include) and C(local_build_commands) count, and
+      so do the keys that say which packages are installed.
   cache:
     type: path
     required: true
     description: Folder on the controller; a relative path goes by the folder that holds the inventory's C(group_vars).
+  installer:
+    type: str
+    default: uv
+    description: Tool that makes the environment of an application without C(installer).
+  refuse:
+    type: bool
+    default: false
+    description: Fail where a source was had and its packages can't be told, before a server is touched.
 attributes:
   check_mode: {support: full, description: Fetches sources in check mode too.}
   diff_mode: {support: none, description: Shows no difference.}
@@ -49,6 +58,8 @@ sources:
   returned: success
   description: >-
     By name, the C(path) of the archive on the controller, its C(revision), the C(files) at the root of the source, and
-    in its subdirectory (C(subdirectory_files)), and how many leading folders are to be left out (C(strip_components));
-    or an C(error), a sentence.
+    in its subdirectory (C(subdirectory_files)), how many leading folders are to be left out (C(strip_components)), and
+    how packages are installed (C(installation): its C(method), the C(lock) or list that was found, those
+    C(passed_over), and files on the controller with the lines that are C(locked)); or an C(error), a sentence, and
+    C(is_mistake) where the source was had and it is one of the entry or of the source.
 """

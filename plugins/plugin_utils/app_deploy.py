@@ -6,7 +6,12 @@ import hashlib
 import json
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, log_rotation, names
+from ansible_collections.foobar.webstack.plugins.module_utils import (
+    environment_files,
+    log_rotation,
+    names,
+    release_environment,
+)
 
 App = dict[str, Any]
 
@@ -19,15 +24,22 @@ NOT_BUILT = {
     # What becomes of it is among the settings.
     "files",
 }
+# Keys whose values the plan, which is shown, does not have.
+SECRET = ("migrate_environment", "build_environment", "package_indexes")
 # What the tools that install dependencies need of the distribution.
 INSTALLER_PACKAGES = {"uv": ["python3-pip-whl"], "pip": ["python3-venv"]}
 
 
 def settings_digest(app: App, installer: str, files: list[dict[str, Any]]) -> str:
     """Return a SHA-256 that stands for all that a release is built and run with, but for its code."""
-    built = sorted((key, value) for key, value in app.items() if key not in NOT_BUILT)
+    built = sorted((key, _without_secrets(key, value)) for key, value in app.items() if key not in NOT_BUILT)
     told = json.dumps([built, installer, files], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _without_secrets(key: str, value: Any) -> Any:
+    """Return a key's value, of indexes without what opens them: another password makes no other release."""
+    return [index["url"] for index in value] if key == "package_indexes" else value
 
 
 def place(app: App, defaults: App) -> App:
@@ -45,13 +57,16 @@ def place(app: App, defaults: App) -> App:
     }
 
 
-def resolve(app: App, defaults: App) -> App:
-    """Return an entry with all that follows from it, but for what may be a secret."""
+def resolve(app: App, defaults: App, installation: App | None = None) -> App:
+    """Return an entry with all that follows from it, but for what may be a secret.
+
+    `installation` is how its packages are installed, where its source is known.
+    """
     name, where = app["name"], place(app, defaults)
     installer = str(_own(app, defaults, "installer"))
     environment_file = app.get("environment_file", "")
     return {
-        **{key: value for key, value in app.items() if key not in ("migrate_environment", "build_environment")},
+        **{key: value for key, value in app.items() if key not in SECRET},
         "place": where,
         "path": where["path"],
         "user": app.get("user", name),
@@ -67,12 +82,16 @@ def resolve(app: App, defaults: App) -> App:
         },
         "watch": int(_own(app, defaults, "watch_timeout")),
         "dumps": names.dumps(name),
-        "packages": [
-            *defaults["packages"],
-            *INSTALLER_PACKAGES[installer],
-            *([log_rotation.PACKAGE] if log_rotation.folders(where["shared_paths"]) else []),
-            *app.get("packages", []),
-        ],
+        "packages": list(
+            dict.fromkeys(
+                [
+                    *defaults["packages"],
+                    *([log_rotation.PACKAGE] if log_rotation.folders(where["shared_paths"]) else []),
+                    *_needed(app, installer, installation or {}),
+                ]
+            )
+        ),
+        "uses_uv": installer == "uv" or _calls_uv(app),
         "hooks": app.get("hooks", {}),
         "static_paths": [str(path) for path in app.get("static_paths", [])],
         "shared_paths": [str(path) for path in app.get("shared_paths", [])],
@@ -84,6 +103,17 @@ def resolve(app: App, defaults: App) -> App:
         "migrator": names.builder(name) if "migrate_environment" in app else app.get("user", name),
         "has_migrate_environment": "migrate_environment" in app,
     }
+
+
+def _needed(app: App, installer: str, installation: App) -> list[str]:
+    """Return the packages of the distribution that the tools of a build need, and those that the entry names."""
+    tools = [*INSTALLER_PACKAGES[installer], *(INSTALLER_PACKAGES["uv"] if _calls_uv(app) else [])]
+    return [*tools, *(["git"] if installation.get("needs_git") else []), *app.get("packages", [])]
+
+
+def _calls_uv(app: App) -> bool:
+    """Tell whether a build command calls uv, which is there for both installers."""
+    return any(release_environment.calls(str(command), "uv", "uvx") for command in app.get("build_commands", []))
 
 
 def lacking(app: App, missing: set[str]) -> list[str]:

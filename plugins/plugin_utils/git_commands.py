@@ -38,6 +38,10 @@ class SourceError(Exception):
         self.said = list(said)
 
 
+class SourceMistake(SourceError):
+    """The source was had, and the entry does not fit it: check.yml refuses that, too."""
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Let one process or thread of this machine at a time do what a file stands for."""

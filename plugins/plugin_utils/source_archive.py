@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
 
 # What Git LFS leaves in git in the place of a file, in this many bytes at most.
 POINTER, POINTER_SIZE = b"version https://git-lfs.github.com/spec/", 1024
@@ -114,7 +114,7 @@ def layout(
     if subdirectory and not own:
         parent = subdirectory.rpartition("/")[0]
         there = [name for name in below(paths, parent) if below(paths, f"{parent}/{name}".lstrip("/"))]
-        raise SourceError(
+        raise SourceMistake(
             f"subdirectory {subdirectory} is no folder of the source, or an empty one; {parent or 'it'} has the "
             f"folders {', '.join(there) or '(none)'}."
         )

@@ -1,0 +1,373 @@
+"""From which files of a source its packages are installed: the rule, and what is said where it finds nothing.
+
+It is told by reading the archive of the source on the controller, before any server is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from posixpath import basename, dirname, join, normpath
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils import git_packages, lock_files, python_project
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
+from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_files import LockError, table, toml
+from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import Locked
+
+App = dict[str, Any]
+
+# The first one that is there is what an environment is made from, whichever tool makes it.
+ORDER = (*lock_files.READERS, "requirements.txt", "pyproject.toml", "setup.py")
+# What lists packages and pins none of them, and what makes a lock of it.
+UNPINNED = {"Pipfile": "pipenv lock", "environment.yml": "", "environment.yaml": "", "requirements.in": ""}
+LISTS = re.compile(r"(^|/)([\w.-]*requirements?[\w.-]*\.(txt|in|pip)|requirements/[\w./-]+\.(txt|in)|reqs?\.txt)$")
+# Files that are read while the names are, so that the archive is gone through once.
+READ = {*ORDER, "setup.cfg"}
+# Lists that a release has no need of, and folders that are not the application's.
+ASIDE = re.compile(
+    r"(^|[/_.-])(dev|develop|development|docs?|tests?|testing|lint|ci|node_modules|\.venv|venv|vendor)([/_.-]|$)"
+)
+SHOWN = 6
+
+
+class Tree:
+    """The files of a source as its archive holds them, by their paths from its root."""
+
+    def __init__(self, archive: Path, strip: int) -> None:
+        """Read their names, and what lists packages; `strip` leading folders are left out."""
+        self._archive = archive
+        self._members: dict[str, tarfile.TarInfo] = {}
+        self._folders: set[str] = set()
+        self._texts: dict[str, str] = {}
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path = "/".join(member.name.removeprefix("./").strip("/").split("/")[strip:])
+                if not path:
+                    continue
+                if member.isdir():
+                    self._folders.add(path)
+                else:
+                    self._members[path] = member
+                if member.isfile() and (basename(path) in READ or LISTS.search(path)):
+                    self._texts[path] = _text(tar, member)
+                while path := dirname(path):
+                    self._folders.add(path)
+        self.files = sorted(self._members)
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a file or folder."""
+        return normpath(path) in self._members or self.is_folder(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether something is a folder."""
+        return normpath(path) in self._folders
+
+    def inside(self, folder: str) -> list[str]:
+        """Return the names of what is in a folder; the empty one is the root."""
+        start = f"{folder}/" if folder else ""
+        paths = [*self.files, *self._folders]
+        return sorted({path[len(start) :].split("/")[0] for path in paths if path.startswith(start) and path != start})
+
+    def text(self, path: str) -> str:
+        """Return what is in a file, or an empty text where there is none."""
+        path = normpath(path)
+        if path in self._members and path not in self._texts:
+            with tarfile.open(self._archive) as tar:
+                self._texts[path] = _text(tar, self._members[path])
+        return self._texts.get(path, "")
+
+
+def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """Return what is in a file of an archive; one that is a link that leads nowhere is empty."""
+    try:
+        content = tar.extractfile(member)
+    except KeyError:
+        content = None
+    return content.read().decode(errors="replace") if content else ""
+
+
+@dataclass
+class Installation:
+    """How the packages of a release are installed; paths go by the root of the source.
+
+    `method` is `sync` (uv reads its own lock), `pylock` (so does it this one), `locked` (the lines of `locked`),
+    `listed` (the files in `requirements`), `project` (by the pyproject.toml or setup.py in `folder`) or `none`.
+    `git` has by address the commits that are pinned of repositories that are read by SSH.
+    """
+
+    method: str = "none"
+    lock: str = ""
+    folder: str = ""
+    requirements: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    packages: list[str] = field(default_factory=list)
+    locked: dict[str, str] = field(default_factory=dict)
+    local: list[str] = field(default_factory=list)
+    member: str = ""
+    is_package: bool = False
+    needs_git: bool = False
+    git: dict[str, Any] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+
+
+def installation(app: App, installer: str, tree: Tree) -> dict[str, Any]:
+    """Return how an application's packages are installed, as a dictionary of Installation. Raise SourceMistake."""
+    try:
+        found = _of_entry(app, installer, tree)
+    except LockError as error:
+        raise SourceMistake(str(error)) from None
+    found.packages = [str(item) for item in app.get("python_packages", [])]
+    texts = [*found.locked.values(), *found.packages, *(tree.text(path) for path in _all_lists(found, tree))]
+    if found.method in ("sync", "pylock", "project"):
+        texts.append(tree.text(found.lock))
+    found.needs_git = any(re.search(r"(?m)^[^#\n]*git(\+|\s*=)|type = \"git\"", text) for text in texts)
+    found.git = {address: sorted(commits) for address, commits in git_packages.wanted(texts).items()}
+    return asdict(found)
+
+
+def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
+    """Return what the files of a source, and the keys of an entry, say. Raise LockError or SourceMistake."""
+    folder = str(app.get("subdirectory", "")).strip("/")
+    extras, groups = ([str(name) for name in app.get(key, [])] for key in ("extras", "dependency_groups"))
+    named = [normpath(str(path)) for path in app["requirements"]] if "requirements" in app else None
+    constraints = [normpath(str(path)) for path in app.get("constraints", [])]
+    refuse_missing(tree, "requirements", named or [])
+    refuse_missing(tree, "constraints", constraints)
+    if named is not None and len(named) == 1 and _kind(named[0]):
+        lock, passed = named[0], list[str]()
+    elif named is not None:
+        _refuse_names(extras, groups)
+        method = "listed" if named else "none"
+        return Installation(method, ", ".join(named), folder, requirements=named, constraints=constraints)
+    else:
+        lock, passed = _found(folder, tree)
+    kind = _kind(lock)
+    if not lock:
+        refuse_unnamed(tree, folder)
+    if constraints and kind in lock_files.READERS:
+        raise SourceMistake(f"constraints are for lists that pin nothing, and {lock} pins all: take the key out.")
+    made = _of_lock(kind, lock, installer, tree, extras, groups, folder)
+    made.lock, made.constraints, made.passed_over = lock, constraints, passed
+    return made
+
+
+def _refuse_names(extras: Sequence[str], groups: Sequence[str]) -> None:
+    """Refuse extras and groups, which a list of requirements has none of."""
+    if extras or groups:
+        key = "extras" if extras else "dependency_groups"
+        raise SourceMistake(
+            f"{key} needs a pyproject.toml or a lock, and requirements files have none: name the files alone, or leave "
+            "requirements out."
+        )
+
+
+def _kind(path: str) -> str:
+    """Return which of the known files this is: its name, that of pylock.toml for those with a name in it."""
+    name = basename(path)
+    if re.fullmatch(r"pylock(\.[^.]+)?\.toml", name):
+        return "pylock.toml"
+    return name if name in ORDER and name != "requirements.txt" else ""
+
+
+def _found(folder: str, tree: Tree) -> tuple[str, list[str]]:
+    """Return the file that the rule finds, and those that it passes over: first in the application's own folder."""
+    for place in dict.fromkeys([folder, ""]):
+        there = [
+            join(place, name) for name in ORDER if tree.has(join(place, name)) and _counts(join(place, name), tree)
+        ]
+        if there:
+            passed = [path for path in there[1:] if basename(path) not in ("pyproject.toml", "setup.py")]
+            return there[0], passed
+    return "", []
+
+
+def _counts(path: str, tree: Tree) -> bool:
+    """Tell whether a file lists packages: a pyproject.toml may only hold settings of tools."""
+    return basename(path) != "pyproject.toml" or python_project.has_dependencies(_project(path, tree))
+
+
+def _project(path: str, tree: Tree) -> dict[str, Any]:
+    """Return what a pyproject.toml holds; one that is not there is empty. Raise LockError."""
+    try:
+        return toml(tree.text(path))
+    except LockError as error:
+        raise LockError(f"{path} {error}") from None
+
+
+def _of_lock(
+    kind: str, lock: str, installer: str, tree: Tree, extras: list[str], groups: list[str], app_folder: str
+) -> Installation:
+    """Return how packages are installed from one file, by its kind."""
+    folder = dirname(lock)
+    project = _project(join(folder, "pyproject.toml"), tree)
+    is_package = python_project.is_package(project, tree, folder)
+    made = Installation(folder=folder, extras=extras, groups=groups, is_package=is_package)
+    try:
+        if kind == "uv.lock":
+            own = _project(join(app_folder, "pyproject.toml"), tree) if app_folder not in ("", folder) else {}
+            made.member = str(table(own, "project").get("name", ""))
+            _refuse_unknown_names(kind, tree.text(lock), folder, made.member, extras, groups)
+            if installer == "pip":
+                _take(made, lock_files.uv(tree.text(lock), folder, made.member, extras, groups))
+            else:
+                made.method = "sync"
+        elif kind == "pylock.toml":
+            found = lock_files.pylock(tree.text(lock), folder, extras, groups)
+            if installer == "pip":
+                _take(made, found)
+            else:
+                made.method = "pylock"
+        elif kind == "poetry.lock":
+            _take(made, lock_files.poetry(tree.text(lock), project, folder, extras, groups))
+        elif kind == "pdm.lock":
+            _take(made, lock_files.pdm(tree.text(lock), folder, extras, groups))
+        elif kind == "Pipfile.lock":
+            lock_files.refuse_unknown("extra", extras, [])
+            _take(made, lock_files.pipenv(tree.text(lock), folder, groups))
+            made.is_package = False
+        elif kind in ("pyproject.toml", "setup.py"):
+            _of_project(made, kind, project, installer)
+        elif lock:
+            made.method, made.requirements, made.is_package = "listed", [lock], False
+            lock_files.refuse_unknown("extra", extras, [])
+            lock_files.refuse_unknown("dependency group", groups, [])
+    except LockError as error:
+        raise LockError(f"{lock} {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LockError(f"{lock} is not as its tool writes it: {type(error).__name__} {error}.") from None
+    return made
+
+
+def _take(made: Installation, found: Locked) -> None:
+    """Have the lines of a lock installed."""
+    head = [f"--extra-index-url {url}" for url in found.indexes]
+    made.method, made.local = "locked", list(found.local)
+    for name, packages in (("hashed", found.hashed), ("direct", found.direct)):
+        if packages:
+            made.locked[name] = "\n".join([*head, *packages]) + "\n"
+
+
+def _of_project(made: Installation, kind: str, project: Mapping[str, Any], installer: str) -> None:
+    """Have installed what an application depends on by its own words, without a lock."""
+    made.method, own = "project", dict(project)
+    if kind == "setup.py":
+        made.is_package = True
+        lock_files.refuse_unknown("dependency group", made.groups, [])
+    elif python_project.is_static(own):
+        named = python_project.requirements(own, made.extras, made.groups)
+        # uv knows more of the file than its dependencies, such as where they come from.
+        if installer == "pip":
+            made.method, made.locked = "locked", {"listed": "\n".join(named) + "\n"} if named else {}
+    elif not made.is_package:
+        tool = "poetry.lock" if table(project, "tool", "poetry") else "a lock"
+        raise LockError(
+            f"lists no dependencies that can be read, as the application is no package: commit {tool} or a "
+            "requirements.txt beside it."
+        )
+    elif named := python_project.of_groups(own, made.groups):
+        made.locked = {"listed": "\n".join(named) + "\n"}
+
+
+def _refuse_unknown_names(
+    kind: str, text: str, folder: str, member: str, extras: Sequence[str], groups: Sequence[str]
+) -> None:
+    """Refuse extras and groups that a uv.lock does not have; whatever else is in it, uv itself reads."""
+    if extras or groups:
+        entries = lock_files.rows(toml(text), "package")
+        root = next((entry for entry in entries if lock_files.is_root(entry, member)), {})
+        lock_files.refuse_unknown("extra", extras, table(root, "optional-dependencies"))
+        lock_files.refuse_unknown("group", groups, table(root, "dev-dependencies"))
+
+
+def refuse_missing(tree: Tree, key: str, paths: Sequence[str]) -> None:
+    """Raise SourceMistake where a file that an entry names is not in the source, or one that it includes."""
+    for path in paths:
+        if not tree.has(path) or tree.is_folder(path):
+            raise SourceMistake(f"{path} of {key} is not in its source{_instead(tree)}.")
+    for path in paths if not any(_kind(path) for path in paths) else []:
+        for place, included in _includes(path, tree):
+            if not tree.has(included):
+                raise SourceMistake(f"{place} of {key} includes {included}, which is not in its source.")
+
+
+def _includes(path: str, tree: Tree, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Return where files are included, and which, by a list of requirements and those that it includes."""
+    pattern = r"(?m)^\s*(?:-r|-c|--requirement|--constraint)[\s=]*([^\s#]+)"
+    for found in re.findall(pattern, tree.text(path)):
+        included = normpath(join(dirname(path), found))
+        if "://" in found or included in seen:
+            continue
+        yield path, included
+        yield from _includes(included, tree, seen | {path})
+
+
+def _all_lists(made: Installation, tree: Tree) -> list[str]:
+    """Return the lists that are installed from, with those that they include."""
+    return [*made.requirements, *(path for start in made.requirements for _, path in _includes(start, tree))]
+
+
+def _instead(tree: Tree) -> str:
+    """Return which lists there are."""
+    found = listed(tree)
+    return f", which has {_enumerated(found)}" if found else ""
+
+
+def listed(tree: Tree) -> list[str]:
+    """Return the files that list packages, those for production first and none that is for development."""
+    locks = {*ORDER, *UNPINNED} - {"setup.py", "pyproject.toml"}
+    found = [path for path in tree.files if LISTS.search(path) or basename(path) in locks]
+    found += [path for path in tree.files if basename(path) == "pyproject.toml" and "/" in path and _counts(path, tree)]
+    found = [path for path in dict.fromkeys(found) if not ASIDE.search(path) and path.count("/") < 4]
+    return sorted(found, key=lambda path: (not re.search("prod", path), path.count("/"), path))
+
+
+def refuse_unnamed(tree: Tree, folder: str) -> None:
+    """Raise SourceMistake where nothing is found that packages could be installed from, and something lists some."""
+    found = listed(tree)
+    if not found:
+        return
+    where = f"in {folder} or at the root of its source" if folder else "at the root of its source"
+    command = UNPINNED.get(basename(found[0]), "")
+    if command and len(found) == 1:
+        raise SourceMistake(f"{found[0]} pins no packages: run {command}, and commit what it writes.")
+    nested = [
+        path for path in found if basename(path) in ORDER and "/" in path and basename(path) != "requirements.txt"
+    ]
+    way = f"or {dirname(nested[0])} in subdirectory, " if nested and not folder else ""
+    raise SourceMistake(
+        f"nothing {where} says which packages it needs; there is {_enumerated(found)}: name what is to be installed in "
+        f"requirements, such as requirements: [{found[0]}], {way}or write requirements: [] if it needs none."
+    )
+
+
+def _enumerated(paths: Sequence[str]) -> str:
+    """Return paths as words, the first ones of many."""
+    return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
+
+
+def installed(app: App, found: App, cache: Path) -> dict[str, Any]:
+    """Return how an application's packages are installed, with files in a cache in the place of their texts.
+
+    `found` is its source. Raise SourceMistake, or SourceError where a repository can't be had.
+    """
+    how = installation(app, str(app["installer"]), Tree(Path(found["path"]), found["strip_components"]))
+    locked = {name: str(_kept(text, cache)) for name, text in how["locked"].items()}
+    return {**how, "locked": locked, "git": git_packages.bundles(how["git"], cache, str(app.get("key_file", "")))}
+
+
+def _kept(text: str, cache: Path) -> Path:
+    """Return a file in a cache with a text, made unless it is there."""
+    path = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.txt"
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.rename(path)
+    return path

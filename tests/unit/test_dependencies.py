@@ -1,0 +1,252 @@
+"""From which file of a source its packages are installed: the rule, and what is refused before a server is touched."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Tree, installation, installed
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
+
+HASH = f"sha256:{'1' * 64}"
+UV_LOCK = 'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { virtual = "." }\n'
+PYLOCK = 'lock-version = "1.0"\ncreated-by = "x"\npackages = []\n'
+POETRY = '[metadata]\nlock-version = "2.1"\n'
+PROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["flask==3.1.0"]\n'
+TOOLS = "[tool.ruff]\nline-length = 100\n"
+PIPFILE = '{"_meta": {"sources": []}, "default": {}, "develop": {}}'
+PDM = '[metadata]\ngroups = ["default"]\nstrategy = ["inherit_metadata"]\nlock_version = "4.5.0"\n'
+
+Files = Mapping[str, str]
+Found = Callable[..., dict[str, Any]]
+
+
+def tree(folder: Path, files: Files) -> Tree:
+    """Return the tree of an archive with these files, all below one folder, as a forge makes it."""
+    archive = folder / "source.tar"
+    with tarfile.open(archive, "w") as tar:
+        for path, text in files.items():
+            member = tarfile.TarInfo(f"shop-1.0/{path}")
+            member.size = len(text.encode())
+            tar.addfile(member, BytesIO(text.encode()))
+    return Tree(archive, 1)
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Found:
+    """Return what finds out how the packages of some files are installed, with the keys of an entry."""
+
+    def of(files: Files, installer: str = "uv", **keys: Any) -> dict[str, Any]:
+        return installation({"name": "shop", **keys}, installer, tree(tmp_path, files))
+
+    return of
+
+
+@pytest.fixture
+def mistake(tmp_path: Path) -> Callable[..., str]:
+    """Return what says why the packages of some files can't be told."""
+
+    def of(files: Files, installer: str = "uv", **keys: Any) -> str:
+        with pytest.raises(SourceMistake) as error:
+            installation({"name": "shop", **keys}, installer, tree(tmp_path, files))
+        return str(error.value)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("files", "lock", "method", "passed_over"),
+    [
+        (
+            {"uv.lock": UV_LOCK, "pyproject.toml": PROJECT, "requirements.txt": ""},
+            "uv.lock",
+            "sync",
+            ["requirements.txt"],
+        ),
+        ({"pylock.toml": PYLOCK, "poetry.lock": POETRY}, "pylock.toml", "pylock", ["poetry.lock"]),
+        ({"poetry.lock": POETRY, "requirements.txt": ""}, "poetry.lock", "locked", ["requirements.txt"]),
+        ({"pdm.lock": PDM, "Pipfile.lock": PIPFILE}, "pdm.lock", "locked", ["Pipfile.lock"]),
+        ({"Pipfile": "", "Pipfile.lock": PIPFILE}, "Pipfile.lock", "locked", []),
+        ({"requirements.txt": "flask\n", "pyproject.toml": PROJECT}, "requirements.txt", "listed", []),
+        ({"requirements.txt": "flask\n", "requirements.in": "flask\n"}, "requirements.txt", "listed", []),
+        ({"pyproject.toml": PROJECT}, "pyproject.toml", "project", []),
+        ({"pyproject.toml": TOOLS, "setup.py": "setup(packages=['shop'])"}, "setup.py", "project", []),
+        ({"pyproject.toml": TOOLS, "shop.py": ""}, "", "none", []),
+        ({"shop.py": ""}, "", "none", []),
+        ({"shop.py": "", "docs/requirements.txt": "mkdocs\n", "requirements-dev.txt": "ruff\n"}, "", "none", []),
+    ],
+)
+def test_one_file_is_taken_and_the_others_are_named(
+    found: Found, files: Files, lock: str, method: str, passed_over: list[str]
+) -> None:
+    how = found(files)
+    assert (how["lock"], how["method"], how["passed_over"]) == (lock, method, passed_over)
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "Pipfile.lock"])
+def test_pip_passes_over_no_lock(found: Found, lock: str) -> None:
+    texts = {"uv.lock": UV_LOCK, "pylock.toml": PYLOCK, "poetry.lock": POETRY, "pdm.lock": PDM, "Pipfile.lock": PIPFILE}
+    how = found({lock: texts[lock], "requirements.txt": "flask\n", "pyproject.toml": PROJECT}, "pip")
+    assert (how["lock"], how["method"]) == (lock, "locked")
+
+
+def test_the_folder_of_an_application_comes_before_the_root(found: Found) -> None:
+    files = {"requirements.txt": "a\n", "backend/requirements.txt": "b\n", "backend/manage.py": ""}
+    assert found(files)["requirements"] == ["requirements.txt"]
+    assert found(files, subdirectory="backend")["requirements"] == ["backend/requirements.txt"]
+    del files["backend/requirements.txt"]
+    assert found(files, subdirectory="backend")["requirements"] == ["requirements.txt"]
+
+
+def test_a_member_of_a_workspace_is_installed_by_the_lock_at_its_root(found: Found) -> None:
+    member = '[[package]]\nname = "api"\nversion = "1"\nsource = { editable = "services/api" }\n'
+    files = {
+        "uv.lock": UV_LOCK + member,
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["services/*"]\n',
+        "services/api/pyproject.toml": PROJECT.replace("shop", "api"),
+        "services/api/app.py": "",
+    }
+    # In its own folder there is no lock, and what is there pins nothing.
+    files["services/api/pyproject.toml"] = '[project]\nname = "api"\nversion = "1"\n'
+    how = found(files, subdirectory="services/api", requirements=["uv.lock"])
+    assert (how["method"], how["member"], how["folder"]) == ("sync", "api", "")
+
+
+def test_named_files_are_taken_in_the_place_of_a_lock(found: Found) -> None:
+    files = {"poetry.lock": POETRY, "requirements/production.txt": "-r base.txt\n", "requirements/base.txt": "flask\n"}
+    how = found(files, requirements=["requirements/production.txt"], constraints=["requirements/base.txt"])
+    assert (how["method"], how["requirements"]) == ("listed", ["requirements/production.txt"])
+    assert how["constraints"] == ["requirements/base.txt"]
+    assert found(files, requirements=["./requirements/base.txt"])["requirements"] == ["requirements/base.txt"]
+
+
+def test_a_lock_can_be_named(found: Found) -> None:
+    files = {"uv.lock": UV_LOCK, "locks/pylock.prod.toml": PYLOCK, "poetry.lock": POETRY}
+    assert found(files, requirements=["poetry.lock"])["lock"] == "poetry.lock"
+    assert found(files, requirements=["locks/pylock.prod.toml"])["method"] == "pylock"
+
+
+def test_an_empty_list_says_that_there_is_nothing_to_install(found: Found) -> None:
+    how = found(
+        {"requirements/dev.txt": "x\n", "requirements/base.txt": "x\n"}, requirements=[], python_packages=["x==1"]
+    )
+    assert (how["method"], how["packages"]) == ("none", ["x==1"])
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            ["requirements/base.txt", "requirements/production.txt", "requirements/dev.txt"],
+            "there is requirements/production.txt, requirements/base.txt: name what is to be installed in "
+            "requirements, such as requirements: [requirements/production.txt], or write requirements: [] if",
+        ),
+        (["requirements-prod.txt"], "there is requirements-prod.txt: "),
+        (["prod-requirements.txt"], "there is prod-requirements.txt: "),
+        (["requirements.in"], "there is requirements.in: "),
+        (["environment.yml"], "there is environment.yml: "),
+        (["backend/uv.lock"], "requirements: [backend/uv.lock], or backend in subdirectory, or"),
+        (["backend/requirements.txt", "frontend/package.json"], "there is backend/requirements.txt: "),
+        (["Pipfile"], "Pipfile pins no packages: run pipenv lock, and commit what it writes."),
+    ],
+)
+def test_where_nothing_says_which_packages_all_that_lists_some_is_named(
+    mistake: Callable[..., str], files: list[str], words: str
+) -> None:
+    said = mistake(dict.fromkeys([*files, "manage.py"], "flask\n"))
+    assert words in said
+    assert "dev.txt" not in said
+
+
+@pytest.mark.parametrize("count", [6, 9])
+def test_many_lists_are_counted(mistake: Callable[..., str], count: int) -> None:
+    said = mistake({f"requirements/{number}.txt": "x\n" for number in range(count)})
+    assert ("and 3 more" in said) is (count == 9)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"requirements": ["prod.txt"]}, "prod.txt of requirements is not in its source, which has requirements.txt."),
+        ({"constraints": ["c.txt"]}, "c.txt of constraints is not in its source, which has requirements.txt."),
+        (
+            {"requirements": ["broken.txt"]},
+            "broken.txt of requirements includes more/base.txt, which is not in its sour",
+        ),
+        (
+            {"requirements": ["requirements.txt"], "extras": ["mysql"]},
+            "extras needs a pyproject.toml or a lock, and re",
+        ),
+        ({"dependency_groups": ["prod"]}, "requirements.txt has no dependency group prod; it has none."),
+    ],
+)
+def test_keys_that_do_not_fit_the_source_are_refused(
+    mistake: Callable[..., str], keys: dict[str, Any], words: str
+) -> None:
+    assert words in mistake({"requirements.txt": "flask\n", "broken.txt": "--requirement more/base.txt\n"}, **keys)
+
+
+@pytest.mark.parametrize(
+    ("files", "keys", "words"),
+    [
+        ({"uv.lock": UV_LOCK}, {"constraints": ["c.txt"]}, "constraints are for lists that pin nothing, and uv.lock"),
+        ({"uv.lock": UV_LOCK}, {"extras": ["mysql"]}, "uv.lock has no extra mysql; it has none."),
+        ({"pyproject.toml": PROJECT}, {"extras": ["mysql"]}, "pyproject.toml has no extra mysql; it has none."),
+        (
+            {"pyproject.toml": PROJECT},
+            {"dependency_groups": ["prod"]},
+            "pyproject.toml has no dependency group prod; i",
+        ),
+        ({"pyproject.toml": "[project\n"}, {}, "pyproject.toml is no valid TOML: "),
+        ({"poetry.lock": "[[package]\n"}, {}, "poetry.lock is no valid TOML: "),
+        ({"Pipfile.lock": "{"}, {}, "Pipfile.lock is no valid JSON: "),
+        ({"poetry.lock": "[[package]]\ngroups = ['main']\n"}, {}, "poetry.lock is not as its tool writes it: KeyError"),
+        ({"pylock.toml": 'lock-version = "2.0"\n'}, {}, "pylock.toml has the format 2.0; 1.0 is known."),
+        (
+            {"pyproject.toml": "[tool.poetry]\npackage-mode = false\n[tool.poetry.dependencies]\nflask = '*'\n"},
+            {},
+            "pyproject.toml lists no dependencies that can be read, as the application is no package: commit poetry.lo",
+        ),
+    ],
+)
+def test_what_can_t_be_honoured_is_refused(
+    mistake: Callable[..., str], files: dict[str, str], keys: dict[str, Any], words: str
+) -> None:
+    assert words in mistake({**files, "c.txt": ""}, "uv", **keys)
+
+
+def test_pip_gets_the_dependencies_extras_and_groups_of_an_application_as_a_list(found: Found) -> None:
+    more = '[project.optional-dependencies]\nmysql = ["pymysql==1"]\nall = ["shop[mysql]"]\n'
+    groups = '[dependency-groups]\nprod = ["sentry==2", {include-group = "base"}]\nbase = ["redis==5"]\n'
+    files = {"pyproject.toml": PROJECT + more + groups, "shop.py": ""}
+    how = found(files, "pip", extras=["all"], dependency_groups=["prod"])
+    assert how["locked"] == {"listed": "flask==3.1.0\npymysql==1\nsentry==2\nredis==5\n"}
+    assert found(files, "uv", extras=["all"], dependency_groups=["prod"])["method"] == "project"
+
+
+@pytest.mark.parametrize(
+    ("line", "needs"),
+    [
+        ("shop-lib @ git+https://git.example.com/lib.git@abc", True),
+        ("-e git+ssh://git@git.example.com/lib.git@abc#egg=lib", True),
+        ("GitPython==3.1", False),
+        ("# git+https://git.example.com/lib.git", False),
+    ],
+)
+def test_git_is_needed_on_the_server_for_packages_out_of_repositories_alone(
+    found: Found, line: str, needs: bool
+) -> None:
+    assert found({"requirements.txt": "-r base.txt\n", "base.txt": f"{line}\n"})["needs_git"] is needs
+
+
+def test_the_lines_of_a_lock_stand_in_the_cache_under_a_name_of_their_own(tmp_path: Path) -> None:
+    lock = f'[[package]]\nname = "flask"\nversion = "3"\ngroups = ["main"]\nfiles = [{{file = "f", hash = "{HASH}"}}]\n'
+    tree(tmp_path, {"poetry.lock": lock + POETRY})
+    source = {"path": str(tmp_path / "source.tar"), "strip_components": 1}
+    how = installed({"name": "shop", "installer": "uv"}, source, tmp_path)
+    assert Path(how["locked"]["hashed"]).read_text() == f"flask==3 --hash={HASH}\n"
+    assert installed({"name": "shop", "installer": "uv"}, source, tmp_path)["locked"] == how["locked"]

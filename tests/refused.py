@@ -48,6 +48,7 @@ GROUPS: dict[str, dict[str, Any]] = {
             "DATABASE_PASSWORD": "four",
             "FURTHER": "one",
         },
+        "environment_file": "{sources}/django/further.env",
         "hooks": {
             "before_build": ["true"],
             "after_build": ["touch hooked"],
@@ -165,11 +166,12 @@ GROUPS: dict[str, dict[str, Any]] = {
     },
     "a repository": {"directory": None, "repo": "{sources}/board.git", "version": "refused"},
     "an archive": {"directory": None, "archive": "{sources}/board.tar.gz", "checksum": "{checksum}"},
+    "a folder of the source": {"subdirectory": "config"},
     "another folder": {"directory": "{sources}/elsewhere"},
 }
 
 # Those that reach more than a release are set by site.yml, too.
-DEPLOYED_ONLY = {"a repository", "an archive", "another folder"}
+DEPLOYED_ONLY = {"a repository", "an archive", "a folder of the source", "another folder"}
 
 
 def keys(options: Mapping[str, Any], before: str = "") -> Iterator[str]:

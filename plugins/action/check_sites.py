@@ -9,6 +9,8 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible_collections.foobar.webstack.plugins.filter.sites import environment_paths
+from ansible_collections.foobar.webstack.plugins.plugin_utils import dotenv
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
     ARGUMENTS,
@@ -114,6 +116,7 @@ class ActionModule(ActionBase):
                 sites = self._templar.template(variables["sites"])
                 mistakes = overruled(variables["hostvars"], Path(arguments["wiring"])) if arguments["wiring"] else []
                 mistakes += input_mistakes(sites, spec, given, arguments["playbook"], self._web_addresses(variables))
+                mistakes = mistakes or self._environment_mistakes(sites, folder)
             message = " ".join(mistakes)
         except AnsibleError as error:
             message = reason(error)
@@ -121,6 +124,16 @@ class ActionModule(ActionBase):
         if message:
             raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
         return {"changed": False, "version": version, "questions": questions}
+
+    def _environment_mistakes(self, sites: list[dict[str, Any]], folder: Path | None) -> list[str]:
+        """Return one sentence for each file of variables that can't be read."""
+        mistakes = []
+        for path in filter(None, dict.fromkeys(environment_paths(sites))):
+            try:
+                dotenv.read(self._loader, folder or Path(), path)
+            except AnsibleError as error:
+                mistakes.append(reason(error))
+        return mistakes
 
     def _web_addresses(self, variables: dict[str, Any]) -> list[str] | None:
         """Return the addresses of sites that name none, or None where there are no DNS records to be made."""

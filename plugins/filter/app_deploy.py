@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     SYSTEM_USERS,
     App,
+    folder_fault,
     wrong_names,
     wrong_variables,
 )
@@ -45,6 +46,16 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
     if int(serial) < 1:
         mistakes.append(f"app_deploy_serial: {serial} hosts can't go live at a time; it must be 1 or more.")
     for app in apps:
+        if "subdirectory" in app and (fault := folder_fault(str(app["subdirectory"]), "the source")):
+            mistakes.append(
+                f"app_deploy_apps: the subdirectory {json.dumps(str(app['subdirectory']))} of {app['name']} {fault}"
+            )
+        mistakes += [
+            f"app_deploy_apps: the {key} of {app['name']} is {app[key]}, which YAML has made of what you wrote, as it "
+            f'makes 1.1 of 1.10; put it in quotes, such as "{example}".'
+            for key, example in (("version", "v1.10"), ("python", "3.10"))
+            if key in app and not isinstance(app[key], str)
+        ]
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
         for path in map(str, app.get("shared_paths", []) + app.get("shared_files", [])):

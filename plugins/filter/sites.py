@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import ca
 
 Entry = dict[str, Any]
 
-SOURCES = ("directory", "repo", "version", "archive", "checksum")
+SOURCES = ("directory", "repo", "version", "archive", "checksum", "subdirectory")
 # Keys of the roles' entries that several roles must agree on, or that have a place of their own in a site's entry.
 FOLLOWS = {
     "gunicorn": {"background", "chdir", "environment", "name", "releases_path", "scheduled", "user", "wsgi_app"},
@@ -37,6 +37,7 @@ RELEASED = {
         "build_commands",
         "build_environment",
         "environment",
+        "environment_file",
         "gunicorn",
         "health_path",
     ),
@@ -72,13 +73,18 @@ def sites_mistakes(sites: list[Entry]) -> list[str]:
     ]
 
 
-def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
-    """Return `gunicorn_apps`: one app per site, with one instance per release."""
+def gunicorn_apps(sites: list[Entry], environment_files: list[dict[str, str]] | None = None) -> list[Entry]:
+    """Return `gunicorn_apps`: one app per site, with one instance per release.
+
+    `environment_files` are the variables of each site's `environment_file`, empty where it has none.
+    """
     return [
         {
             "name": site["app"],
             "releases_path": f"{names.path(site['app'])}/releases",
-            **present(site, "wsgi_app", "environment", "background", "scheduled"),
+            **present(site, "wsgi_app", "background", "scheduled"),
+            **environment(site, told),
+            **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
             **further(
                 site.get("gunicorn", {}),
                 after=["mysql.service"],
@@ -86,8 +92,18 @@ def gunicorn_apps(sites: list[Entry]) -> list[Entry]:
                 writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],
             ),
         }
-        for site in sites
+        for site, told in zip(sites, environment_files or [{}] * len(sites), strict=True)
     ]
+
+
+def environment_paths(sites: list[Entry]) -> list[str]:
+    """Return the path of each site's `environment_file`, or an empty text."""
+    return [site.get("environment_file", "") for site in sites]
+
+
+def environment(site: Entry, told: dict[str, str]) -> Entry:
+    """Return the key `environment` of a site's application, if it has one; the entry wins over what its file says."""
+    return {"environment": {**told, **site.get("environment", {})}} if told or "environment" in site else {}
 
 
 def app_deploy_apps(sites: list[Entry], databases: list[str], gunicorn_version: str | None = None) -> list[Entry]:
@@ -327,6 +343,7 @@ class FilterModule:
                 nginx_sites_kept,
                 nginx_upstreams,
                 nginx_upstreams_kept,
+                environment_paths,
                 gunicorn_apps,
                 app_deploy_apps,
                 app_deploy_applied,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 App = dict[str, Any]
@@ -37,36 +37,56 @@ def wrong_names(variable: str, names: Sequence[str]) -> list[str]:
     )
 
 
-def wrong_variables(variable: str, key: str, apps: list[App]) -> list[str]:
-    """Return what is wrong with the names and values of environment variables, without the values."""
-    mistakes = [
-        f'{variable}: {key} of {app["name"]} has {name} without a value; write "" for an empty one.'
+def folder_fault(path: str, below: str) -> str:
+    """Return what is wrong with a path that is to be a folder below another one, which `below` names, or nothing.
+
+    It goes into units as it stands, so it has letters that mean nothing to systemd or a shell.
+    """
+    if re.fullmatch(r"[\w.+@-]+(/[\w.+@-]+)*", path, re.ASCII) and not {".", ".."} & set(path.split("/")):
+        return ""
+    return f'must be a folder below {below}, such as backend, of letters, digits and "._+@-".'
+
+
+def wrong_variables(variable: str, key: str, apps: list[App], named: str = "name") -> list[str]:
+    """Return what is wrong with the names and values of environment variables, without the values.
+
+    An app is called by its key `named`.
+    """
+    return [
+        f"{variable}: {mistake}"
         for app in apps
         for name, value in app.get(key, {}).items()
-        if value is None
+        if (mistake := _wrong_variable(str(name), value, f"{key} of {app[named]}"))
     ]
-    wrong = [
-        str(name)
-        for app in apps
-        for name, value in app.get(key, {}).items()
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or re.search(r"[\r\n]", str(value))
-    ]
-    if wrong:
-        mistakes.append(
-            f'{variable}: {key} has {", ".join(wrong)}: a name must be letters, digits and "_", and a value must stand '
-            "on one line."
-        )
-    return mistakes
+
+
+def _wrong_variable(name: str, value: Any, where: str) -> str:
+    """Return why a variable can't stand in an environment, in a sentence, or an empty text."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return f'{where} has {json.dumps(name)}: a name must be letters, digits and "_".'
+    if value is None:
+        return f'{where} has {name} without a value; write "" for an empty one.'
+    if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+        kind = "dictionary" if isinstance(value, Mapping) else "list"
+        return f'{name} of {where} is a {kind}: write one text, such as "a,b", or let `| to_json` make one of it.'
+    if "\0" in str(value):
+        return f"{name} of {where} has a NUL character, which no environment can hold."
+    return ""
 
 
 def wrong_apps(variable: str, apps: list[App]) -> list[str]:
     """Return one sentence for each mistake in a list of apps that does not depend on the server that answers."""
     mistakes = wrong_names(variable, [str(app["name"]) for app in apps])
     mistakes += [
-        f"{variable}: {app['name']} needs either chdir (an app at a fixed path) or releases_path (one instance per "
-        "release), and not both."
+        f"{variable}: {app['name']} needs chdir (the folder of an app at a fixed path) or releases_path (one instance "
+        "per release)."
         for app in apps
-        if ("chdir" in app) == ("releases_path" in app)
+        if "chdir" not in app and "releases_path" not in app
+    ]
+    mistakes += [
+        f"{variable}: the chdir {json.dumps(str(app['chdir']))} of {app['name']} {fault}"
+        for app in apps
+        if "chdir" in app and (fault := _chdir_fault(app))
     ]
     for app in apps:
         if app.get("user") in SYSTEM_USERS:
@@ -79,6 +99,13 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
             )
         mistakes += _wrong_commands(variable, app)
     return mistakes + wrong_variables(variable, "environment", apps)
+
+
+def _chdir_fault(app: App) -> str:
+    """Return what is wrong with the folder that an app runs in: below a release it goes by the release."""
+    if "releases_path" in app:
+        return folder_fault(str(app["chdir"]), "the release")
+    return "" if str(app["chdir"]).startswith("/") else "must be an absolute path, as there is no releases_path."
 
 
 def _wrong_commands(variable: str, app: App) -> list[str]:

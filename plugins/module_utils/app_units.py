@@ -1,7 +1,8 @@
 """The files that an application runs with, whichever server answers its requests: settings, units and environment.
 
-An app stands at a fixed path (`chdir`) or comes in releases (`releases_path`), each of which has files of its own. The
-templates are the roles'; what an app has no value of its own for is in `defaults`.
+An app stands at a fixed path (`chdir`) or comes in releases (`releases_path`), each of which has files of its own;
+`chdir` is then a folder of the release. The templates are the roles'; what an app has no value of its own for is in
+`defaults`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ def files(server: Server, apps: list[App], defaults: App) -> list[File]:
     return [
         file
         for app in apps
-        if "chdir" in app
+        if "releases_path" not in app
         for file in _own(server, defaults | app, "", f"/etc/{server.name}/{app['name']}.{server.settings}")
     ]
 
 
 def environments(server: Server, apps: list[App]) -> list[File]:
     """Return the environments of the apps at a fixed path."""
-    return [_environment(app, _plain(server, app)) for app in apps if "chdir" in app]
+    return [_environment(app, _plain(server, app)) for app in apps if "releases_path" not in app]
 
 
 def users(apps: list[App]) -> list[str]:
@@ -68,11 +69,20 @@ def _without_secrets(app: App) -> App:
     return {key: value for key, value in app.items() if key != "environment"}
 
 
+def _folders(app: App) -> dict[str, str]:
+    """Return an app's `home`, which holds its `.venv`, and the folder it runs in, `chdir`: the home, or one below."""
+    if "releases_path" not in app:
+        return {"home": app["chdir"], "chdir": app["chdir"]}
+    home = f"{app['releases_path']}/{names.INSTANCE}"
+    return {"home": home, "chdir": f"{home}/{app['chdir']}" if "chdir" in app else home}
+
+
 def _own(server: Server, app: App, instance: str, settings: str, environment: str = "") -> list[File]:
     """Return settings, socket and service of an app; `instance` is what its units' names have at their end."""
     service = names.service(app["name"], server.name)
     own = {
         "item": _without_secrets(app),
+        **_folders(app),
         "unit": f"{service}{instance}",
         "socket": f"{names.sockets(app['name'], server.name)}/{names.INSTANCE if instance else server.name}.sock",
         "settings": settings,
@@ -95,7 +105,7 @@ def _environment(app: App, dest: str) -> File:
 def _beside(app: App, environment: str) -> list[File]:
     """Return the units of what runs beside a release; the instance of the app's target wants all of them."""
     found, wants = [], []
-    shared = {"item": _without_secrets(app), "environment_file": environment}
+    shared = {"item": _without_secrets(app), **_folders(app), "environment_file": environment}
     for process in app.get("background", []):
         for number in range(1, int(process.get("replicas", 1)) + 1):
             name = f"{app['name']}-{process['name']}-{number}"

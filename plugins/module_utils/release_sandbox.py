@@ -8,13 +8,13 @@ every environment, so they belong to a user that runs nothing else, and a build 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.error_output import error_line
 
 # What a command that only writes into a release has no need of.
@@ -95,10 +95,11 @@ class Sandbox:
         """Return what else hides the folder of an application that is not below /srv."""
         return "" if self.path.is_relative_to("/srv") else f"{self.path}:ro"
 
-    def run(self, command: str, success: Sequence[int] = (0,), shown: str = "") -> int:
+    def run(self, command: str, success: Sequence[int] = (0,), shown: str = "", chdir: str = "") -> int:
         """Run a command in a shell and return its status; raise CommandError where that is no success.
 
-        Its output is added to the log while it runs. `shown` is what it is called in messages.
+        Its output is added to the log while it runs. `shown` is what it is called in messages, `chdir` the folder below
+        the release in which it runs.
         """
         with (
             tempfile.NamedTemporaryFile("w", prefix="app_deploy-", dir="/run") as variables,
@@ -116,7 +117,7 @@ class Sandbox:
                     "systemd-run",
                     # One at a time: what a killed controller has left running is stopped by its name.
                     f"--unit=app_deploy-{self.app}",
-                    *("--quiet", "--wait", "--pipe", "--collect", f"--working-directory={self.folder}"),
+                    *("--quiet", "--wait", "--pipe", "--collect", f"--working-directory={self.folder / chdir}"),
                     *(f"--property={item}" for item in [f"User={self.user}", f"Group={self.group}"]),
                     *(f"--property={item}" for item in self.properties()),
                     *(f"--property=EnvironmentFile={file}" for file in files),
@@ -133,11 +134,6 @@ class Sandbox:
         if status not in success:
             raise CommandError(shown or command, status, said)
         return status
-
-
-def quoted(value: str) -> str:
-    """Return a value as systemd's EnvironmentFile takes it."""
-    return '"' + re.sub(r'([\\"`$])', r"\\\1", value) + '"'
 
 
 def open_log(folder: Path, release: str, keep: int = 10) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import beginning, quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
 
 # What every file begins with that a role has written; a unit that somebody else has made under a like name does not.
@@ -33,7 +34,7 @@ def _plain(password: str) -> str:
 
 def _escaped(password: str) -> str:
     """Return a password as it stands within the double quotes of systemd's EnvironmentFile."""
-    return re.sub(r'([\\"`$])', r"\\\1", password)
+    return quoted(password)[1:-1]
 
 
 def _percent_encoded(password: str) -> str:
@@ -113,7 +114,7 @@ def renewed(manifest: Manifest, passwords: dict[str, str]) -> Manifest:
 
     def today(match: re.Match[str]) -> str:
         spell, new = spelled[match[0]]
-        line = match.string[: match.start()].rpartition("\n")[2]
+        line = beginning(match.string[: match.start()])
         if re.fullmatch(NAMES, line):
             return match[0]
         if spell is _plain and re.search(r"://[^\s/@:]*:$", line):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
+import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.foobar.webstack.plugins.module_utils.error_output import ENDED, exception_line, excerpt
 
@@ -16,7 +19,12 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 
 # Seconds that an instance has to take up what waits at its socket; then it is stopped all the same.
 DRAIN_TIMEOUT = 30
-NO_ANSWER = "no answer within"
+# Seconds after which a page that is not up is asked for again, and a service that has not answered is looked at.
+PAUSE = 0.5
+PROPERTIES = "ActiveState,SubState,Result,NRestarts,ExecMainCode,ExecMainStatus,InvocationID"
+# How a process has ended, as siginfo_t has it.
+CLD_EXITED = "1"
+LONGER = "if it needs longer, raise health_timeout of the app"
 
 
 class UnitError(Exception):
@@ -54,49 +62,122 @@ def systemctl(run: Run, *arguments: str) -> None:
         raise UnitError((error or output).strip())
 
 
-def ask(path: Path, health: dict[str, Any]) -> None:
-    """Ask for a health page over a socket; raise UnitError unless the answer is 200.
+def state_of(run: Run, unit: str) -> dict[str, str]:
+    """Return what systemd says of a unit, by the names of `PROPERTIES`; what it does not know is missing."""
+    _, text, _ = run(["systemctl", "show", f"--property={PROPERTIES}", unit])
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
-    The page has a `path`, `headers` and a `timeout` in seconds.
+
+def ending(state: dict[str, str]) -> str:
+    """Return how a unit has ended, in a few words, with its ActiveState and its Result."""
+    status, result = state.get("ExecMainStatus", ""), state.get("Result", "unknown")
+    if result == "success" or not status:
+        how = "ended"
+    elif state.get("ExecMainCode") == CLD_EXITED:
+        how = f"ended with status {status}"
+    else:
+        names = {str(number.value): number.name for number in signal.Signals}
+        how = f"was ended by {names.get(status, status)}"
+    return f"{how} ({state.get('ActiveState', 'unknown')}, {result})"
+
+
+class Life:
+    """One life of a service, from its start on: it is an error when it ends, or when another one has begun."""
+
+    def __init__(self, run: Run, unit: str) -> None:
+        """Remember which unit it is; systemd is asked at the first look."""
+        self.run, self.unit, self.since = run, unit, time.time()
+        self.invocation = ""
+
+    def look(self, fine: Collection[str] = ("active", "activating", "reloading")) -> dict[str, str]:
+        """Return the unit's state; raise UnitError if it ended since the first look, or is in no state that is fine."""
+        state = state_of(self.run, self.unit)
+        invocation = state.get("InvocationID", "")
+        is_another = self.invocation not in ("", invocation)
+        self.invocation = self.invocation or invocation
+        if is_another or state.get("ActiveState") not in fine or state.get("SubState") == "auto-restart":
+            raise UnitError(f"it {ending(state)}")
+        return state
+
+    def words(self) -> list[str]:
+        """Return what the service has said in this life and since the start, systemd's notes of it among it."""
+        invocation = self.invocation or state_of(self.run, self.unit).get("InvocationID", "")
+        if not invocation:
+            return []
+        # What a process has said last may still be on its way into the journal.
+        self.run(["journalctl", "--sync"])
+        choice = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
+        # The journal takes milliseconds.
+        since = f"--since=@{self.since - 0.001:.3f}"
+        _, words, _ = self.run(["journalctl", since, "--lines=1000", "--output=cat", "--no-pager", *choice])
+        return words.strip().splitlines()
+
+
+def answer(path: Path, health: dict[str, Any], deadline: float, look: Callable[[], object]) -> tuple[int, str]:
+    """Return the status of a page over a socket, and where it leads; raise TimeoutError, OSError or HTTPException.
+
+    `look` is called while nothing comes, and raises where there is nothing to wait for. The deadline is one of
+    time.monotonic.
     """
-    connection = SocketConnection(path, health["timeout"])
+    connection = SocketConnection(path, max(deadline - time.monotonic(), PAUSE))
     try:
         connection.request("GET", health["path"], headers={"Connection": "close", **health["headers"]})
-        answer = connection.getresponse()
-        status, place = answer.status, answer.headers.get("Location", "")
-    except TimeoutError:
-        raise UnitError(
-            f"{NO_ANSWER} {health['timeout']} s; if it needs longer, raise health_timeout of the app"
-        ) from None
-    except (HTTPException, OSError) as error:
-        raise UnitError(str(error) or type(error).__name__) from None
+        while not select.select([connection.sock], [], [], PAUSE)[0]:
+            look()
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        reply = connection.getresponse()
+        return reply.status, reply.headers.get("Location", "")
     finally:
         connection.close()
-    if status != 200:
-        raise UnitError(f"it answered {status}" + (f" and led to {place}" if place else ""))
 
 
-def last_words(run: Run, unit: str, since: float) -> list[str]:
-    """Return what a unit has said since a moment, in seconds since the epoch; not what it said in an earlier life."""
-    journal = [
-        "journalctl",
-        f"--unit={unit}",
-        f"--since=@{since - 0.001:.3f}",
-        "--lines=1000",
-        "--output=cat",
-        "--no-pager",
-    ]
-    _, words, _ = run(journal)
-    return words.strip().splitlines()
+def leads_to_https(health: dict[str, Any], place: str) -> bool:
+    """Tell whether a redirect leads to the same page by HTTPS."""
+    to = urlsplit(place)
+    here = urlsplit(health["path"])
+    return to.scheme == "https" and (to.path, to.query) == (here.path, here.query)
+
+
+def ask(path: Path, health: dict[str, Any], look: Callable[[], object]) -> None:
+    """Ask for a health page over a socket until it answers 200; raise UnitError with the reason if it does not.
+
+    The page has a `path`, `headers` and a `timeout` in seconds. It is asked for again while the answer is one of 5xx or
+    there is none, as with an application that warms up. Any other answer is its last. One that leads to HTTPS is asked
+    as a visitor would who comes by it.
+    """
+    deadline = time.monotonic() + health["timeout"]
+    while True:
+        try:
+            status, place = answer(path, health, deadline, look)
+        except TimeoutError:
+            raise UnitError(f"no answer within {health['timeout']} s; {LONGER}") from None
+        except (ConnectionError, FileNotFoundError) as error:
+            reason = str(error) or type(error).__name__
+        except (HTTPException, OSError) as error:
+            raise UnitError(str(error).strip() or type(error).__name__) from None
+        else:
+            if status == 200:
+                return
+            reason = f"it answered {status}" + (f" and led to {place}" if place else "")
+            if leads_to_https(health, place):
+                if health["headers"].get("X-Forwarded-Proto") == "https":
+                    advice = "it is to take the scheme from X-Forwarded-Proto, or visitors go round in circles"
+                    raise UnitError(f"{reason}; {advice}")
+                health = {**health, "headers": {**health["headers"], "X-Forwarded-Proto": "https"}}
+                continue
+            if status < 500:
+                raise UnitError(reason)
+        look()
+        if time.monotonic() + PAUSE > deadline:
+            raise UnitError(f"{reason} for {health['timeout']} s; {LONGER}")
+        time.sleep(PAUSE)
 
 
 def unhealthy(reason: str, said: list[str]) -> UnhealthyError:
     """Return the error with its cause: the first exception where the unit has ended, else the last, if there is any."""
     has_ended = any(ENDED in line for line in said)
     cause = exception_line(said, first=has_ended)
-    if has_ended and " ended " not in reason:
-        # Who waits for a unit that has ended is not helped by advice to wait longer.
-        reason = "it ended" if reason.startswith(NO_ANSWER) else f"{reason}; it ended"
     return UnhealthyError(f"{reason}: {cause}" if cause else reason, "\n".join(excerpt(said)))
 
 
@@ -105,33 +186,39 @@ def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
 
     Raise UnhealthyError then.
     """
-    since = time.time()
+    life = Life(run, f"{instance}.service")
     try:
-        systemctl(run, "enable", "--now", f"{instance}.service")
-        ask(path, health)
+        try:
+            systemctl(run, "enable", "--now", life.unit)
+        except UnitError:
+            if state_of(run, life.unit).get("Result", "success") != "success":
+                life.look(fine=())
+            raise
+        ask(path, health, life.look)
     except UnitError as reason:
-        said = last_words(run, f"{instance}.service", since)
+        said = life.words()
         stop(run, instance)
         raise unhealthy(str(reason), said) from None
 
 
 def watch(run: Run, target: str, seconds: float) -> None:
     """Watch the services that a target wants for some seconds; raise UnhealthyError when one of them ends."""
-    since, deadline = time.time(), time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     _, wants, _ = run(["systemctl", "show", "--property=Wants", "--value", target])
-    services = [unit for unit in wants.split() if unit.endswith(".service")]
-    over = not services
+    lives = [Life(run, unit) for unit in wants.split() if unit.endswith(".service")]
+    over = not lives
     while not over:
         over = time.monotonic() > deadline
-        for unit in services:
-            _, text, _ = run(["systemctl", "show", "--property=NRestarts,ActiveState,SubState,ExecMainStatus", unit])
-            state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-            # systemd may not have come to it yet, but not at the end.
-            fine = {"active", "activating", "inactive"} if not over else {"active"}
-            if state["ActiveState"] not in fine or state["SubState"] == "auto-restart" or state["NRestarts"] != "0":
-                said = last_words(run, unit, since - 1)
-                raise unhealthy(f"{unit} ended with {state['ExecMainStatus']}", said)
-        time.sleep(0.5)
+        # systemd may not have come to it yet, but not at the end.
+        fine = ("active",) if over else ("active", "activating", "inactive")
+        for life in lives:
+            try:
+                state = life.look(fine)
+                if state["NRestarts"] != "0":
+                    raise UnitError(f"it {ending(state)}")
+            except UnitError as error:
+                raise unhealthy(f"{life.unit} {str(error).removeprefix('it ')}", life.words()) from None
+        time.sleep(PAUSE)
 
 
 def stop(run: Run, instance: str) -> None:

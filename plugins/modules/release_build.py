@@ -21,6 +21,8 @@ options:
   archive: {type: path, required: true, description: Tar archive of the source on the controller.}
   strip_components: {type: int, default: 0, description: "Leading folders of the archive to leave out, as of C(tar)."}
   files: {type: list, elements: str, default: [], description: "Names at the root of the source."}
+  subdirectory: {type: str, default: "", description: "Folder of the source in which build commands run."}
+  subdirectory_files: {type: list, elements: str, default: [], description: "Names in the subdirectory."}
   revision: {type: str, required: true, description: What the source's revision is.}
   links: {type: dict, required: true, description: "Paths in the release, and where they lead."}
   user: {type: str, required: true, description: User that runs the application; its group may read the release.}
@@ -107,6 +109,8 @@ SPEC: dict[str, Any] = {
     "archive": {"type": "path", "required": True},
     "strip_components": {"type": "int", "default": 0},
     "files": {"type": "list", "elements": "str", "default": []},
+    "subdirectory": {"type": "str", "default": ""},
+    "subdirectory_files": {"type": "list", "elements": "str", "default": []},
     "revision": {"type": "str", "required": True},
     "links": {"type": "dict", "required": True},
     "user": {"type": "str", "required": True},
@@ -221,7 +225,7 @@ class Build:
             sandbox.run(project, shown=f"install the source by its {self.lock}")
         for command in self.options["build_commands"]:
             release_lock.require(self.name, self.options["owner"])
-            sandbox.run(command)
+            sandbox.run(command, chdir=self.options["subdirectory"])
         # All that is not the environment's: the source, and what the commands have made.
         own = sorted(path for path in self.folder.iterdir() if path != venv and not path.is_symlink())
         code = [shlex.quote(path.name) for path in own if path.suffix == ".py" or path.is_dir()]

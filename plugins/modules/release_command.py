@@ -14,6 +14,7 @@ description:
 options:
   release: {type: str, required: true, description: Release in whose folder it runs.}
   command: {type: str, required: true, description: "Command, for a shell."}
+  chdir: {type: str, default: "", description: Folder below the release in which it runs.}
   user: {type: str, required: true, description: User that it runs as.}
   group: {type: str, description: Its group; the application's user's unless set.}
   shared: {type: list, elements: str, default: [], description: "Paths below C(shared) that it may write to."}
@@ -61,6 +62,7 @@ SPEC: dict[str, Any] = {
     "app": {"type": "dict", "required": True, "options": release_state.APP},
     "release": {"type": "str", "required": True},
     "command": {"type": "str", "required": True},
+    "chdir": {"type": "str", "default": ""},
     "user": {"type": "str", "required": True},
     "group": {"type": "str"},
     "shared": {"type": "list", "elements": "str", "default": []},
@@ -99,7 +101,7 @@ def main() -> None:
     )
     try:
         release_lock.require(app["name"], options["owner"])
-        status = sandbox.run(options["command"], options["success"])
+        status = sandbox.run(options["command"], options["success"], chdir=options["chdir"])
     except CommandError as error:
         module.fail_json(
             msg=f"{app['name']}: {error}.",

@@ -47,5 +47,6 @@ sources:
   returned: success
   description: >-
     By name, the C(path) of the archive on the controller, its C(revision), the C(files) at the root of the source, and
-    how many leading folders are to be left out (C(strip_components)); or an C(error), a sentence.
+    in its subdirectory (C(subdirectory_files)), and how many leading folders are to be left out (C(strip_components));
+    or an C(error), a sentence.
 """

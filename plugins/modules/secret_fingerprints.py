@@ -66,11 +66,11 @@ unrecorded: {type: bool, returned: success, description: Whether O(state=recorde
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import (
     STORE,
     Fingerprints,
@@ -84,11 +84,9 @@ Environment = dict[str, str]
 
 
 def read_environment(file: Path) -> Environment | None:
-    """Return the variables of an environment file as the roles write it, one quoted value a line, if it is there."""
-    if not file.is_file():
-        return None
-    found = re.findall(r'^([A-Za-z_]\w*)="(.*)"$', file.read_text(), re.MULTILINE)
-    return {name: re.sub(r"\\(.)", r"\1", value) for name, value in found}
+    """Return the variables of an environment file as the roles write it, if it is there."""
+    # Not as text: a line break of a value is none of the file's.
+    return environment_files.variables(file.read_bytes().decode()) if file.is_file() else None
 
 
 class Server:

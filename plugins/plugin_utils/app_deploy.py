@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files, names
 
 App = dict[str, Any]
 
 # Keys of an entry that neither change what is built nor what runs.
 NOT_BUILT = {
     *("directory", "repo", "version", "archive", "checksum", "dump_command", "dump_host", "restore_command"),
-    *("health_headers", "health_path", "health_timeout", "keep_releases", "migrate_check_command"),
+    *("health_headers", "health_timeout", "keep_releases", "migrate_check_command"),
     *("migrate_environment", "watch_timeout", "settings_files", "shared_settings"),
 }
 # What the tools that install dependencies need of the distribution.
@@ -69,6 +68,7 @@ def resolve(app: App, defaults: App) -> App:
         "hooks": app.get("hooks", {}),
         "static_paths": [str(path) for path in app.get("static_paths", [])],
         "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "subdirectory": str(app.get("subdirectory", "")),
         "shared_files": [str(path) for path in app.get("shared_files", [])],
         "build_commands": [str(command) for command in app.get("build_commands", [])],
         "fallback_requirements": app.get("fallback_requirements", []),
@@ -99,8 +99,7 @@ def withheld(app: App, files: list[dict[str, Any]]) -> list[str]:
     """Return the names of the variables that a release runs with and its build commands do not get."""
     place = app.get("environment_file", "")
     (text,) = [file["content"] for file in files if file["dest"] == place] or [""]
-    found = re.findall(r"^([A-Za-z_]\w*)=", text, re.MULTILINE)
-    return sorted(set(found) - set(app.get("build_environment", {})) - {"SECRET_KEY"})
+    return sorted(set(environment_files.variables(text)) - set(app.get("build_environment", {})) - {"SECRET_KEY"})
 
 
 def of_release(app: App, release: str) -> App:

@@ -10,6 +10,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.foobar.webstack.plugins.filter.requests import chosen_sites
 from ansible_collections.foobar.webstack.plugins.filter.sites import sites_mistakes
 from ansible_collections.foobar.webstack.plugins.filter.types import wrong_types
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import wrong_variables
 from ansible_collections.foobar.webstack.plugins.plugin_utils import site_tls
 
 Entry = dict[str, Any]
@@ -94,6 +95,12 @@ def address_mistakes(sites: list[Entry], web_addresses: list[str]) -> list[str]:
     ]
 
 
+def environment_mistakes(sites: list[Entry]) -> list[str]:
+    """Return one sentence for each variable of the sites' environments that none can hold."""
+    keys = ("environment", "build_environment", "migrate_environment")
+    return [mistake for key in keys for mistake in wrong_variables("sites", key, sites, "domain")]
+
+
 def _is_address(text: Any) -> bool:
     """Tell whether a text is an IPv4 or IPv6 address."""
     try:
@@ -121,6 +128,7 @@ def input_mistakes(
         wrong_types({"sites": sites}, spec)
         or spec_mistakes(sites, spec["sites"]["options"])
         or sites_mistakes(sites)
+        or environment_mistakes(sites)
         or certificate_mistakes(sites, spec, given)
         or request_mistakes(given, sites, playbook)
         or ([] if web_addresses is None else address_mistakes(sites, web_addresses))

@@ -137,8 +137,8 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
     return checksum, path
 
 
-def root(archive: Path) -> tuple[list[str], int]:
-    """Return the names at the root of the release, and how many leading folders to strip (0 or 1)."""
+def contents(archive: Path) -> list[str]:
+    """Return the paths of the files, folders and links of an archive, a folder's with a slash at its end."""
     try:
         with tarfile.open(archive) as tar:
             members = tar.getmembers()
@@ -147,13 +147,44 @@ def root(archive: Path) -> tuple[list[str], int]:
     for member in members:
         if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
             raise SourceError(f"archive {archive} holds {member.name}, which is neither a file, a folder nor a link.")
-    names = [member.name.removeprefix("./").strip("/") for member in members]
-    parts = [name.split("/") for name in names if name not in ("", ".")]
-    if not parts:
+    found = [(member.name.removeprefix("./").strip("/"), member.isdir()) for member in members]
+    paths = [f"{name}/" if is_folder else name for name, is_folder in found if name not in ("", ".")]
+    if not paths:
         raise SourceError("the source is empty: there is nothing to release.")
-    tops = {part[0] for part in parts}
-    strip = int(len(tops) == 1 and any(len(part) > 1 for part in parts))
-    return sorted({part[strip] for part in parts if len(part) > strip}), strip
+    return paths
+
+
+def strip(paths: list[str], subdirectory: str = "") -> int:
+    """Return how many leading folders a release leaves out: 1 where all is in one, unless the application says so."""
+    tops = {path.partition("/")[0] for path in paths}
+    is_wrapped = len(tops) == 1 and any("/" in path.rstrip("/") for path in paths)
+    return int(is_wrapped and not (subdirectory and below(paths, subdirectory)))
+
+
+def below(paths: list[str], folder: str) -> list[str]:
+    """Return the names in a folder, or at the root where it is an empty string."""
+    start = f"{folder}/" if folder else ""
+    return sorted({path.removeprefix(start).partition("/")[0] for path in paths if path.startswith(start)} - {""})
+
+
+def layout(archive: Path, subdirectory: str = "") -> dict[str, Any]:
+    """Return the `files` at the root of a release, its `subdirectory_files`, and its archive's `strip_components`."""
+    paths = contents(archive)
+    components = strip(paths, subdirectory)
+    paths = [path.partition("/")[2] for path in paths] if components else paths
+    files, own = below(paths, ""), below(paths, subdirectory) if subdirectory else []
+    if subdirectory and not own:
+        parent = subdirectory.rpartition("/")[0]
+        there = [
+            name
+            for name in below(paths, parent)
+            if any(path.startswith(f"{parent}/{name}/".lstrip("/")) for path in paths)
+        ]
+        raise SourceError(
+            f"subdirectory {subdirectory} is no folder of the source, or an empty one; {parent or 'it'} has the "
+            f"folders {', '.join(there) or '(none)'}."
+        )
+    return {"files": files, "subdirectory_files": own, "strip_components": components}
 
 
 @contextmanager
@@ -173,14 +204,15 @@ def absolute(app: dict[str, Any], folder: Path | None) -> dict[str, Any]:
 
 
 def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
-    """Return the archive's `path`, its `revision`, the `files` at its root and `strip_components`.
+    """Return the archive's `path`, its `revision`, and its layout.
 
     The app has one of the keys `directory`, `repo` (with `version`) and `archive` (with `checksum`). All hosts of a run
     get the same answer, so that a branch that moves or a folder that changes meanwhile does not part them. Raise
     SourceError.
     """
     kind = next(key for key in ("directory", "repo", "archive") if key in app)
-    name = hashlib.sha256(json.dumps([str(app.get(key)) for key in (kind, "version", "checksum")]).encode()).hexdigest()
+    asked = [str(app.get(key)) for key in (kind, "version", "checksum", "subdirectory")]
+    name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     store = "directories" if kind == "directory" else hashlib.sha256(str(app[kind]).encode()).hexdigest()[:16]
     try:
         for folder in (cache, cache / "runs"):
@@ -196,8 +228,7 @@ def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
                 revision, path = from_repository(str(app["repo"]), str(app.get("version", "HEAD")), cache)
             else:
                 revision, path = from_archive(str(app["archive"]), app.get("checksum"), cache)
-            files, strip_components = root(path)
-            found = {"path": str(path), "revision": revision, "files": files, "strip_components": strip_components}
+            found = {"path": str(path), "revision": revision, **layout(path, str(app.get("subdirectory", "")))}
             pin.write_text(json.dumps(found))
             return found
     except OSError as error:

@@ -208,6 +208,8 @@ def test_a_callback_is_described(name: str) -> None:
 def test_the_example_of_a_lookup_can_be_filled_in(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Its name servers are nowhere.
     monkeypatch.setattr(name_servers, "cuts", lambda zones: [name_servers.Cut("shop.example.com", "example.com")])
+    monkeypatch.chdir(tmp_path)
+    Path("shop.env").write_text("MAIL_FROM=shop@example.com\n")
     document, examples, result = shown("lookup", name)
     assert document["name"] == name
     assert lacking(document["options"], "type", "description") == []

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.filter import gunicorn
+from ansible_collections.foobar.webstack.plugins.module_utils import environment_files
 
 from . import render, value
 
@@ -111,6 +112,10 @@ VALUES = [
     "grüße",
     "tab\tin it",
     "!history",
+    "-----BEGIN KEY-----\nMIIB=\n\n-----END KEY-----\n",
+    "\n",
+    "one\\\ntwo\n  AFTER=3\n",
+    "carriage\r\nreturn",
 ]
 
 
@@ -119,14 +124,19 @@ def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path:
     r"""What systemd undoes within double quotes is what a POSIX shell does: a backslash before \, ", ` and $."""
     app = {**PLAIN, "environment": {"VALUE": value, "AFTER": "1"}}
     file = tmp_path / "environment"
-    file.write_text(written("environment", app))
+    file.write_text(written("environment", app), newline="")
     shell = subprocess.run(
         ["/bin/sh", "-euc", '. "$0"; printf "%s|%s" "$VALUE" "$AFTER"', file],
         capture_output=True,
-        text=True,
         check=True,
     )
-    assert shell.stdout == f"{value}|1"
+    assert shell.stdout.decode() == f"{value}|1"
+    assert environment_files.variables(file.read_bytes().decode()) == {"VALUE": value, "AFTER": "1"}
+
+
+def test_a_truth_value_is_written_as_python_writes_it() -> None:
+    text = written("environment", {**PLAIN, "environment": {"DEBUG": False, "COUNT": 3, "RATE": 0.1}})
+    assert environment_files.variables(text) == {"DEBUG": "False", "COUNT": "3", "RATE": "0.1"}
 
 
 def test_an_environment_is_that_of_its_own_app() -> None:
@@ -276,3 +286,16 @@ def test_mistakes_in_its_apps_are_found_by_the_role_s_check(role: str) -> None:
     found = value(role, f"__{role}_mistakes", **apps)
     assert any('the name "Shop" must be lower-case letters' in sentence for sentence in found)
     assert value(role, f"__{role}_mistakes", **{f"{role}_apps": []}) == []
+
+
+@pytest.mark.parametrize("template", ["gunicorn.service", "background.service", "scheduled.service"])
+def test_all_of_a_release_runs_in_the_folder_below_it_that_the_app_names(template: str) -> None:
+    beside: dict[str, Any] = {
+        "background": [{"name": "work", "command": "work"}],
+        "scheduled": [{"name": "tick", "command": "tick", "on_calendar": "hourly"}],
+    }
+    service = parsed(written(template, {**RELEASED, **beside, "chdir": "backend"}))["Service"]
+    assert service["WorkingDirectory"] == ["/srv/shop/releases/%i/backend"]
+    # The environment is the release's.
+    assert "/srv/shop/releases/%i/.venv/bin" in str(service)
+    assert "backend/.venv" not in str(service)

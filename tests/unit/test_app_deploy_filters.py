@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -21,7 +22,10 @@ DEPLOYED = {"name": "shop", "directory": "shop", "health_path": "/health"}
 
 def test_nothing_is_wrong_with_the_usual_apps() -> None:
     assert app_deploy_mistakes([DEPLOYED, DEPLOYED | {"name": "shop_2"}]) == []
-    assert app_deploy_mistakes([DEPLOYED | {"python": 3.12, "shared_paths": [2026]}], "2") == []
+    assert (
+        app_deploy_mistakes([DEPLOYED | {"python": "3.12", "shared_paths": [2026], "subdirectory": "src/shop"}], "2")
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", ["Shop", "1shop", "my-shop", "shop\n", "", "s" * 25])
@@ -43,6 +47,17 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (DEPLOYED | {"shared_files": ["/etc/shop.conf"]}, '"/etc/shop.conf" of shop must be a path below its release'),
         (DEPLOYED | {"shared_paths": ["a/../../b"]}, '"a/../../b" of shop must be a path below its release'),
         (DEPLOYED | {"shared_paths": ["./"]}, '"./" of shop must be a path below its release'),
+        (DEPLOYED | {"version": 1.1}, "the version of shop is 1.1, which YAML has made of what you wrote"),
+        (DEPLOYED | {"version": date(2026, 1, 2)}, 'put it in quotes, such as "v1.10"'),
+        (DEPLOYED | {"python": 3.1}, "the python of shop is 3.1"),
+        (
+            DEPLOYED | {"subdirectory": "../other"},
+            'the subdirectory "../other" of shop must be a folder below the source',
+        ),
+        (
+            DEPLOYED | {"subdirectory": "back end"},
+            'the subdirectory "back end" of shop must be a folder below the source',
+        ),
         (DEPLOYED | {"health_path": "health"}, 'the health_path of shop must begin with "/"'),
         (DEPLOYED | {"python": "3.12", "installer": "pip"}, "the python of shop must be the path of an interpreter"),
     ],
@@ -81,9 +96,10 @@ def test_a_variable_without_a_value_is_refused_and_an_empty_one_is_not() -> None
 
 
 @pytest.mark.parametrize("key", ["migrate_environment", "build_environment"])
-def test_values_of_environments_stand_on_one_line_and_are_not_shown(key: str) -> None:
-    (mistake,) = app_deploy_mistakes([DEPLOYED | {key: {"KEY": "secret\nsecret"}}])
-    assert f"{key} has KEY:" in mistake
+def test_values_of_environments_may_have_several_lines_and_those_that_are_refused_are_not_shown(key: str) -> None:
+    assert app_deploy_mistakes([DEPLOYED | {key: {"KEY": "secret\nsecret"}}]) == []
+    (mistake,) = app_deploy_mistakes([DEPLOYED | {key: {"KEY": ["secret"]}}])
+    assert f"KEY of {key} of shop is a list" in mistake
     assert "secret" not in mistake
 
 

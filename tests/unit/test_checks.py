@@ -40,6 +40,15 @@ def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(tmp_path: Path) -> No
     )
 
 
+def test_a_mistake_in_a_file_of_variables_is_refused_with_its_line_and_without_the_value(tmp_path: Path) -> None:
+    (tmp_path / "shop.env").write_text("# of the shop\nKEY='canary\n")
+    sites = [{**SITE, "environment_file": str(tmp_path / "shop.env")}]
+    spec = {"spec": str(ROOT / "playbooks/meta/sites.yml")}
+    with pytest.raises(AnsibleActionFail) as refused:
+        action("check_sites", spec, server("production", sites=sites, secrets=str(tmp_path)))
+    assert str(refused.value) == f"{tmp_path}/shop.env:2: the quote that KEY begins with is not closed."
+
+
 def test_what_a_site_has_for_a_role_is_for_the_role_to_refuse_in_a_sentence(tmp_path: Path) -> None:
     sites = [{**SITE, "gunicorn": {"after": "redis.service"}}]
     # No facts are gathered: this machine's would not be used.

@@ -25,7 +25,7 @@ def by_dest(app: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_nothing_is_wrong_with_the_usual_apps() -> None:
     for memory in ("infinity", "512M", "1073741824", "50%"):
         assert gunicorn_mistakes([PLAIN | {"memory_max": memory}], "27.0.1") == []
-    assert gunicorn_mistakes([PLAIN | {"environment": {"DEBUG": False, "KEY": "a=b"}}], "27.0.1") == []
+    assert gunicorn_mistakes([PLAIN | {"environment": {"DEBUG": False, "KEY": "a=b\nc"}}], "27.0.1") == []
     assert gunicorn_mistakes([RELEASED, {**RELEASED, "name": "shop_2"}], "27.0.1") == []
 
 
@@ -42,11 +42,15 @@ def test_two_apps_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize(
     ("app", "version", "words"),
     [
-        ({"name": "shop"}, "27.0.1", "shop needs either chdir"),
-        (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop needs either chdir"),
-        (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", "environment has A-B:"),
-        (PLAIN | {"environment": {"KEY": "secret\nsecret"}}, "27.0.1", "environment has KEY:"),
-        (PLAIN | {"environment": {1: "secret"}}, "27.0.1", "environment has 1:"),
+        ({"name": "shop"}, "27.0.1", "shop needs chdir"),
+        ({"name": "shop", "chdir": "shop"}, "27.0.1", 'the chdir "shop" of shop must be an absolute path'),
+        (PLAIN | {"releases_path": "/srv/shop/releases"}, "27.0.1", "shop must be a folder below the release"),
+        (PLAIN | {"environment": {"A-B": "x"}}, "27.0.1", 'environment of shop has "A-B":'),
+        (PLAIN | {"environment": {"A\n": "x"}}, "27.0.1", 'environment of shop has "A\\n":'),
+        (PLAIN | {"environment": {1: "secret"}}, "27.0.1", 'environment of shop has "1":'),
+        (PLAIN | {"environment": {"KEY": "secret\0"}}, "27.0.1", "KEY of environment of shop has a NUL character"),
+        (PLAIN | {"environment": {"KEY": ["secret"]}}, "27.0.1", "KEY of environment of shop is a list: write one"),
+        (PLAIN | {"environment": {"KEY": {"a": "secret"}}}, "27.0.1", "KEY of environment of shop is a dictionary: "),
         (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
         (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
         (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),

@@ -124,3 +124,18 @@ def test_of_an_error_on_its_way_through_templates_its_cause_is_told() -> None:
     outer.__cause__ = cause
     assert reason(outer) == "'vault_shop_key' is undefined"
     assert reason(cause) == "'vault_shop_key' is undefined"
+
+
+def test_a_variable_that_no_environment_can_hold_is_refused_by_its_name_and_without_its_value() -> None:
+    site = {
+        **SITE,
+        "environment": {"ALLOWED_HOSTS": ["canary"], "KEY": "several\nlines"},
+        "build_environment": {"OPTIONS": {"canary": 1}},
+    }
+    assert input_mistakes([site], SPEC, {}) == [
+        f'sites: {name} is a {kind}: write one text, such as "a,b", or let `| to_json` make one of it.'
+        for name, kind in (
+            ("ALLOWED_HOSTS of environment of foobar.com", "list"),
+            ("OPTIONS of build_environment of foobar.com", "dictionary"),
+        )
+    ]

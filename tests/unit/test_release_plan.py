@@ -87,6 +87,10 @@ def test_what_is_built_or_run_differently_is_another_release(key: dict[str, Any]
     assert id_of(**key) != id_of()
 
 
+def test_a_changed_health_page_is_tried_by_the_run_that_changes_it() -> None:
+    assert plan({**CLEAN, "live": id_of()}, id_of(health_path="/up"), False) == ("release", "other settings")
+
+
 def test_a_file_on_the_server_that_changes_makes_another_release(tmp_path: Path) -> None:
     file = tmp_path / "settings"
     missing = id_of(settings_files=[str(file)])

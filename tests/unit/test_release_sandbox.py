@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import release_sandbox
+from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox import (
     CommandError,
     Sandbox,
     open_log,
-    quoted,
 )
 
 
@@ -161,6 +161,11 @@ def test_a_command_runs_as_its_user_in_its_release_and_systemd_leaves_its_dollar
     )
     assert systemd.command[-3:] == ["/bin/sh", "-euc", "echo $$HOME"]
     assert "--unit=app_deploy-shop" in systemd.command
+
+
+def test_a_command_may_run_in_a_folder_below_its_release(app: Path, systemd: Systemd) -> None:
+    sandbox(app).run("python manage.py check", chdir="backend")
+    assert f"--working-directory={app}/releases/b/backend" in systemd.command
 
 
 def test_all_that_commands_say_is_in_the_log_and_an_error_has_the_words_of_its_own(app: Path, systemd: Systemd) -> None:

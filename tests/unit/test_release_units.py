@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,23 @@ STOP = [
 ]
 
 
-class Server:
-    """A systemd of which one command may fail, and a list of how many connections wait at a socket, look by look."""
+RUNS = {"ActiveState": "active", "SubState": "running", "Result": "success", "InvocationID": "one", "NRestarts": "0"}
+ENDED = {
+    **RUNS,
+    **{"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code"},
+    **{"ExecMainCode": "1", "ExecMainStatus": "3"},
+}
 
-    def __init__(self, fails: str = "", waiting: tuple[int, ...] = (), journal: str = "") -> None:
-        """Remember what is to happen."""
+
+class Server:
+    """A systemd of which one command may fail, states of a service, and how many connections wait, look by look."""
+
+    def __init__(
+        self, *states: dict[str, str], fails: str = "", waiting: tuple[int, ...] = (), journal: str = ""
+    ) -> None:
+        """Remember what is to happen; the last state lasts."""
         self.fails, self.journal = fails, journal or "ModuleNotFoundError: nothing\n"
-        self.waiting = list(waiting)
+        self.waiting, self.states = list(waiting), list(states or [RUNS])
         self.commands: list[list[str]] = []
 
     def run(self, command: list[str]) -> tuple[int, str, str]:
@@ -36,18 +46,22 @@ class Server:
             waiting = self.waiting.pop(0) if self.waiting else 0
             return 0, f"u_str LISTEN {waiting}      4096   /run/shop/1.sock 64367 * 0\n", ""
         if command[0] == "journalctl":
-            return 0, self.journal, ""
+            return 0, "" if "--sync" in command else self.journal, ""
         if command[1] == self.fails:
             return 1, "", "Job for shop@1.service failed.\n"
+        if command[1] == "show":
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            return 0, "".join(f"{name}={value}\n" for name, value in state.items()), ""
         return 0, "", ""
 
 
 class Instance:
-    """An application that gives one answer, or none, to whoever connects to its socket."""
+    """An application that gives one answer after the other, the last one for ever, or none (None)."""
 
-    def __init__(self, path: Path, answer: bytes | None) -> None:
+    def __init__(self, path: Path, *answers: bytes | None) -> None:
         """Listen."""
-        self.path, self.answer, self.request = path, answer, b""
+        self.path, self.answers, self.requests = path, list(answers), list[bytes]()
+        self.open: list[socket.socket] = []
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen()
@@ -55,12 +69,16 @@ class Instance:
         self.thread.start()
 
     def serve(self) -> None:
-        """Answer one request, or leave its connection open."""
-        self.connection, _ = self.socket.accept()
-        self.request = self.connection.recv(4096)
-        if self.answer is not None:
-            self.connection.sendall(self.answer)
-            self.connection.close()
+        """Answer requests, or leave their connections open."""
+        while True:
+            connection, _ = self.socket.accept()
+            self.requests.append(connection.recv(4096))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if answer is None:
+                self.open.append(connection)
+            else:
+                connection.sendall(answer)
+                connection.close()
 
 
 @pytest.fixture
@@ -73,57 +91,127 @@ def status(line: str) -> bytes:
     return f"HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pause be long."""
+    monkeypatch.setattr(release_units, "PAUSE", 0.02)
+
+
 def test_an_instance_that_answers_is_well_and_was_asked_as_a_visitor_of_the_site(path: Path) -> None:
     instance, server = Instance(path, status("200 OK")), Server()
     release_units.start(server.run, "shop@1", path, HEALTH)
-    assert instance.request.startswith(b"GET /health HTTP/1.1\r\n")
-    assert instance.request.count(b"Host: ") == 1
-    assert b"Host: shop.example.com\r\n" in instance.request
+    (request,) = instance.requests
+    assert request.startswith(b"GET /health HTTP/1.1\r\n")
+    assert request.count(b"Host: ") == 1
+    assert b"Host: shop.example.com\r\n" in request
     assert server.commands == [["systemctl", "enable", "--now", "shop@1.service"]]
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_instance_that_warms_up_is_asked_again_until_it_is_well(path: Path) -> None:
+    instance = Instance(path, b"", status("503 Loading"), status("500 Internal Server Error"), status("200 OK"))
+    release_units.start(Server().run, "shop@1", path, HEALTH)
+    assert len(instance.requests) == 4
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_instance_whose_socket_comes_late_is_well(path: Path) -> None:
+    timer = threading.Timer(0.1, lambda: Instance(path, status("200 OK")))
+    timer.start()
+    release_units.start(Server().run, "shop@1", path, HEALTH)
+    timer.join()
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (status("500 Internal Server Error"), "it answered 500"),
+        (status("404 Not Found"), "it answered 404"),
         (status("204 No Content"), "it answered 204"),
         (
             status("301 Moved Permanently\r\nLocation: https://shop.example.com/"),
             "it answered 301 and led to https://shop.example.com/",
         ),
-        (b"", "closed connection without response"),
         (b"no HTTP\r\n", "no HTTP"),
-        (None, "no answer within 0.2 s; if it needs longer, raise health_timeout of the app"),
     ],
 )
-def test_an_instance_that_is_not_well_is_stopped_and_its_last_words_are_kept(
-    path: Path, answer: bytes | None, reason: str
-) -> None:
+def test_an_answer_that_no_waiting_makes_better_is_the_last_one(path: Path, answer: bytes, reason: str) -> None:
     instance, server = Instance(path, answer), Server()
-    # Of the others none is to be late.
-    health = {**HEALTH, "timeout": 0.2 if answer is None else 30}
-    with pytest.raises(UnhealthyError, match=reason) as caught:
-        release_units.start(server.run, "shop@1", path, health)
-    assert instance.request != b""
+    with pytest.raises(UnhealthyError, match=f"^{re.escape(reason)}$") as caught:
+        release_units.start(server.run, "shop@1", path, HEALTH)
+    assert len(instance.requests) == 1
     assert caught.value.words == "ModuleNotFoundError: nothing"
     assert server.commands[-2:] == STOP
 
 
-def test_an_instance_that_ends_says_so_and_names_its_exception(path: Path) -> None:
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (status("500 Internal Server Error"), "it answered 500 for 0.2 s"),
+        (b"", "Remote end closed connection without response for 0.2 s"),
+        (None, "no answer within 0.2 s"),
+    ],
+)
+def test_an_instance_that_does_not_get_well_in_time_is_stopped_and_its_last_words_are_kept(
+    path: Path, answer: bytes | None, reason: str
+) -> None:
+    Instance(path, answer)
+    server = Server()
+    with pytest.raises(
+        UnhealthyError, match=f"^{reason}; if it needs longer, raise health_timeout of the app"
+    ) as caught:
+        release_units.start(server.run, "shop@1", path, {**HEALTH, "timeout": 0.2})
+    assert caught.value.words == "ModuleNotFoundError: nothing"
+    assert server.commands[-2:] == STOP
+
+
+TO_HTTPS = status("301 Moved Permanently\r\nLocation: https://shop.example.com/health")
+
+
+def test_a_page_that_leads_to_itself_by_https_is_asked_as_one_that_a_visitor_asks_by_https(path: Path) -> None:
+    instance = Instance(path, TO_HTTPS, status("200 OK"))
+    release_units.start(Server().run, "shop@1", path, HEALTH)
+    assert [b"X-Forwarded-Proto: https\r\n" in request for request in instance.requests] == [False, True]
+
+
+def test_a_page_that_leads_to_itself_for_ever_is_not_well_and_is_told_what_to_heed(path: Path) -> None:
+    instance = Instance(path, TO_HTTPS)
+    with pytest.raises(UnhealthyError, match="it is to take the scheme from X-Forwarded-Proto"):
+        release_units.start(Server().run, "shop@1", path, HEALTH)
+    assert len(instance.requests) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_instance_that_ends_is_not_waited_for_and_names_its_exception(path: Path) -> None:
     journal = (
         "Traceback (most recent call last):\n  import nothing\nModuleNotFoundError: No module named 'nothing'\n"
         "shop@1.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED\n"
     )
-    instance = Instance(path, None)
-    with pytest.raises(UnhealthyError, match=r"^it ended: ModuleNotFoundError: No module named 'nothing'$") as caught:
-        release_units.start(Server(journal=journal).run, "shop@1", path, {**HEALTH, "timeout": 0.2})
-    assert instance.request != b""
+    server, before = Server(RUNS, ENDED, journal=journal), time.monotonic()
+    Instance(path, None)
+    reason = r"^it ended with status 3 \(activating, exit-code\): ModuleNotFoundError: No module named 'nothing'$"
+    with pytest.raises(UnhealthyError, match=reason) as caught:
+        release_units.start(server.run, "shop@1", path, HEALTH)
+    assert time.monotonic() - before < 10
     assert caught.value.words == journal.strip()
 
 
-def test_an_instance_without_a_socket_is_not_well(path: Path) -> None:
-    with pytest.raises(UnhealthyError, match="No such file"):
-        release_units.start(Server().run, "shop@1", path, HEALTH)
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({**RUNS, "InvocationID": "two"}, "it ended (active, success)"),
+        (
+            {**ENDED, "ActiveState": "failed", "Result": "signal", "ExecMainCode": "2", "ExecMainStatus": "31"},
+            "it was ended by SIGSYS (failed, signal)",
+        ),
+        ({**ENDED, "Result": "oom-kill", "ExecMainCode": "2", "ExecMainStatus": "9"}, "it was ended by SIGKILL"),
+    ],
+)
+def test_how_an_instance_has_ended_is_said(path: Path, state: dict[str, str], reason: str) -> None:
+    Instance(path, status("503 Loading"))
+    with pytest.raises(UnhealthyError, match=f"^{re.escape(reason)}"):
+        release_units.start(Server(RUNS, state).run, "shop@1", path, HEALTH)
 
 
 def test_an_instance_that_does_not_start_is_not_asked_and_stopped(path: Path) -> None:
@@ -131,6 +219,11 @@ def test_an_instance_that_does_not_start_is_not_asked_and_stopped(path: Path) ->
     with pytest.raises(UnhealthyError, match="Job for shop@1"):
         release_units.start(server.run, "shop@1", path, HEALTH)
     assert server.commands[-2:] == STOP
+
+
+def test_an_instance_that_ends_before_it_is_ready_says_how(path: Path) -> None:
+    with pytest.raises(UnhealthyError, match=r"^it ended with status 3 \(activating, exit-code\)$"):
+        release_units.start(Server(ENDED, fails="enable").run, "shop@1", path, HEALTH)
 
 
 def test_an_instance_is_stopped_when_nobody_waits_at_its_socket_any_more(path: Path) -> None:
@@ -152,39 +245,34 @@ def test_what_systemd_says_is_the_reason(path: Path) -> None:
         release_units.stop(Server(fails="disable").run, "shop@1")
 
 
-def test_the_last_words_are_those_of_this_start_and_not_of_an_earlier_life(path: Path) -> None:
-    server, before = Server(fails="enable"), time.time()
+@pytest.mark.usefixtures("quick")
+def test_the_last_words_are_those_of_this_try_and_of_no_other_life(path: Path) -> None:
+    Instance(path, None)
+    server, before = Server(RUNS, {**RUNS, "InvocationID": "two"}), time.time()
     with pytest.raises(UnhealthyError):
         release_units.start(server.run, "shop@1", path, HEALTH)
-    (journal,) = [command for command in server.commands if command[0] == "journalctl"]
+    sync, journal = [command for command in server.commands if command[0] == "journalctl"]
+    assert "--sync" in sync
+    assert journal[-3:] == ["_SYSTEMD_INVOCATION_ID=one", "+", "INVOCATION_ID=one"]
     (since,) = [float(option.removeprefix("--since=@")) for option in journal if option.startswith("--since=@")]
     # The journal takes milliseconds.
     assert before - 0.002 <= since <= time.time()
-    assert "--unit=shop@1.service" in journal
 
 
-RUNS = ("active", "running", "0", "0")
-
-
-class Beside:
+class Beside(Server):
     """A systemd with a target that wants a service and a timer; the service has one state after the other."""
 
-    def __init__(self, *states: tuple[str, str, str, str], wants: str = "shop-mailer-1@b.service") -> None:
+    def __init__(self, *states: dict[str, str], wants: str = "shop-mailer-1@b.service") -> None:
         """Remember the states, of which the last one lasts."""
+        super().__init__(*states, journal="ConnectionRefusedError: [Errno 111] Connection refused\n")
         self.wants, self.asked = wants, 0
-        self.states: Iterator[tuple[str, str, str, str]] = itertools.chain(states, itertools.repeat(states[-1]))
 
     def run(self, command: list[str]) -> tuple[int, str, str]:
         """Answer a command."""
-        if command[0] == "journalctl":
-            return 0, "ConnectionRefusedError: [Errno 111] Connection refused\n", ""
-        assert command[:2] == ["systemctl", "show"]
         if "--property=Wants" in command:
             return 0, f"{self.wants} shop-purge@b.timer\n", ""
-        assert command[-1] == "shop-mailer-1@b.service"
-        self.asked += 1
-        names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
-        return 0, "".join(f"{name}={value}\n" for name, value in zip(names, next(self.states), strict=True)), ""
+        self.asked += command[-1] == "shop-mailer-1@b.service"
+        return super().run(command)
 
 
 @pytest.fixture
@@ -197,25 +285,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> None:
-    for first in [("inactive", "dead", "0", "0"), ("activating", "start", "0", "0"), RUNS]:
-        server = Beside(first, RUNS)
+    for first in [{"ActiveState": "inactive", "SubState": "dead"}, {"ActiveState": "activating"}, {}]:
+        server = Beside({**RUNS, **first}, RUNS)
         release_units.watch(server.run, "shop@b.target", 5)
         assert server.asked > 5
 
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
-    "state",
+    ("state", "how"),
     [
-        ("failed", "failed", "0", "1"),
-        ("activating", "auto-restart", "0", "1"),
-        ("active", "running", "1", "1"),  # it has ended and was started again in between
-        ("deactivating", "stop-sigterm", "0", "1"),
+        ({**ENDED, "ActiveState": "failed", "SubState": "failed"}, "ended with status 3 (failed, exit-code)"),
+        (ENDED, "ended with status 3 (activating, exit-code)"),
+        # It has ended and was started again in between.
+        ({**RUNS, "NRestarts": "1"}, "ended (active, success)"),
+        ({**RUNS, "InvocationID": "two"}, "ended (active, success)"),
+        ({**RUNS, "ActiveState": "deactivating"}, "ended (deactivating, success)"),
     ],
 )
-def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: tuple[str, str, str, str]) -> None:
+def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: dict[str, str], how: str) -> None:
     server = Beside(RUNS, RUNS, state)
-    with pytest.raises(UnhealthyError, match=r"^shop-mailer-1@b\.service ended with 1$") as caught:
+    with pytest.raises(UnhealthyError, match=f"^shop-mailer-1@b.service {re.escape(how)}$") as caught:
         release_units.watch(server.run, "shop@b.target", 5)
     assert server.asked == 3
     assert caught.value.words == "ConnectionRefusedError: [Errno 111] Connection refused"
@@ -224,7 +314,7 @@ def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state:
 @pytest.mark.usefixtures("clock")
 def test_a_command_beside_a_release_that_never_comes_up_makes_it_unhealthy() -> None:
     with pytest.raises(UnhealthyError):
-        release_units.watch(Beside(("inactive", "dead", "0", "0")).run, "shop@b.target", 5)
+        release_units.watch(Beside({**RUNS, "ActiveState": "inactive"}).run, "shop@b.target", 5)
 
 
 def test_a_target_with_timers_alone_is_not_waited_for() -> None:

@@ -73,6 +73,12 @@ def test_a_small_entry_is_enough() -> None:
     assert zone["records"] == [{"record": "foobar.com", "type": "A", "value": ["8.8.8.8"]}]
 
 
+def test_an_application_in_a_folder_of_its_source_is_built_and_run_there() -> None:
+    site = {**SITE, "subdirectory": "backend"}
+    assert app_deploy_apps([site], [])[0]["subdirectory"] == "backend"
+    assert gunicorn_apps([site])[0]["chdir"] == "backend"
+
+
 def test_two_sites_stay_apart() -> None:
     other = {**FULL, "domain": "shop.example", "aliases": [], "app": "other"}
     assert [app["name"] for app in gunicorn_apps([SITE, other])] == ["shop", "other"]
@@ -96,6 +102,7 @@ def test_a_release_knows_its_source_and_its_commands() -> None:
 
 def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
     assert gunicorn_apps([FULL])[0]["environment"] == {"SECRET_KEY": "canary"}
+    assert gunicorn_apps([FULL], [{}])[0]["environment"] == {"SECRET_KEY": "canary"}
     assert mysql_users([FULL])[0]["password"] == "canary"
     others = [
         app_deploy_apps([FULL], ["db01"]),
@@ -105,6 +112,15 @@ def test_secrets_go_where_they_are_used_and_nowhere_else() -> None:
         dns_records_zones([FULL], PROVIDER, [], []),
     ]
     assert "canary" not in str(others)
+
+
+def test_what_an_entry_says_of_a_variable_wins_over_its_file() -> None:
+    told = {"SECRET_KEY": "of the file", "MAIL": "of the file"}
+    (app,) = gunicorn_apps([FULL], [told])
+    assert app["environment"] == {"SECRET_KEY": "canary", "MAIL": "of the file"}
+    without = {key: value for key, value in FULL.items() if key != "environment"}
+    assert gunicorn_apps([without], [told])[0]["environment"] == told
+    assert "environment" not in gunicorn_apps([without], [{}])[0]
 
 
 def test_a_release_runs_with_its_own_settings_and_knows_those_that_older_ones_share() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, git_reason, root
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sources import SourceError, contents, git_reason, layout
 
 from tests import calls
 
@@ -206,7 +206,9 @@ def test_an_archive_that_is_not_there_is_named(cache: Path) -> None:
 
 
 def test_one_folder_around_all_is_stripped(archive: Path) -> None:
-    assert root(archive) == ([".env", ".gitignore", "link", "manage", "shop"], 1)
+    found = layout(archive)
+    assert found["files"] == [".env", ".gitignore", "link", "manage", "shop"]
+    assert found["strip_components"] == 1
 
 
 def make(path: Path, *names: str) -> Path:
@@ -228,26 +230,65 @@ def make(path: Path, *names: str) -> Path:
     ],
 )
 def test_the_root_of_a_release_is_found(tmp_path: Path, names: list[str], found: tuple[list[str], int]) -> None:
-    assert root(make(tmp_path / "a.tar", *names)) == found
+    layout_of = layout(make(tmp_path / "a.tar", *names))
+    assert (layout_of["files"], layout_of["strip_components"]) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "subdirectory", "found"),
+    [
+        (
+            ["README", "backend/manage.py", "backend/requirements.txt"],
+            "backend",
+            (["manage.py", "requirements.txt"], 0),
+        ),
+        (["README", "a/b/", "a/b/manage.py"], "a/b", (["manage.py"], 0)),
+        # The one folder of the source is the subdirectory, or is a forge's.
+        (["backend/manage.py"], "backend", (["manage.py"], 0)),
+        (["shop-1.0/backend/manage.py"], "backend", (["manage.py"], 1)),
+    ],
+)
+def test_the_files_of_a_subdirectory_are_found(
+    tmp_path: Path, names: list[str], subdirectory: str, found: tuple[list[str], int]
+) -> None:
+    layout_of = layout(make(tmp_path / "a.tar", *names), subdirectory)
+    assert (layout_of["subdirectory_files"], layout_of["strip_components"]) == found
+
+
+@pytest.mark.parametrize(
+    ("subdirectory", "there"),
+    [
+        ("back", "it has the folders backend, frontend"),
+        ("backend/src", "backend has the folders shop"),
+        ("README", "it"),
+    ],
+)
+def test_a_subdirectory_that_is_not_there_is_refused_with_what_is(
+    tmp_path: Path, subdirectory: str, there: str
+) -> None:
+    archive = make(tmp_path / "a.tar", "README", "backend/manage.py", "backend/shop/x.py", "frontend/package.json")
+    with pytest.raises(SourceError) as error:
+        layout(archive, subdirectory)
+    assert f"subdirectory {subdirectory} is no folder of the source, or an empty one; {there}" in str(error.value)
 
 
 @pytest.mark.parametrize("names", [[], ["./"]])
 def test_an_empty_source_is_refused(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(SourceError, match="the source is empty"):
-        root(make(tmp_path / "a.tar", *names))
+        contents(make(tmp_path / "a.tar", *names))
 
 
 def test_a_folder_with_nothing_but_ignored_files_is_refused(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "empty").mkdir()
     _, archive = sources.from_directory(tmp_path / "empty", cache)
     with pytest.raises(SourceError, match="the source is empty"):
-        root(archive)
+        contents(archive)
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<html>not found</html>")
     with pytest.raises(SourceError, match=r"page\.html is not a tar archive"):
-        root(tmp_path / "page.html")
+        contents(tmp_path / "page.html")
 
 
 def test_a_folder_that_is_not_there_is_named(cache: Path) -> None:
@@ -262,7 +303,7 @@ def test_an_archive_with_more_than_files_folders_and_links_is_refused(tmp_path: 
     with tarfile.open(archive, "w") as tar:
         tar.addfile(device)
     with pytest.raises(SourceError, match="shop/disk, which is neither a file, a folder nor a link"):
-        root(archive)
+        contents(archive)
 
 
 def deployed(repository: Path, **keys: str) -> dict[str, Any]:

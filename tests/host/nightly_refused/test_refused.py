@@ -43,6 +43,7 @@ def code():
     broken = before.replace('HttpResponse("OK\\n")', 'HttpResponse("Not at all OK\\n", status=500)')
     assert broken != before
     views.write_text(broken)
+    (SOURCES / "django/further.env").write_text("FROM_A_FILE=one\n")
     for place in (SOURCES / "elsewhere", SOURCES / "board.git"):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(SOURCES / "django", place)

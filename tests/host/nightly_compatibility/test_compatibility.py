@@ -1,0 +1,146 @@
+"""Each row of docs/compatibility.md is what happens to such an application."""
+
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.compatibility import mistakes
+from tests.compatibility.rows import ROWS
+from tests.compatibility.table import DOCUMENT, SYSTEMS, table, wanted
+from tests.playbook import ROOT, play, refusal, wait_for
+
+EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+SOURCES = EPHEMERAL / "sources"
+ADDRESSES = {"Debian 13": "198.18.55.50", "Debian 12": "198.18.55.51"}
+OVERLAY = """from config.settings import *
+
+DEBUG = False
+ALLOWED_HOSTS = ["overlay.example"]
+"""
+CASES = [(row, system) for system in SYSTEMS for row in ROWS if row.tree and wanted(row, system) == "live"]
+REFUSED = [row for row in ROWS if row.refused]
+SEEN = {}
+
+
+@cache
+def sources():
+    """Make the sources of all rows."""
+    for row in ROWS:
+        if row.tree:
+            row.tree.make(SOURCES / row.name)
+
+
+@cache
+def inventory(system):
+    """Write the inventory of one server, with a folder of its own, and return its path."""
+    folder = EPHEMERAL / system.replace(" ", "")
+    (folder / "files").mkdir(parents=True)
+    (folder / "files/overlay.py.j2").write_text(OVERLAY)
+    (folder / "group_vars").symlink_to(ROOT / "group_vars")
+    options = {"UserKnownHostsFile": EPHEMERAL / "ssh/known_hosts", "IdentityFile": EPHEMERAL / "ssh/id_ed25519"}
+    host = {
+        "ansible_host": ADDRESSES[system],
+        "ansible_user": "root",
+        "ansible_ssh_common_args": " ".join(f"-o {name}={value}" for name, value in options.items()),
+        "secrets": str(folder / "secrets"),
+        "default_tls": {"provider": "none"},
+    }
+    groups = ["web", "app", "local", *(["db"] if system == "Debian 13" else [])]
+    path = folder / "hosts.yml"
+    hosts = {"hosts": {"server": host}, "children": {group: {"hosts": {"server": {}}} for group in groups}}
+    path.write_text(json.dumps({"all": hosts}))
+    return path
+
+
+@cache
+def deployed(system):
+    """Deploy all that can be on a system, and return the finished run."""
+    sources()
+    sites = [row.site(str(SOURCES), ADDRESSES[system]) for row, on in CASES if on == system]
+    return play("site.yml", inventory=inventory(system), sites=sites), sites
+
+
+def ask(row, system, path):
+    """Return the status and the text of a page, or why there is none."""
+    name = row.entry.get("server_names", [row.site("", "")["domain"]])[0].replace("*", "one")
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"http://{ADDRESSES[system]}{path}", headers={"Host": name}, timeout=60)
+    return answer.status_code, answer.text
+
+
+def answers(row, system):
+    """Tell whether all pages of a site are as they should be."""
+    return all(
+        status == 200 and text in page for path, text in row.pages.items() for status, page in [ask(row, system, path)]
+    )
+
+
+@pytest.mark.parametrize(("row", "system"), CASES, ids=[f"{row.name}-{system}" for row, system in CASES])
+def test_an_application_is_live_by_its_entry_alone(row, system):
+    finished, _ = deployed(system)
+    why = re.findall(rf".*\b{row.name}: .*", finished.stdout)
+    if row.name == "beat":
+        wait_for(lambda: answers(row, system), 30)
+    pages = {path: ask(row, system, path) for path in row.pages}
+    SEEN[row.name, system] = "live" if answers(row, system) else "fails"
+    assert SEEN[row.name, system] == "live", f"{pages} {why} {finished.stdout[-600:]}"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_second_run_changes_nothing(system):
+    _, sites = deployed(system)
+    again = play("site.yml", inventory=inventory(system), sites=sites)
+    assert re.findall(r"changed=(\d+) .*failed=(\d+)", again.stdout) == [("0", "0")], again.stdout[-3000:]
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.name)
+def test_an_entry_that_can_t_serve_is_refused_before_anything_changes(row):
+    sources()
+    site = row.site(str(SOURCES), ADDRESSES["Debian 13"])
+    SEEN[row.name, "Debian 13"] = SEEN[row.name, "Debian 12"] = "not refused"
+    assert row.refused in refusal(play("check.yml", inventory=inventory("Debian 13"), sites=[site]))
+    SEEN[row.name, "Debian 13"] = SEEN[row.name, "Debian 12"] = "refused"
+
+
+def test_the_page_tells_what_was_seen():
+    page = table(SEEN)
+    (EPHEMERAL / "compatibility.md").write_text(page)
+    assert DOCUMENT.read_text() == page
+
+
+def entry(mistake, mended):
+    """Return a site with a mistake in its entry, or without it."""
+    source = SOURCES / f"mistake-{mistake.name}"
+    if not source.exists():
+        mistake.tree.make(source)
+    own = {"domain": f"{mistake.name}.example", "addresses": [ADDRESSES["Debian 13"]], "app": mistake.name}
+    return {**own, "directory": str(source), **mistake.entry(mended=mended)}
+
+
+def test_one_run_names_all_mistakes_that_the_controller_can_see():
+    sites = [entry(mistake, mended=False) for mistake in mistakes.REFUSED]
+    said = refusal(play("check.yml", inventory=inventory("Debian 13"), sites=sites))
+    assert [mistake.name for mistake in mistakes.REFUSED if mistake.said not in said] == [], said
+
+
+def test_each_mistake_that_only_a_release_shows_costs_one_run_more():
+    wrong = play(
+        "site.yml",
+        inventory=inventory("Debian 13"),
+        sites=[entry(mistake, mended=False) for mistake in mistakes.FAILING],
+    )
+    assert wrong.returncode != 0
+    last = " ".join(wrong.stdout[wrong.stdout.rindex("TASK [") :].split())
+    assert [mistake.name for mistake in mistakes.FAILING if mistake.said not in last] == [], last
+    right = play(
+        "site.yml",
+        inventory=inventory("Debian 13"),
+        sites=[entry(mistake, mended=True) for mistake in mistakes.FAILING],
+    )
+    assert right.returncode == 0, right.stdout[-3000:]

@@ -259,7 +259,7 @@ def test_check_refuses_a_source_whose_packages_can_t_be_told_and_not_one_that_ca
     (tmp_path / "shop/requirements").mkdir(parents=True)
     (tmp_path / "shop/manage.py").touch()
     (tmp_path / "shop/requirements/production.txt").write_text("django\n")
-    shop = {"name": "shop", "directory": str(tmp_path / "shop")}
+    shop: dict[str, Any] = {"name": "shop", "directory": str(tmp_path / "shop")}
     arguments = {"apps": [shop, {"name": "lost", "directory": "/nowhere"}], "cache": str(tmp_path / "cache")}
     sources = calls.action("release_sources", arguments)["sources"]
     assert "shop: nothing at the root of its source says which packages it needs" in sources["shop"]["error"]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import platform
 import subprocess
+import sys
+import sysconfig
+import tarfile
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -96,3 +101,46 @@ def served(folder: Path, username: str, password: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def python_mirror(folder: Path) -> tuple[str, dict[str, str]]:
+    """Make a mirror of Pythons from the one that runs, and return its version and the variables that lead uv there."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    short, machine = ".".join(version.split(".")[:2]), platform.machine()
+    base = "https://github.com/astral-sh/python-build-standalone/releases/download"
+    name = f"cpython-{version}+20260101-{machine}-unknown-linux-gnu-install_only_stripped.tar.gz"
+    (folder / "20260101").mkdir(parents=True)
+    unused = {"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "tkinter", "ensurepip", "lib2to3"}
+
+    def kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        path = Path(member.name)
+        return None if unused & set(path.parts) or path.name.startswith("config-") else member
+
+    with tarfile.open(folder / "20260101" / name, "w:gz", compresslevel=1) as tar:
+        tar.add(Path(sys.executable).resolve(), f"python/bin/python{short}")
+        for library in Path(sysconfig.get_config_var("LIBDIR") or "").glob(f"libpython{short}.so*"):
+            tar.add(library, f"python/lib/{library.name}")
+        tar.add(sysconfig.get_path("stdlib"), f"python/lib/python{short}", filter=kept)
+    major, minor, patch = sys.version_info[:3]
+    found = {
+        "name": "cpython",
+        "arch": {"family": machine, "variant": None},
+        "os": "linux",
+        "libc": "gnu",
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "prerelease": "",
+        "url": f"{base}/20260101/{name.replace('+', '%2B')}",
+        "sha256": None,
+        "variant": None,
+        "build": "20260101",
+    }
+    (folder / "pythons.json").write_text(json.dumps({f"cpython-{version}-linux-{machine}-gnu": found}))
+    return short, {
+        "UV_PYTHON_INSTALL_MIRROR": folder.as_uri(),
+        "UV_PYTHON_DOWNLOADS_JSON_URL": str(folder / "pythons.json"),
+        "UV_PYTHON_DOWNLOADS": "automatic",
+        # What the machine has does not count: it is the one that the distribution lacks.
+        "UV_PYTHON_PREFERENCE": "only-managed",
+    }

@@ -92,6 +92,8 @@ def _faults(value: Any, option: Mapping[str, Any], place: str) -> Iterator[tuple
             yield place, "must be a dictionary, such as {key: value}."
     elif kind in ("path", "str") and isinstance(value, (list, Mapping)):
         yield place, "must be text, not a list or a dictionary."
+    elif kind in ("path", "str") and isinstance(value, float):
+        yield place, f"is {value}, which YAML has made of what you wrote, as it makes 1.1 of 1.10; put it in quotes."
     elif kind in CONVERSIONS and not _converts(value, kind):
         yield place, f"{CONVERSIONS[kind][1]}{_instead(value, option)}."
     elif "choices" in option and str(value) not in map(str, option["choices"]):

@@ -63,6 +63,14 @@ def options(role: str, name: str) -> dict[str, Any]:
             {"build_commands": [{"make": "css"}]},
             "entry 1 of build_commands of foobar.com must be text, not a list or a",
         ),
+        (
+            {"version": 1.1},
+            "version of foobar.com is 1.1, which YAML has made of what you wrote, as it makes 1.1 of 1.10;",
+        ),
+        (
+            {"python_packages": [1.1]},
+            "entry 1 of python_packages of foobar.com is 1.1, which YAML has made of what you",
+        ),
         ({"zone": ["foobar.com"]}, "zone of foobar.com must be text, not a list or a dictionary."),
     ],
 )

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Tree, installation, installed
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
+
+from tests import calls
 
 HASH = f"sha256:{'1' * 64}"
 UV_LOCK = 'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { virtual = "." }\n'
@@ -250,3 +253,19 @@ def test_the_lines_of_a_lock_stand_in_the_cache_under_a_name_of_their_own(tmp_pa
     how = installed({"name": "shop", "installer": "uv"}, source, tmp_path)
     assert Path(how["locked"]["hashed"]).read_text() == f"flask==3 --hash={HASH}\n"
     assert installed({"name": "shop", "installer": "uv"}, source, tmp_path)["locked"] == how["locked"]
+
+
+def test_check_refuses_a_source_whose_packages_can_t_be_told_and_not_one_that_can_t_be_had(tmp_path: Path) -> None:
+    (tmp_path / "shop/requirements").mkdir(parents=True)
+    (tmp_path / "shop/manage.py").touch()
+    (tmp_path / "shop/requirements/production.txt").write_text("django\n")
+    shop: dict[str, Any] = {"name": "shop", "directory": str(tmp_path / "shop")}
+    arguments = {"apps": [shop, {"name": "lost", "directory": "/nowhere"}], "cache": str(tmp_path / "cache")}
+    sources = calls.action("release_sources", arguments)["sources"]
+    assert "shop: nothing at the root of its source says which packages it needs" in sources["shop"]["error"]
+    with pytest.raises(AnsibleActionFail, match=r"there is requirements/production\.txt") as error:
+        calls.action("release_sources", {**arguments, "refuse": True})
+    assert "nowhere" not in str(error.value)
+    shop["requirements"] = ["requirements/production.txt"]
+    sources = calls.action("release_sources", {**arguments, "refuse": True})["sources"]
+    assert sources["shop"]["installation"]["requirements"] == ["requirements/production.txt"]

@@ -30,7 +30,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_environmen
 from ansible_collections.foobar.webstack.plugins.plugin_utils import git_packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Installation
 
-from tests.wheels import index, repository, served, wheel
+from tests.wheels import index, python_mirror, repository, served, wheel
 
 UV, PYTHON = "/opt/uv/bin/uv", "/usr/bin/python3"
 REAL_UV = shutil.which("uv") or "uv"
@@ -374,6 +374,21 @@ def test_an_interpreter_that_uv_finds_is_known_by_its_version() -> None:
 def test_what_helps_a_package_to_be_built_is_said(said: list[str], words: str) -> None:
     assert words in advice(said)
     assert bool(advice(said)) == bool(words)
+
+
+def test_a_python_that_the_distribution_lacks_comes_from_a_mirror(release: Release, tmp_path: Path) -> None:
+    version, environment = python_mirror(tmp_path / "mirror")
+    place = tmp_path / "pythons"
+    commands = install_commands(how("listed", requirements=["r.txt"]), "uv", REAL_UV, version, [])
+    (release.folder / "r.txt").write_text("shop_lib==1.0\n")
+    more = {**release.offline, **environment, "UV_OFFLINE": "0", "UV_PYTHON_INSTALL_DIR": str(place)}
+    more |= {"UV_DEFAULT_INDEX": release.wheels.as_uri()}
+    result = release.run(" && ".join(commands), **more)
+    assert result.returncode == 0, result.stderr
+    interpreter = (release.folder / ".venv/bin/python").resolve()
+    assert interpreter.is_relative_to(place)
+    asked = release.run(".venv/bin/python -c 'import shop_lib, sys; print(sys.base_prefix)'", **more)
+    assert Path(asked.stdout.strip()).is_relative_to(place), asked.stderr
 
 
 def test_a_file_that_is_no_valid_python_fails_no_release(tmp_path: Path) -> None:

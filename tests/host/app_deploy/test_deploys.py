@@ -84,6 +84,28 @@ def test_code_that_is_named_like_a_part_of_the_compiler_is_compiled_and_not_run(
     assert {name.partition(".")[0] for name in compiled} == {"shop", "filecmp"}
 
 
+def test_build_commands_may_call_pip_and_uv_whichever_of_them_makes_the_environment(host, source):
+    commands = [
+        "pip --version",
+        "python -m pip check",
+        "uv pip list",
+        "pip download --no-index nothing || touch refused",
+    ]
+    result = deploy(only=["directory", "archive"], more_commands=commands, archive_commands=commands)
+    assert result.returncode == 0, result.stdout
+    for app in ("directory", "archive"):
+        assert host.file(f"/srv/{app}/current/refused").exists
+
+
+def test_no_command_runs_after_a_build_command_that_fails(host, source):
+    before = live(host)
+    result = deploy(only=["directory"], more_commands=["pip install --no-index nothing", "touch web/public/after"])
+    assert result.returncode != 0
+    assert "`pip install --no-index nothing` ended with 1" in " ".join(result.stdout.split())
+    assert live(host) == before
+    assert "touch" not in host.check_output("tail -n 20 $(ls -t /var/log/app_deploy/directory/*.log | head -n 1)")
+
+
 def test_going_back_to_old_code_starts_the_kept_release(host, source):
     (source / "VERSION").write_text("3\n")
     assert deploy().returncode == 0

@@ -24,18 +24,21 @@ ASGI, WITHOUT_SETUPTOOLS, THREADS = 24, 21, 27
 def texts(source: App, app: App) -> list[str]:
     """Return what is in an application's lists of requirements and its locks, read from the archive of its source.
 
-    `source` is as the action release_sources returns it; a list may be named by the app's `requirements`.
+    `source` is as the action release_sources returns it. What is installed comes first; a list of it may include
+    another one.
     """
     folders = {"": source.get("files", []), f"{app.get('subdirectory')}/": source.get("subdirectory_files", [])}
     wanted = {f"{folder}{name}" for folder, files in folders.items() for name in files if LISTS.fullmatch(name)}
-    wanted |= {str(path) for path in app.get("requirements", [])}
+    how = source.get("installation", {})
+    installed = {*how.get("lock", "").split(", "), *map(str, how.get("requirements", app.get("requirements", [])))}
+    wanted |= installed
     found: dict[str, str] = {}
     with tarfile.open(source["path"]) as archive:
-        for member in archive if wanted else []:
+        for member in archive:
             path = "/".join(member.name.removeprefix("./").split("/")[int(source.get("strip_components", 0)) :])
             if path in wanted and member.isfile() and (content := archive.extractfile(member)):
                 found[path] = content.read().decode(errors="replace")
-    return [found[path] for path in sorted(found)]
+    return [found[path] for path in sorted(found, key=lambda path: (path not in installed, path))]
 
 
 def pinned(name: str, texts: Iterable[str]) -> str:

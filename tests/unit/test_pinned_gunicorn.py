@@ -113,6 +113,13 @@ def test_a_release_that_asks_for_workers_that_its_gunicorn_has_not_is_refused_by
     assert (refused, "23.0.0" in warned) == ("", True)
 
 
+def test_what_is_installed_counts_before_what_else_the_source_has(tmp_path: Path) -> None:
+    found = source(
+        tmp_path, {"requirements.txt": "gunicorn==20.1.0\n", "uv.lock": 'name = "gunicorn"\nversion = "27.0.1"'}
+    )
+    assert judged({**found, "installation": {"lock": "uv.lock"}}, {}, settings("asgi")) == ("", "")
+
+
 def test_a_source_that_pins_no_gunicorn_or_runs_with_another_server_is_not_judged(tmp_path: Path) -> None:
     assert judged(source(tmp_path, {"requirements.txt": "django==5\n"}), {}, settings("asgi")) == ("", "")
     assert judged(source(tmp_path, {"requirements.txt": "gunicorn==20.1.0\n"}), {}, []) == ("", "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils import pinned_gunicorn
 from ansible_collections.foobar.webstack.plugins.plugin_utils.app_deploy import (
     App,
     has_environment,
@@ -90,6 +91,10 @@ class ActionModule(ActionBase):
         error = found["error"] or source.get("error", "")
         if not error and options["sources"] and not has_environment(entry, options["settings"].get(app["name"], [])):
             error = f"{app['name']}: app_deploy_settings has no {app['environment_file']}, which its releases run with."
+        too_old, warned = "", ""
+        if found["action"] == "release" and not error:
+            too_old, warned = pinned_gunicorn.judged(source, entry, options["settings"].get(app["name"], []))
+            error = f"{app['name']}: {too_old}" if too_old else ""
         prepare = {
             "packages": [package for package in app["packages"] if package in missing],
             "users": [user for user in (app["builder"], app["installer_user"]) if user in missing],
@@ -105,5 +110,6 @@ class ActionModule(ActionBase):
             "prepare": prepare if any(prepare.values()) else {},
             "lacking": lacking(app, missing),
             "is_closed": is_closed(options["settings"].get(app["name"], [])),
+            "warning": warned,
             "withheld": withheld(entry, options["settings"].get(app["name"], [])),
         }

@@ -248,6 +248,7 @@ def app_deploy_summary(apps: dict[str, App], verb: str) -> list[str]:
                 f"{name}: its packages come from {how['lock']}; {', '.join(how['passed_over'])} is passed over (to "
                 "take another file, name it in requirements)."
             )
+    lines += [f"{name}: {app['warning']}" for name, app in apps.items() if app.get("warning")]
     if verb == "deploy":
         lines += [
             f"{name}: {', '.join(app['unapplied'])} of its entry changed since the last whole run; a deploy leaves it "

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import tarfile
 from collections.abc import Iterable
 from typing import Any
 
+App = dict[str, Any]
+
+LISTS = re.compile(r"[\w.-]*requirements[\w.-]*\.(txt|in)|(uv|poetry|pdm|Pipfile)\.lock|pylock\.toml")
 # In requirements; in the locks of uv, Poetry and PDM and pylock.toml; and in that of Pipenv.
 PINS = [
     r"^NAME(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>\d+(?:\.\w+)*)",
@@ -15,6 +19,26 @@ PINS = [
 # The first one with workers for ASGI, the first one that does without setuptools, and the first one whose threads keep
 # their requests when it stops.
 ASGI, WITHOUT_SETUPTOOLS, THREADS = 24, 21, 27
+
+
+def texts(source: App, app: App) -> list[str]:
+    """Return what is in an application's lists of requirements and its locks, read from the archive of its source.
+
+    `source` is as the action release_sources returns it. What is installed comes first; a list of it may include
+    another one.
+    """
+    folders = {"": source.get("files", []), f"{app.get('subdirectory')}/": source.get("subdirectory_files", [])}
+    wanted = {f"{folder}{name}" for folder, files in folders.items() for name in files if LISTS.fullmatch(name)}
+    how = source.get("installation", {})
+    installed = {*how.get("lock", "").split(", "), *map(str, how.get("requirements", app.get("requirements", [])))}
+    wanted |= installed
+    found: dict[str, str] = {}
+    with tarfile.open(source["path"]) as archive:
+        for member in archive:
+            path = "/".join(member.name.removeprefix("./").split("/")[int(source.get("strip_components", 0)) :])
+            if path in wanted and member.isfile() and (content := archive.extractfile(member)):
+                found[path] = content.read().decode(errors="replace")
+    return [found[path] for path in sorted(found, key=lambda path: (path not in installed, path))]
 
 
 def pinned(name: str, texts: Iterable[str]) -> str:
@@ -58,6 +82,19 @@ def warning(version: str, kind: str) -> str:
         f"the source pins gunicorn {version}, whose threads drop requests when it stops, {now}; {THREADS} or later "
         "keeps them."
     )
+
+
+def judged(source: App, app: App, files: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return what is wrong with the gunicorn that a release is to run with, and what is to be known of it.
+
+    Both are sentences without a subject, or empty. `files` are what the release runs with; without gunicorn's settings
+    among them another server runs it.
+    """
+    if not source.get("path") or not any(file["dest"].endswith("/conf.py") for file in files):
+        return "", ""
+    told, kind = texts(source, app), worker_class(files)
+    version = pinned("gunicorn", told)
+    return mistake(version, kind, bool(pinned("setuptools", told))), warning(version, kind)
 
 
 def _major(version: str) -> int:

@@ -418,4 +418,6 @@ def test_what_is_to_be_done_is_said_with_its_reason() -> None:
         "shop: it reaches Unix sockets and no network, which network: true opens, and ip_address_allow in part.",
     ]
     assert len(app_deploy_summary({"shop": first | {"is_closed": False}}, "main")) == 1
+    warned = planned("shop", warning="the source pins gunicorn 23.0.0.")
+    assert app_deploy_summary({"shop": warned}, "main")[1] == "shop: the source pins gunicorn 23.0.0."
     assert app_deploy_summary(plan, "rollback") == app_deploy_summary(plan, "releases") == []

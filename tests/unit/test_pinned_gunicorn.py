@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import (
+    judged,
     mistake,
     pinned,
     warning,
@@ -69,3 +75,52 @@ def test_the_kind_of_worker_is_the_last_one_of_the_settings() -> None:
     assert worker_class(files[:1]) == ""
     default = {"dest": "/etc/gunicorn/shop/%i/conf.py", "content": 'worker_class = "gthread"\n'}
     assert worker_class([default]) == ""
+
+
+def source(tmp_path: Path, files: dict[str, str], strip: int = 0) -> dict[str, Any]:
+    """Return a source whose archive has files."""
+    archive = tmp_path / "source.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"{'shop/' * strip}{name}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    root = [name for name in files if "/" not in name]
+    below = [name.removeprefix("backend/") for name in files if name.startswith("backend/")]
+    return {"path": str(archive), "files": root, "subdirectory_files": below, "strip_components": strip}
+
+
+def settings(kind: str) -> list[dict[str, str]]:
+    """Return the files of a release that asks for a kind of worker."""
+    return [{"dest": "/etc/gunicorn/shop/%i/conf.py", "content": f"worker_class = '{kind}'\n"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "app", "strip"),
+    [
+        ("requirements.txt", {}, 0),
+        ("requirements-prod.txt", {}, 1),
+        ("backend/requirements.txt", {"subdirectory": "backend"}, 0),
+        ("deploy/base.txt", {"requirements": ["deploy/base.txt"]}, 1),
+    ],
+)
+def test_a_release_that_asks_for_workers_that_its_gunicorn_has_not_is_refused_by_its_source(
+    name: str, app: dict[str, Any], strip: int, tmp_path: Path
+) -> None:
+    found = source(tmp_path, {"app.py": "gunicorn==1", name: "gunicorn==23.0.0\n"}, strip)
+    assert judged(found, app, settings("asgi"))[0].startswith("worker_class asgi needs")
+    refused, warned = judged(found, app, settings("sync"))
+    assert (refused, "23.0.0" in warned) == ("", True)
+
+
+def test_what_is_installed_counts_before_what_else_the_source_has(tmp_path: Path) -> None:
+    found = source(
+        tmp_path, {"requirements.txt": "gunicorn==20.1.0\n", "uv.lock": 'name = "gunicorn"\nversion = "27.0.1"'}
+    )
+    assert judged({**found, "installation": {"lock": "uv.lock"}}, {}, settings("asgi")) == ("", "")
+
+
+def test_a_source_that_pins_no_gunicorn_or_runs_with_another_server_is_not_judged(tmp_path: Path) -> None:
+    assert judged(source(tmp_path, {"requirements.txt": "django==5\n"}), {}, settings("asgi")) == ("", "")
+    assert judged(source(tmp_path, {"requirements.txt": "gunicorn==20.1.0\n"}), {}, []) == ("", "")
+    assert judged({"error": "gone"}, {}, settings("asgi")) == ("", "")

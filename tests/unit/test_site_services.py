@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+import re
+import smtplib
+import socketserver
+from collections.abc import Iterator
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -117,3 +123,57 @@ def test_a_mistake_about_a_relay_is_named(smtp: dict[str, Any], words: str) -> N
 
 def test_a_deploy_applies_all_of_it() -> None:
     assert "smtp" not in app_deploy_applied([SITE])["shop"]
+
+
+ANSWERS = {"EHLO": "250-relay\r\n250 AUTH PLAIN", "AUTH": "235 fine", "DATA": "354 go on", "QUIT": "221 bye"}
+
+
+class Relay(socketserver.StreamRequestHandler):
+    """A mail relay that takes what a user sends who has logged in, and keeps what was said to it."""
+
+    said: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        """Answer each line, and a mail's lines at its end."""
+        self.answer("220 relay")
+        is_mail = False
+        for line in map(bytes.decode, self.rfile):
+            self.said.append(line.strip())
+            if is_mail and line != ".\r\n":
+                continue
+            word = line.split()[0].upper()
+            is_mail = word == "DATA"
+            self.answer(ANSWERS.get(word, "250 ok"))
+            if word == "QUIT":
+                break
+
+    def answer(self, text: str) -> None:
+        """Send a line."""
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+@pytest.fixture
+def relay() -> Iterator[int]:
+    """Start a mail relay, and return its port."""
+    Relay.said.clear()
+    with socketserver.TCPServer(("127.0.0.1", 0), Relay) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_mail_arrives_by_what_the_page_makes_of_the_variables(relay: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    smtp = {"host": "127.0.0.1", "port": relay, "user": "shop", "password": "canary", "security": "none"}
+    for name, value in mail_variables({**smtp, "from": "shop@foobar.com"}).items():
+        monkeypatch.setenv(name, value)
+    page = (ROOT / "docs/applications/services.md").read_text()
+    found: dict[str, Any] = {}
+    exec("import os\n" + re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], found)
+    # As Django's backend goes about it.
+    with smtplib.SMTP(found["EMAIL_HOST"], found["EMAIL_PORT"], timeout=10) as connection:
+        assert (found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (False, False)
+        connection.login(found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"])
+        connection.sendmail(found["DEFAULT_FROM_EMAIL"], ["you@example.com"], "Subject: Hello\r\n\r\nA word\r\n")
+    assert "AUTH PLAIN " + base64.b64encode(b"\0shop\0canary").decode() in Relay.said
+    assert "mail FROM:<shop@foobar.com>" in Relay.said
+    assert "A word" in Relay.said

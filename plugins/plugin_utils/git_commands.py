@@ -68,7 +68,7 @@ def git_reason(errors: str, host: str = "<host>") -> str:
     words = re.sub(r"//[^/@\s]+@", "//", errors.partition("\nPlease make sure")[0])  # an address may hold a token
     lines = [line.strip().strip("@").strip().removeprefix("fatal: ") for line in words.splitlines()]
     # ssh's banner of a changed key ends where the fingerprint stands.
-    lines = lines[next((number for number, line in enumerate(lines) if line.startswith("The fingerprint")), 0) :]
+    lines = lines[next((number for number, line in enumerate(lines) if re.match("The fingerprint", line)), 0) :]
     said = " ".join(line for line in lines if line and not line.startswith(("Cloning into", "Warning:")))[-600:]
     advice = next((f" To do: {what.format(host=host)}." for word, what in ADVICE.items() if word in errors), "")
     return f"{said.rstrip('.')}.{advice}" if advice else said

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
 
+from tests.playbook import ROOT
 from tests.repositories import commit, content, git, repository, write
 
 
@@ -111,6 +112,20 @@ def test_names_with_spaces_and_letters_of_any_kind_come_through(tmp_path: Path) 
     folder = write(tmp_path / "a shop", {"a b/grüße.txt": "x", "new\nline": "y"})
     (folder / os.fsdecode(b"caf\xe9")).write_text("z")
     assert set(found(folder)) == {"a b/grüße.txt", "new\nline", os.fsdecode(b"caf\xe9")}
+
+
+@pytest.mark.parametrize("kind", ["directory", "repo"])
+def test_an_application_beside_its_frontend_is_found_in_its_folder(tmp_path: Path, kind: str) -> None:
+    folder = write(tmp_path / "shop", {"README.md": "", "frontend/package.json": "{}"})
+    shutil.copytree(ROOT / "tests/apps/django", folder / "backend")
+    if kind == "repo":
+        repository(folder, {})
+    app = {"name": "shop", kind: str(folder), "subdirectory": "backend"}
+    found = sources.source(app, tmp_path / "cache", "run")
+    assert found["files"] == ["README.md", "backend", "frontend"]
+    assert {"manage.py", "requirements.txt"} <= set(found["subdirectory_files"])
+    with pytest.raises(SourceError, match=r"subdirectory back is no folder of the source.*backend, frontend"):
+        sources.source(app | {"subdirectory": "back"}, tmp_path / "cache", "run")
 
 
 @pytest.fixture

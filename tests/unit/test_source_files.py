@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
 
+from tests import calls
 from tests.playbook import ROOT
 from tests.repositories import commit, content, git, repository, write
 
@@ -188,6 +189,15 @@ def test_a_command_that_fails_is_named_with_its_words_and_nothing_is_kept(fronte
             found(frontend, local_build_commands=commands)
         assert str(error.value) == f"local_build_commands: `{commands[0]}` ended with 3: error: no such page."
         assert error.value.said == ["one", "error: no such page"]
+
+
+def test_a_run_shows_what_a_command_said_last(
+    frontend: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = {"name": "shop", "directory": str(frontend), "local_build_commands": ["echo 'page 7'; exit 3"]}
+    found = calls.action("release_sources", {"apps": [app], "cache": str(tmp_path / "cache")})["sources"]
+    assert found["shop"]["error"].startswith("shop: local_build_commands: `echo 'page 7'; exit 3` ended with 3")
+    assert "What it said last:\n    page 7" in capsys.readouterr().out
 
 
 def test_a_tool_that_this_machine_lacks_is_named(frontend: Path) -> None:

@@ -53,7 +53,7 @@ def absolute(app: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     is_path = kind == "directory" or str(app[kind]).startswith(("./", "../", "~"))
     is_path |= kind == "archive" and not str(app[kind]).startswith(("http://", "https://"))
     paths = [*([kind] if is_path else []), *(["key_file"] if app.get("key_file") else [])]
-    return {**app, **{key: str((folder or Path()) / Path(app[key]).expanduser()) for key in paths}}
+    return {**app, **{key: str((folder or Path.cwd()) / Path(app[key]).expanduser()) for key in paths}}
 
 
 def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def ssh(key_file: str = "") -> dict[str, str]:
         is_own = own or "GIT_SSH" in os.environ or git("config", "--get", "core.sshCommand", success=(0, 1))
         return {} if is_own else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
     if not Path(key_file).is_file():
-        raise SourceError(f"key_file {key_file} is not a file on this machine.")
+        raise SourceMistake(f"key_file {key_file} is not a file on this machine.")
     key = f"-i {shlex.quote(key_file)} -o IdentitiesOnly=yes -o BatchMode=yes"
     return {"GIT_SSH_COMMAND": f"{own or 'ssh'} {key}"}
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, locked
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake, locked
 from ansible_collections.foobar.webstack.plugins.plugin_utils.local_build import built
 from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import (
     contents,
@@ -39,7 +39,7 @@ def from_directory(directory: Path, cache: Path, include: Sequence[str] = ()) ->
         raise SourceError(f"directory {directory} is not a folder on this machine.")
     paths = [*listed(directory, cache), *included(directory, include)]
     if empty := empty_submodules(directory, paths):
-        raise SourceError(
+        raise SourceMistake(
             f"directory {directory} has nothing of its submodule {', '.join(empty)}: run git submodule update --init "
             "--recursive there."
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
 
 from tests import calls
 from tests.playbook import ROOT
@@ -75,7 +75,7 @@ def test_files_that_git_ignores_go_up_where_they_are_named(tmp_path: Path) -> No
 def test_what_is_to_go_up_and_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path / "shop", {"manage.py": ""})
     (folder / "empty").mkdir()
-    with pytest.raises(SourceError, match=f"^include: the source has no {name}, or nothing is in it"):
+    with pytest.raises(SourceMistake, match=f"^include: the source has no {name}, or nothing is in it"):
         found(folder, include=[name])
 
 
@@ -125,7 +125,7 @@ def test_an_application_beside_its_frontend_is_found_in_its_folder(tmp_path: Pat
     found = sources.source(app, tmp_path / "cache", "run")
     assert found["files"] == ["README.md", "backend", "frontend"]
     assert {"manage.py", "requirements.txt"} <= set(found["subdirectory_files"])
-    with pytest.raises(SourceError, match=r"subdirectory back is no folder of the source.*backend, frontend"):
+    with pytest.raises(SourceMistake, match=r"subdirectory back is no folder of the source.*backend, frontend"):
         sources.source(app | {"subdirectory": "back"}, tmp_path / "cache", "run")
 
 

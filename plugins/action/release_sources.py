@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         self._compute_environment_string(environment)
         os.environ.update({name: str(value) for name, value in environment.items()})
         users, run = users_folder((task_vars or {}).get("inventory_dir")), run_id()
-        cache = (users or Path()) / options["cache"]
+        cache = (users or Path.cwd()) / options["cache"]
 
         def of(app: dict[str, Any]) -> dict[str, Any]:
             try:

@@ -68,7 +68,7 @@ def git_reason(errors: str, host: str = "<host>") -> str:
     words = re.sub(r"//[^/@\s]+@", "//", errors.partition("\nPlease make sure")[0])  # an address may hold a token
     lines = [line.strip().strip("@").strip().removeprefix("fatal: ") for line in words.splitlines()]
     # ssh's banner of a changed key ends where the fingerprint stands.
-    lines = lines[next((number for number, line in enumerate(lines) if line.startswith("The fingerprint")), 0) :]
+    lines = lines[next((number for number, line in enumerate(lines) if re.match("The fingerprint", line)), 0) :]
     said = " ".join(line for line in lines if line and not line.startswith(("Cloning into", "Warning:")))[-600:]
     advice = next((f" To do: {what.format(host=host)}." for word, what in ADVICE.items() if word in errors), "")
     return f"{said.rstrip('.')}.{advice}" if advice else said
@@ -114,7 +114,7 @@ def ssh(key_file: str = "") -> dict[str, str]:
         is_own = own or "GIT_SSH" in os.environ or git("config", "--get", "core.sshCommand", success=(0, 1))
         return {} if is_own else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
     if not Path(key_file).is_file():
-        raise SourceError(f"key_file {key_file} is not a file on this machine.")
+        raise SourceMistake(f"key_file {key_file} is not a file on this machine.")
     key = f"-i {shlex.quote(key_file)} -o IdentitiesOnly=yes -o BatchMode=yes"
     return {"GIT_SSH_COMMAND": f"{own or 'ssh'} {key}"}
 

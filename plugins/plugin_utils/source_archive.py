@@ -63,7 +63,7 @@ def contents(archive: Path) -> list[str]:
         if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
             raise SourceError(f"archive {archive} holds {member.name}, which is neither a file, a folder nor a link.")
     if pointers:
-        raise SourceError(
+        raise SourceMistake(
             f"the source has {pointers[0]} without its content, which Git LFS keeps: run git lfs pull where it is from."
         )
     found = [(member.name.removeprefix("./").strip("/"), member.isdir()) for member in members]
@@ -107,7 +107,7 @@ def layout(
     paths = [path.partition("/")[2] for path in paths] if components else paths
     for name in include:
         if not any(path == name or (path.startswith(f"{name}/") and path != f"{name}/") for path in paths):
-            raise SourceError(
+            raise SourceMistake(
                 f"include: the source has no {name}, or nothing is in it: make it before, or by local_build_commands."
             )
     own = below(paths, subdirectory) if subdirectory else []

@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands impor
     DEFAULT,
     NOTHING,
     SourceError,
+    SourceMistake,
     git,
     mirror,
     ssh,
@@ -118,7 +119,7 @@ def parts_of(part: Part, cache: Path) -> Iterator[Part]:
     for path, commit in links.items():
         folder = f"{part.folder}/{path}".lstrip("/")
         if not addresses.get(path):
-            raise SourceError(
+            raise SourceMistake(
                 f"the submodule {folder} has no address in .gitmodules: add it there, or take it out of git."
             )
         repo = resolved(addresses[path], part.repo)
@@ -161,7 +162,7 @@ def large_files(part: Part) -> dict[str, str]:
     if not any("filter=lfs" in part.git("cat-file", "blob", entries[path][2]) for path in attributes):
         return {}
     if not shutil.which("git-lfs"):
-        raise SourceError("the repository keeps files in Git LFS: install git-lfs on this machine, such as by apt.")
+        raise SourceMistake("the repository keeps files in Git LFS: install git-lfs on this machine, such as by apt.")
     # The repository's own .lfsconfig is read there.
     part.git("update-ref", "--no-deref", "HEAD", part.commit)
     part.git("lfs", "fetch", "origin", part.commit)

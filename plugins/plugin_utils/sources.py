@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, locked
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake, locked
 from ansible_collections.foobar.webstack.plugins.plugin_utils.local_build import built
 from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import (
     contents,
@@ -39,7 +39,7 @@ def from_directory(directory: Path, cache: Path, include: Sequence[str] = ()) ->
         raise SourceError(f"directory {directory} is not a folder on this machine.")
     paths = [*listed(directory, cache), *included(directory, include)]
     if empty := empty_submodules(directory, paths):
-        raise SourceError(
+        raise SourceMistake(
             f"directory {directory} has nothing of its submodule {', '.join(empty)}: run git submodule update --init "
             "--recursive there."
         )
@@ -53,7 +53,7 @@ def absolute(app: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     is_path = kind == "directory" or str(app[kind]).startswith(("./", "../", "~"))
     is_path |= kind == "archive" and not str(app[kind]).startswith(("http://", "https://"))
     paths = [*([kind] if is_path else []), *(["key_file"] if app.get("key_file") else [])]
-    return {**app, **{key: str((folder or Path()) / Path(app[key]).expanduser()) for key in paths}}
+    return {**app, **{key: str((folder or Path.cwd()) / Path(app[key]).expanduser()) for key in paths}}
 
 
 def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:

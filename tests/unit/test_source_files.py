@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
 
+from tests import calls
+from tests.playbook import ROOT
 from tests.repositories import commit, content, git, repository, write
 
 
@@ -73,7 +75,7 @@ def test_files_that_git_ignores_go_up_where_they_are_named(tmp_path: Path) -> No
 def test_what_is_to_go_up_and_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path / "shop", {"manage.py": ""})
     (folder / "empty").mkdir()
-    with pytest.raises(SourceError, match=f"^include: the source has no {name}, or nothing is in it"):
+    with pytest.raises(SourceMistake, match=f"^include: the source has no {name}, or nothing is in it"):
         found(folder, include=[name])
 
 
@@ -111,6 +113,20 @@ def test_names_with_spaces_and_letters_of_any_kind_come_through(tmp_path: Path) 
     folder = write(tmp_path / "a shop", {"a b/grüße.txt": "x", "new\nline": "y"})
     (folder / os.fsdecode(b"caf\xe9")).write_text("z")
     assert set(found(folder)) == {"a b/grüße.txt", "new\nline", os.fsdecode(b"caf\xe9")}
+
+
+@pytest.mark.parametrize("kind", ["directory", "repo"])
+def test_an_application_beside_its_frontend_is_found_in_its_folder(tmp_path: Path, kind: str) -> None:
+    folder = write(tmp_path / "shop", {"README.md": "", "frontend/package.json": "{}"})
+    shutil.copytree(ROOT / "tests/apps/django", folder / "backend")
+    if kind == "repo":
+        repository(folder, {})
+    app = {"name": "shop", kind: str(folder), "subdirectory": "backend"}
+    found = sources.source(app, tmp_path / "cache", "run")
+    assert found["files"] == ["README.md", "backend", "frontend"]
+    assert {"manage.py", "requirements.txt"} <= set(found["subdirectory_files"])
+    with pytest.raises(SourceMistake, match=r"subdirectory back is no folder of the source.*backend, frontend"):
+        sources.source(app | {"subdirectory": "back"}, tmp_path / "cache", "run")
 
 
 @pytest.fixture
@@ -173,6 +189,15 @@ def test_a_command_that_fails_is_named_with_its_words_and_nothing_is_kept(fronte
             found(frontend, local_build_commands=commands)
         assert str(error.value) == f"local_build_commands: `{commands[0]}` ended with 3: error: no such page."
         assert error.value.said == ["one", "error: no such page"]
+
+
+def test_a_run_shows_what_a_command_said_last(
+    frontend: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = {"name": "shop", "directory": str(frontend), "local_build_commands": ["echo 'page 7'; exit 3"]}
+    found = calls.action("release_sources", {"apps": [app], "cache": str(tmp_path / "cache")})["sources"]
+    assert found["shop"]["error"].startswith("shop: local_build_commands: `echo 'page 7'; exit 3` ended with 3")
+    assert "What it said last:\n    page 7" in capsys.readouterr().out
 
 
 def test_a_tool_that_this_machine_lacks_is_named(frontend: Path) -> None:

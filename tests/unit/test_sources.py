@@ -480,6 +480,16 @@ def test_the_sources_of_a_run_have_an_error_each_and_one_keeps_no_other_from_its
     assert "manage" in found["shop"]["files"]
 
 
+def test_without_an_inventory_s_folder_they_go_by_the_one_that_the_run_is_in(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    apps = [{"name": "shop", "directory": source.name, "local_build_commands": ["touch made"]}]
+    found = calls.action("release_sources", {"apps": apps, "cache": "kept"})["sources"]
+    assert Path(found["shop"]["path"]).parent == tmp_path / "kept"
+    assert "made" in found["shop"]["files"]
+
+
 def test_a_relative_source_and_a_relative_cache_go_by_the_inventory_s_folder(source: Path, tmp_path: Path) -> None:
     folder = source.parent
     apps = [{"name": "shop", "directory": source.name}]

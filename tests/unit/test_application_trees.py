@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application import Application, inspect_application
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, new_entry
 
+from tests.playbook import ROOT
+
+SPEC = yaml.safe_load((ROOT / "playbooks/meta/sites.yml").read_text())
 TREES = Path(__file__).parent / "trees"
 BASES: dict[str, dict[str, str]] = yaml.safe_load((TREES / "bases.yml").read_text())
 CASES: list[dict[str, Any]] = [
@@ -62,6 +66,15 @@ def test_the_entry_of_a_tree_can_be_read_and_has_every_finding(found: Applicatio
     entry = new_entry(found, "shop", [])
     (site,) = yaml.safe_load(f"sites:\n{entry.text()}")["sites"]
     assert {finding.key.partition(".")[0] for finding in found.findings} <= set(site) <= set(ORDER)
+
+
+def test_the_entry_of_a_tree_is_as_the_spec_of_sites_wants_it(case: dict[str, Any], found: Application) -> None:
+    (site,) = yaml.safe_load(f"sites:\n{new_entry(found, 'shop', []).text()}")["sites"]
+    asked = dict.fromkeys((key for key, _ in case.get("asked", []) if key in ("wsgi_app", "health_path")), "answered")
+    known = {key: value for key, value in {**asked, **site}.items() if key in SPEC["sites"]["options"]}
+    assert ArgumentSpecValidator(SPEC).validate({"sites": [known]}).error_messages == []
+    names = [process["name"] for process in site.get("background", [])]
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
 
 
 def test_there_are_as_many_trees_as_layouts_in_the_wild() -> None:

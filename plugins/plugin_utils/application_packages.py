@@ -16,13 +16,9 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listin
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import ORDER as LOCKS
 from packaging.version import Version
 
-# What a release is made from where it is there, the first one.
-LOCKS = (
-    *("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml"),
-    "setup.py",
-)
 # Lists that a lock was made from: that they say something else is no contradiction.
 SOURCES = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml", "pdm.lock": "pyproject.toml"}
 # Names of groups, extras and lists that are for a server.

@@ -191,7 +191,9 @@ def _is_base(path: str) -> bool:
 
 
 def _find_constraints(tree: Tree, lock: str, run: Iterable[Command], report: Report) -> None:
-    """Note the constraints that an image's build installs with."""
+    """Note the constraints that an image's build installs with; a lock has no need of any."""
+    if basename(lock).endswith(".lock") or basename(lock) == "pylock.toml":
+        return
     for command in run:
         for option, value in pairwise(command.words):
             path = value.removeprefix("/").removeprefix("./")

@@ -14,11 +14,6 @@ Installation = Mapping[str, Any]
 # Runs a command and returns its status, its output and its errors.
 Run = Callable[[list[str]], tuple[int, str, str]]
 
-# What of a source the start of a folder takes for a lock.
-LOCKS = {
-    "uv": ("uv.lock", "requirements.txt", "pyproject.toml"),
-    "pip": ("requirements.txt", "pyproject.toml"),
-}
 # The command of a package that is not called like it, and that another package may bring, too.
 COMMANDS = {"pyuwsgi": "uwsgi"}
 PIP = ".venv/bin/pip install --quiet --disable-pip-version-check"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from packaging.version import InvalidVersion, Version
 
@@ -60,6 +62,8 @@ class Listing:
         name = basename(path)
         if name.startswith("Pipfile"):
             self.pipfile(path)
+        elif name == "setup.py":
+            self.setup(path)
         elif name == "pyproject.toml":
             self.project(path, chosen)
         elif name.endswith((".lock", ".toml")):
@@ -97,6 +101,12 @@ class Listing:
             self._requirements(section(table, "project", "optional-dependencies").get(name), path)
             self._requirements(section(table, "dependency-groups").get(name), path)
             self._named(section(poetry, "group", name, "dependencies"), path)
+
+    def setup(self, path: str) -> None:
+        """Note what a setup.py lists by its constants."""
+        for node in ast.walk(self.tree.module(path)):
+            if isinstance(node, ast.keyword) and node.arg == "install_requires":
+                self._requirements(sorted(constants(node.value)), path)
 
     def _requirements(self, listed: Any, path: str) -> None:
         """Note the requirements of a list."""

@@ -16,19 +16,19 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listin
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import ORDER as LOCKS
 from packaging.version import Version
 
-# What a release is made from where it is there, the first one.
-LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
 # Lists that a lock was made from: that they say something else is no contradiction.
 SOURCES = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml", "pdm.lock": "pyproject.toml"}
 # Names of groups, extras and lists that are for a server.
 PRODUCTION = ("production", "prod", "deploy", "deployment", "live", "server", "heroku")
 BASE = ("base", "common", "requirements", "main", "core", "default")
 MYSQL_EXTRAS = ("mysql", "mysqlclient", "mariadb")
-# Packages of the distribution that others are built or run with.
+# Packages of the distribution that others are built or run with. Debian's default-libmysqlclient-dev is MariaDB's, and
+# would remove MySQL's server.
 NEEDED = {
-    "mysqlclient": ("build-essential", "default-libmysqlclient-dev", "pkg-config", "python3-dev"),
+    "mysqlclient": ("gcc", "libmysqlclient-dev", "pkg-config", "python3-dev"),
     "python-magic": ("libmagic1",),
     "weasyprint": ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0"),
 }
@@ -64,8 +64,6 @@ def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> P
                 f"The packages are those of {listed[0]}; there are {', '.join(listed[1:4])}, too: write those that "
                 "production needs.",
             )
-    elif tree.has("setup.py") or tree.has("setup.cfg"):
-        report.ask("", "Only setup.py lists the packages to install: commit a requirements.txt with `.` in it.")
     else:
         report.ask("", "Nothing lists the packages to install: commit a requirements.txt, uv.lock or pyproject.toml.")
     _find_constraints(tree, lock, run, report)
@@ -83,6 +81,8 @@ def is_lock(tree: Tree, path: str) -> bool:
 
 def is_package(tree: Tree, lock: str) -> bool:
     """Tell whether a release installs the application itself, so that its modules are found wherever they lie."""
+    if basename(lock) == "setup.py":
+        return True
     if basename(lock) not in ("uv.lock", "poetry.lock", "pdm.lock", "pyproject.toml"):
         return False
     table = toml(tree, join(dirname(lock), "pyproject.toml"))
@@ -97,7 +97,7 @@ def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[s
     table = toml(tree, place)
     groups = {**section(table, "dependency-groups"), **section(table, "tool", "poetry", "group")}
     extras = {**section(table, "project", "optional-dependencies"), **section(table, "tool", "poetry", "extras")}
-    if basename(lock) in ("requirements.txt", "Pipfile.lock", "pylock.toml"):
+    if basename(lock) in ("requirements.txt", "Pipfile.lock", "pylock.toml", "setup.py"):
         return []
     for key, names, options in (
         ("dependency_groups", groups, ("--group", "--with", "--only", "-G")),
@@ -132,7 +132,11 @@ def _asked_for(names: Mapping[str, object], options: tuple[str, ...], run: list[
 def _say_others(tree: Tree, lock: str, found: list[str], listing: Listing, report: Report) -> None:
     """Say which list was taken where another pins other versions: one of them is outdated."""
     for other in found:
-        if other == lock or other == join(dirname(lock), SOURCES.get(basename(lock), "")):
+        if (
+            basename(other) == "setup.py"
+            or other == lock
+            or other == join(dirname(lock), SOURCES.get(basename(lock), ""))
+        ):
             continue
         further = Listing(tree)
         further.read(other)
@@ -187,7 +191,9 @@ def _is_base(path: str) -> bool:
 
 
 def _find_constraints(tree: Tree, lock: str, run: Iterable[Command], report: Report) -> None:
-    """Note the constraints that an image's build installs with."""
+    """Note the constraints that an image's build installs with; a lock has no need of any."""
+    if basename(lock).endswith(".lock") or basename(lock) == "pylock.toml":
+        return
     for command in run:
         for option, value in pairwise(command.words):
             path = value.removeprefix("/").removeprefix("./")

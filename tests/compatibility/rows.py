@@ -539,7 +539,7 @@ DRIVERS = [
         django(
             "mysqlclient",
             python_packages=["mysqlclient==2.2.7"],
-            packages=["default-libmysqlclient-dev", "gcc", "pkg-config", "python3-dev"],
+            packages=["gcc", "libmysqlclient-dev", "pkg-config", "python3-dev"],
         ),
         {"/": '"version"'},
         keys=["python_packages", "packages"],

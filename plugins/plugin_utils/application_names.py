@@ -53,8 +53,8 @@ class Names:
                     self._names.setdefault(path, dotted)
 
     def path(self, dotted: str) -> str:
-        """Return the file of a module, or an empty string."""
-        return self._paths.get(dotted, "")
+        """Return the file of a module, or an empty string; the root is none, even where an __init__.py lies in it."""
+        return self._paths.get(dotted, "") if dotted else ""
 
     def name(self, path: str) -> str:
         """Return the dotted name of a file's module."""

@@ -279,7 +279,7 @@ def test_the_oldest_binary_logs_go_when_mysql_begins_another_one(host: Host, sql
     def sizes() -> list[int]:
         return [int(line.split()[1]) for line in sql("SHOW BINARY LOGS").splitlines()]
 
-    wait_for(lambda: sum(sizes()) <= 100000, 20)
+    wait_for(lambda: sum(sizes()) <= 100000)
     assert sum(sizes()) > 60000
     sql("DROP TABLE shop.written")
     assert converge().returncode == 0

@@ -6,7 +6,7 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 rounds=${1:-5} seconds=${2:-5}
 folder=$(mktemp -d)
-chmod 755 "$folder"
+chown www-data "$folder"
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends nginx-light python3-venv wrk > /dev/null
 python3 -m venv "$folder/venv"
@@ -23,7 +23,8 @@ PYTHON
 for protocol in http-socket uwsgi-socket; do
   "$folder/venv/bin/uwsgi" --"$protocol" "$folder/$protocol" --chmod-socket=666 --chdir "$folder" --module app \
     --master --processes 2 --threads 8 --buffer-size 65535 --disable-logging --uid www-data --gid www-data \
-    --die-on-term --daemonize "$folder/$protocol.log" --safe-pidfile "$folder/$protocol.pid"
+    --die-on-term 2> "$folder/$protocol.log" &
+  servers="${servers:-} $!"
 done
 cat > "$folder/nginx.conf" <<NGINX
 user www-data;
@@ -52,14 +53,16 @@ NGINX
 nginx -c "$folder/nginx.conf"
 finish() {
   nginx -c "$folder/nginx.conf" -s quit
-  kill "$(cat "$folder/http-socket.pid")" "$(cat "$folder/uwsgi-socket.pid")"
+  kill $servers
 }
 trap finish EXIT
 sleep 2
 for page in small large; do
   for round in $(seq "$rounds"); do
     for port in 8001 8002; do
-      rate=$(wrk -t 2 -c 32 -d "$seconds" "http://127.0.0.1:$port/$page" | awk '/Requests\/sec|Non-2xx/ {print $NF}')
+      wrk -t 2 -c 32 -d "$seconds" "http://127.0.0.1:$port/$page" > "$folder/said"
+      if grep 'Non-2xx' "$folder/said"; then exit 1; fi
+      rate=$(awk '/Requests\/sec/ {print $NF}' "$folder/said")
       echo "$page $port $rate" >> "$folder/results"
     done
   done

@@ -70,7 +70,9 @@ def _former(app: dict[str, Any]) -> Iterator[str]:
 
 def _instance(app: dict[str, Any], service: str, release: str, socket: str, unit: str) -> Instance:
     """Return an instance as the texts of its socket unit and of its service say."""
+    # As systemd fills them in: the name before the `@`, and the release behind it.
+    socket, unit = (text.replace("%p", service).replace(INSTANCE, release) for text in (socket, unit))
     listens = re.search(r"^ListenStream=(/\S+)$", socket, re.MULTILINE)
-    path = listens[1].replace(INSTANCE, release) if listens else f"{app['sockets']}/{release}.sock"
+    path = listens[1] if listens else f"{app['sockets']}/{release}.sock"
     environment = re.search(r"^EnvironmentFile=(/\S+)$", unit, re.MULTILINE)
-    return Instance(service, release, Path(path), environment[1].replace(INSTANCE, release) if environment else "")
+    return Instance(service, release, Path(path), environment[1] if environment else "")

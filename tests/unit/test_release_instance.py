@@ -59,9 +59,7 @@ def test_a_release_without_files_of_its_own_is_an_instance_of_the_template_that_
 
 def test_a_unit_may_name_itself_as_systemd_fills_it_in(app: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "gunicorn-shop@.socket").write_text("[Socket]\nListenStream=/run/%p/%i.sock\n")
-    (tmp_path / "gunicorn-shop@.service").write_text("[Service]\nEnvironmentFile=/etc/%p/%i.env\n")
-    found = instance(app, "a", {}, str(tmp_path))
-    assert (found.socket, found.environment) == (Path("/run/gunicorn-shop/a.sock"), "/etc/gunicorn-shop/a.env")
+    assert instance(app, "a", {}, str(tmp_path)).socket == Path("/run/gunicorn-shop/a.sock")
 
 
 def test_a_release_that_nothing_is_known_of_is_as_the_entry_says(app: dict[str, Any], tmp_path: Path) -> None:

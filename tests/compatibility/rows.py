@@ -94,7 +94,7 @@ def one_file(code: str, package: str = "", **files: str) -> Tree:
 
 def framework(what: str, package: str, code: str, worker_class: str = "") -> Row:
     """Return the row of a framework, whose application answers with the framework's name."""
-    name = what.split()[0]
+    name = re.split(r"\W", what)[0]
     worker: Entry = {"gunicorn": {"workers": 1, "worker_class": worker_class}} if worker_class else {}
     keys = ["gunicorn.worker_class"] if worker_class else []
     return Row("Frameworks", what, name.lower(), one_file(code, package), {**PLAIN, **worker}, {"/": name}, keys=keys)
@@ -159,7 +159,7 @@ LAYOUTS = [
     Row(
         "Layouts",
         "a package below `src/`",
-        "src",
+        "srclayout",
         Tree(files={"src/versions/__init__.py": applications.VERSIONS, "pyproject.toml": PACKAGE}),
         PLAIN,
         {"/": LOCKED},
@@ -411,7 +411,7 @@ RUN_TIME = [
         Tree("django").with_settings('ALLOWED_HOSTS = ["localhost"]\nDEBUG = True\n'),
         django(
             "overlay",
-            files=[{"src": "overlay.py.j2", "dest": "config/overlay.py"}],
+            files=[{"src": "files/overlay.py.j2", "dest": "config/overlay.py"}],
             environment={"DJANGO_SETTINGS_MODULE": "config.overlay"},
         ),
         {"/": '"version"'},

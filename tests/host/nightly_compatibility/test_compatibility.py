@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def inventory(system):
     folder = EPHEMERAL / system.replace(" ", "")
     (folder / "files").mkdir(parents=True)
     (folder / "files/overlay.py.j2").write_text(OVERLAY)
-    (folder / "group_vars").symlink_to(ROOT / "group_vars")
+    shutil.copytree(ROOT / "group_vars", folder / "group_vars")
     options = {"UserKnownHostsFile": EPHEMERAL / "ssh/known_hosts", "IdentityFile": EPHEMERAL / "ssh/id_ed25519"}
     host = {
         "ansible_host": ADDRESSES[system],

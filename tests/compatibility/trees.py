@@ -103,6 +103,7 @@ def with_submodule(folder: Path) -> None:
     commit(theme)
     commit(folder)
     git(folder, "submodule", "--quiet", "add", str(theme), "theme")
+    git(folder, "commit", "--quiet", "--message=Take the theme")
 
 
 def with_number_tag(folder: Path) -> None:

@@ -334,6 +334,18 @@ SOURCES = [
         {"/media/cat.txt": "a cat"},
         keys=["shared_paths"],
     ),
+    *(
+        Row(
+            "Sources",
+            f"a build command that runs {' '.join(command.split()[:-1])}",
+            f"build{command.split()[0]}",
+            LOCKED_TREES["hashed"][1],
+            {**PLAIN, "build_commands": [command]},
+            {"/": "idna=3.7 iniconfig=2.0.0"},
+            keys=["build_commands"],
+        )
+        for command in ("pip install iniconfig==2.0.0", "uv pip install iniconfig==2.0.0")
+    ),
     Row("Sources", "files in Git LFS", untested="needs git-lfs, and a server of its own"),
 ]
 RUN_TIME = [
@@ -397,6 +409,15 @@ RUN_TIME = [
     ),
     Row(
         "Run time",
+        "a file of variables, such as `.env`",
+        "dotenv",
+        one_file(applications.LINES),
+        {**PLAIN, "environment_file": "files/dotenv.env"},
+        {"/": "lines=1"},
+        keys=["environment_file"],
+    ),
+    Row(
+        "Run time",
         "a list as a variable's value",
         "list",
         one_file(applications.VERSIONS),
@@ -444,6 +465,12 @@ RUN_TIME = [
         refused="app_paths",
         keys=["static"],
     ),
+    Row(
+        "Run time",
+        "WebSockets and server-sent events",
+        seen_by="tests/host/nightly_serving/test_serving.py",
+    ),
+    Row("Run time", "mail by a relay", seen_by="tests/unit/test_site_services.py"),
     Row(
         "Run time",
         "Redis",
@@ -523,6 +550,7 @@ SERVERS = [
         {"/": "uWSGI"},
         keys=["server"],
     ),
+    Row("Servers", "from gunicorn to uWSGI and back", seen_by="tests/host/releases/test_uwsgi.py"),
     Row("Servers", "Daphne, Hypercorn or Waitress", untested="no role runs them"),
 ]
 DRIVERS = [

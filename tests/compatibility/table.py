@@ -27,7 +27,7 @@ def wanted(row: Row, system: str) -> str:
     if row.untested:
         return f"untested: {row.untested}"
     if row.seen_by:
-        return f"live, by [a test of its own](../{row.seen_by})"
+        return f"live, by [a test of its own](../{row.seen_by})" if system == SYSTEMS[0] else "untested"
     if row.refused:
         return "refused"
     return "needs MySQL" if row.needs_mysql and system == "Debian 12" else "live"

@@ -42,6 +42,7 @@ def inventory(system):
     folder = EPHEMERAL / system.replace(" ", "")
     (folder / "files").mkdir(parents=True)
     (folder / "files/overlay.py.j2").write_text(OVERLAY)
+    (folder / "files/dotenv.env").write_text("# One line.\nexport KEY=one\n")
     shutil.copytree(ROOT / "group_vars", folder / "group_vars")
     options = {"UserKnownHostsFile": EPHEMERAL / "ssh/known_hosts", "IdentityFile": EPHEMERAL / "ssh/id_ed25519"}
     host = {

@@ -198,10 +198,9 @@ def advice(said: Sequence[str]) -> str:
     )
 
 
-def calls(command: str, *names: str) -> bool:
-    """Tell whether a command, or a part of one, calls a program of one of these names."""
-    programs = "|".join(map(re.escape, names))
-    return bool(re.search(rf"(^|[;&|(]\s*|\s)(\S*/)?({programs})(\s|$)", command))
+def calls_pip(command: str) -> bool:
+    """Tell whether a command may call pip, by any of its names: to bring one that is not called costs little."""
+    return bool(re.search(r"(?<![\w.-])(?<!uv )pip(3(\.\d+)?)?(?![\w.=/-])", command))
 
 
 def cache_key(run: Run, python: str) -> str:

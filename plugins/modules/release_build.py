@@ -61,7 +61,9 @@ options:
   build_environment:
     type: dict
     default: {}
-    description: Variables of the build commands; a C(SECRET_KEY) is made up unless it is among them.
+    description: >-
+      Variables of the build commands and of the build of the source itself; a C(SECRET_KEY) is made up unless it is
+      among them.
   withheld:
     type: list
     elements: str
@@ -237,7 +239,7 @@ class Build:
             },
         )
         kind, fallbacks = self.options["installer"], self.options["fallback_requirements"]
-        seeds_pip = any(release_environment.calls(command, "pip", "pip3") for command in self.options["build_commands"])
+        seeds_pip = any(map(release_environment.calls_pip, self.options["build_commands"]))
         commands = release_environment.install_commands(self.how, kind, uv, python, fallbacks, seeds_pip)
         release_lock.require(self.name, self.options["owner"])
         commands = [*release_environment.git_commands(list(self.how.get("git", {}))), *commands]
@@ -300,11 +302,17 @@ class Build:
         release_tree.give(self.folder, self.builder, self.gid, skip=venv)
         release_tree.give_folders(venv, self.builder, self.gid)
         # What is installed here goes to no shared cache.
-        environment = {"UV_CACHE_DIR": "/tmp/uv", "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
+        environment = {
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "UV_CACHE_DIR": "/tmp/uv",
+            "UV_LINK_MODE": "copy",
+            "UV_PYTHON_DOWNLOADS": "never",
+        }
+        told = {**self.options["install_environment"], **self.options["build_environment"]}
         uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
         project = release_environment.project_command(self.how, self.options["installer"], uv, python)
         if project:
-            own = {**environment, **self.where_from(), **self.options["install_environment"]}
+            own = {**environment, **self.where_from(), **told}
             sandbox = self.sandbox(names.builder(self.name), environment=own)
             sandbox.run(release_environment.with_logins(project), shown=f"install the source by its {self.how['lock']}")
         # Not before what installs has run, which is others' code with a network.
@@ -312,12 +320,7 @@ class Build:
         sandbox = self.sandbox(
             names.builder(self.name),
             shared=self.options["shared"],
-            environment={
-                "SECRET_KEY": secrets.token_urlsafe(48),
-                **environment,
-                **self.options["install_environment"],
-                **self.options["build_environment"],
-            },
+            environment={**environment, **told},
         )
         for command in self.options["build_commands"]:
             release_lock.require(self.name, self.options["owner"])

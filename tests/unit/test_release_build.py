@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils import release_settings, releases
 from ansible_collections.foobar.webstack.plugins.modules import release_build
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Installation
 
 from tests.repositories import write
 
@@ -119,3 +121,28 @@ def test_it_is_not_written_where_a_link_of_the_source_leads(server: Path) -> Non
     with pytest.raises(OSError, match=r"config/local\.py of files can't be written into the release: it is outside"):
         made.write_files()
     assert list((server / "elsewhere").iterdir()) == []
+
+
+def test_the_source_s_own_build_gets_what_build_commands_get(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"SETUPTOOLS_SCM_PRETEND_VERSION": "1.0"}
+    made = build(
+        server,
+        {"pyproject.toml": ""},
+        installation=asdict(Installation("project", lock="pyproject.toml", is_package=True)),
+        uv="/opt/uv",
+        python="/usr/bin/python3",
+        build_environment=told,
+        build_commands=["make"],
+        owner={},
+    )
+    (made.folder / ".venv").mkdir()
+    monkeypatch.setattr(release_build.release_lock, "require", lambda *_: None)
+    ran: dict[str, dict[str, str]] = {}
+    monkeypatch.setattr(
+        release_build.Sandbox, "run", lambda self, command, **_: ran.update({command.split()[-1]: self.environment})
+    )
+    made.commands()
+    assert {"make", "."} <= set(ran)
+    for environment in (ran["make"], ran["."]):
+        assert told.items() <= environment.items()
+        assert environment["SECRET_KEY"]

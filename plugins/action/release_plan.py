@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
             error = f"{app['name']}: app_deploy_settings has no {app['environment_file']}, which its releases run with."
         too_old, warned = "", ""
         if found["action"] == "release" and not error:
-            too_old, warned = pinned_gunicorn.judged(source, entry, options["settings"].get(app["name"], []))
+            too_old, warned = pinned_gunicorn.judged(app, source, options["settings"].get(app["name"], []))
             error = f"{app['name']}: {too_old}" if too_old else ""
         prepare = {
             "packages": [package for package in app["packages"] if package in missing],

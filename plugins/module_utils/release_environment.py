@@ -198,9 +198,13 @@ def advice(said: Sequence[str]) -> str:
     )
 
 
-def calls_pip(command: str) -> bool:
-    """Tell whether a command may call pip, by any of its names: to bring one that is not called costs little."""
-    return bool(re.search(r"(?<![\w.-])(?<!uv )pip(3(\.\d+)?)?(?![\w.=/-])", command))
+def calls(command: str, *names: str) -> bool:
+    """Tell whether a command may call a program of one of these names, or of one with a version in it.
+
+    To bring one that is not called after all costs little.
+    """
+    programs = "|".join(map(re.escape, names))
+    return bool(re.search(rf"(?<![\w.-])(?<!uv )({programs})(\d+(\.\d+)?)?(?![\w.=/-])", command))
 
 
 def cache_key(run: Run, python: str) -> str:

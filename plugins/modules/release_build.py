@@ -239,7 +239,7 @@ class Build:
             },
         )
         kind, fallbacks = self.options["installer"], self.options["fallback_requirements"]
-        seeds_pip = any(map(release_environment.calls_pip, self.options["build_commands"]))
+        seeds_pip = any(release_environment.calls(command, "pip") for command in self.options["build_commands"])
         commands = release_environment.install_commands(self.how, kind, uv, python, fallbacks, seeds_pip)
         release_lock.require(self.name, self.options["owner"])
         commands = [*release_environment.git_commands(list(self.how.get("git", {}))), *commands]

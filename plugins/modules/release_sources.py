@@ -60,6 +60,7 @@ sources:
     By name, the C(path) of the archive on the controller, its C(revision), the C(files) at the root of the source, and
     in its subdirectory (C(subdirectory_files)), how many leading folders are to be left out (C(strip_components)), and
     how packages are installed (C(installation): its C(method), the C(lock) or list that was found, those
-    C(passed_over), and files on the controller with the lines that are C(locked)); or an C(error), a sentence, and
+    C(passed_over), C(pins) of what a release is judged by, and files on the controller with the lines that are
+    C(locked)); or an C(error), a sentence, and
     C(is_mistake) where the source was had and it is one of the entry or of the source.
 """

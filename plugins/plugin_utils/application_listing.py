@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
+from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project import of_setup_cfg
 from packaging.version import InvalidVersion, Version
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*(?:={2,3}\s*([^\s;,#]+))?")
@@ -62,7 +63,7 @@ class Listing:
         name = basename(path)
         if name.startswith("Pipfile"):
             self.pipfile(path)
-        elif name == "setup.py":
+        elif name in ("setup.py", "setup.cfg"):
             self.setup(path)
         elif name == "pyproject.toml":
             self.project(path, chosen)
@@ -103,8 +104,11 @@ class Listing:
             self._named(section(poetry, "group", name, "dependencies"), path)
 
     def setup(self, path: str) -> None:
-        """Note what a setup.py lists by its constants."""
-        for node in ast.walk(self.tree.module(path)):
+        """Note what a setup.py lists by its constants, and the setup.cfg beside it."""
+        settings = join(dirname(path), "setup.cfg")
+        own = section(of_setup_cfg(self.tree.text(settings)), "project")
+        self._requirements(own.get("dependencies"), settings)
+        for node in ast.walk(self.tree.module(path)) if path.endswith(".py") else []:
             if isinstance(node, ast.keyword) and node.arg == "install_requires":
                 self._requirements(sorted(constants(node.value)), path)
 

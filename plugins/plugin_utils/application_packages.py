@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from posixpath import basename, dirname, join
+from posixpath import basename, dirname, join, normpath
 
+from ansible_collections.foobar.webstack.plugins.module_utils.release_environment import MYSQLCLIENT
+from ansible_collections.foobar.webstack.plugins.plugin_utils import python_project
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import (
     Listing,
@@ -17,7 +19,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listin
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import ORDER as LOCKS
-from packaging.version import Version
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import PROJECTS, UNREAD
+from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import THREADS
 
 # Lists that a lock was made from: that they say something else is no contradiction.
 SOURCES = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml", "pdm.lock": "pyproject.toml"}
@@ -25,14 +28,12 @@ SOURCES = {"uv.lock": "pyproject.toml", "poetry.lock": "pyproject.toml", "pdm.lo
 PRODUCTION = ("production", "prod", "deploy", "deployment", "live", "server", "heroku")
 BASE = ("base", "common", "requirements", "main", "core", "default")
 MYSQL_EXTRAS = ("mysql", "mysqlclient", "mariadb")
-# Packages of the distribution that others are built or run with. Debian's default-libmysqlclient-dev is MariaDB's, and
-# would remove MySQL's server.
+# Packages of the distribution that others are built or run with.
 NEEDED = {
-    "mysqlclient": ("gcc", "libmysqlclient-dev", "pkg-config", "python3-dev"),
+    "mysqlclient": MYSQLCLIENT,
     "python-magic": ("libmagic1",),
     "weasyprint": ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0"),
 }
-OLDEST_GUNICORN = Version("27")
 # Lists of packages that a server has no need of.
 ASIDE = re.compile(r"dev|test|local|(^|\W)ci\b|lint|docs?\b|build|constraints|postgres|psql|tarballs")
 INDEX = re.compile(r"(?m)^\s*(?:-i|--index-url|--extra-index-url)[\s=]+(\S+)")
@@ -64,6 +65,12 @@ def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> P
                 f"The packages are those of {listed[0]}; there are {', '.join(listed[1:4])}, too: write those that "
                 "production needs.",
             )
+    elif unread := [path for place in places for name in UNREAD if tree.has(path := join(place, name))]:
+        report.ask(
+            "", f"{tree.at(unread[0])} is no list that pip or uv could install from: {UNREAD[basename(unread[0])]}."
+        )
+        if basename(unread[0]) == "Pipfile":
+            listing.read(unread[0])
     else:
         report.ask("", "Nothing lists the packages to install: commit a requirements.txt, uv.lock or pyproject.toml.")
     _find_constraints(tree, lock, run, report)
@@ -71,24 +78,33 @@ def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> P
     return listing.found(lock)
 
 
+class Sources:
+    """The files of a tree, as what reads a project asks for them."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Take the tree."""
+        self.tree = tree
+        self.text = tree.text
+        self.inside = tree.inside
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a file or folder."""
+        return self.tree.has(normpath(path)) or self.is_folder(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether something is a folder."""
+        return self.tree.has_folder(path)
+
+
 def is_lock(tree: Tree, path: str) -> bool:
-    """Tell whether a release can be made from a file; a pyproject.toml may only hold settings of tools."""
-    if not tree.has(path) or basename(path) != "pyproject.toml":
-        return tree.has(path)
-    table = toml(tree, path)
-    return bool(section(table, "project").get("dependencies") or section(table, "tool", "poetry", "dependencies"))
+    """Tell whether a release can be made from a file."""
+    return tree.has(path) and python_project.lists_packages(path, Sources(tree), lambda path: toml(tree, path))
 
 
 def is_package(tree: Tree, lock: str) -> bool:
     """Tell whether a release installs the application itself, so that its modules are found wherever they lie."""
-    if basename(lock) == "setup.py":
-        return True
-    if basename(lock) not in ("uv.lock", "poetry.lock", "pdm.lock", "pyproject.toml"):
-        return False
-    table = toml(tree, join(dirname(lock), "pyproject.toml"))
-    named = section(table, "tool", "uv").get("package")
-    named = section(table, "tool", "poetry").get("package-mode") if named is None else named
-    return "build-system" in table if named is None else bool(named)
+    project = toml(tree, join(dirname(lock), "pyproject.toml"))
+    return python_project.installs_itself(lock, project, Sources(tree))
 
 
 def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[str]:
@@ -97,7 +113,7 @@ def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[s
     table = toml(tree, place)
     groups = {**section(table, "dependency-groups"), **section(table, "tool", "poetry", "group")}
     extras = {**section(table, "project", "optional-dependencies"), **section(table, "tool", "poetry", "extras")}
-    if basename(lock) in ("requirements.txt", "Pipfile.lock", "pylock.toml", "setup.py"):
+    if basename(lock) in ("requirements.txt", "Pipfile.lock", "pylock.toml", "setup.py", "setup.cfg"):
         return []
     for key, names, options in (
         ("dependency_groups", groups, ("--group", "--with", "--only", "-G")),
@@ -133,7 +149,7 @@ def _say_others(tree: Tree, lock: str, found: list[str], listing: Listing, repor
     """Say which list was taken where another pins other versions: one of them is outdated."""
     for other in found:
         if (
-            basename(other) == "setup.py"
+            basename(other) in PROJECTS - {"pyproject.toml"}
             or other == lock
             or other == join(dirname(lock), SOURCES.get(basename(lock), ""))
         ):
@@ -230,10 +246,10 @@ def ask_about_versions(found: Packages, report: Report) -> None:
         packages_needed = sorted({package for name in needed for package in NEEDED[name]})
         reasons = [f"{found.places[name]} has {name}" if found.has(name) else f"for {name}" for name in needed]
         report.find("packages", packages_needed, ", ".join(reasons))
-    if found.is_older("gunicorn", str(OLDEST_GUNICORN)):
+    if found.is_older("gunicorn", str(THREADS)):
         version = found.versions["gunicorn"]
         report.ask(
             "",
-            f"{found.places['gunicorn']} pins gunicorn {version}: take {OLDEST_GUNICORN} or later, as older ones drop "
+            f"{found.places['gunicorn']} pins gunicorn {version}: take {THREADS} or later, as older ones drop "
             "requests of threads when they stop, or leave it out and a release adds it.",
         )

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from posixpath import normpath
 from typing import NamedTuple
@@ -94,6 +95,17 @@ class Tree:
     def has(self, path: str) -> bool:
         """Tell whether there is such a file among those that can tell something."""
         return path in self.files
+
+    def inside(self, folder: str) -> list[str]:
+        """Return the names of what a release has in a folder, whatever its kind; the empty one is the tree itself."""
+        place = self.folder / folder
+        try:
+            found = [(path.name, path.is_dir()) for path in islice(place.iterdir(), MAX_ENTRIES)]
+        except OSError:
+            return []
+        return sorted(
+            name for name, is_folder in found if not self.ignored(normpath(f"{folder}/{name}").lstrip("/"), is_folder)
+        )
 
     def has_folder(self, place: str) -> bool:
         """Tell whether a release has such a folder: what git ignores does not come into one."""

@@ -15,20 +15,35 @@ from pathlib import Path
 from posixpath import basename, dirname, join, normpath
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils import git_packages, lock_files, python_project
+from ansible_collections.foobar.webstack.plugins.plugin_utils import (
+    git_packages,
+    installed_packages,
+    lock_files,
+    python_project,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_files import LockError, table, toml
 from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import Locked
 
 App = dict[str, Any]
+Include = tuple[str, str]
+Line = tuple[str, str]
 
+# The options by which a list includes others: as requirements, and as constraints, too.
+LIST, ANY_LIST = "-r|--requirement", "-r|--requirement|-c|--constraint"
 # The first one that is there is what an environment is made from, whichever tool makes it.
-ORDER = (*lock_files.READERS, "requirements.txt", "pyproject.toml", "setup.py")
-# What lists packages and pins none of them, and what makes a lock of it.
-UNPINNED = {"Pipfile": "pipenv lock", "environment.yml": "", "environment.yaml": "", "requirements.in": ""}
+ORDER = (*lock_files.READERS, "requirements.txt", "pyproject.toml", "setup.py", "setup.cfg")
+# Those of a project without a lock, which says little by being there.
+PROJECTS = {"pyproject.toml", "setup.py", "setup.cfg"}
+# What lists packages in a way that neither pip nor uv reads, and what is to be done.
+UNREAD = {
+    "Pipfile": "run pipenv lock, and commit what it writes",
+    "environment.yml": "list what a server needs in a requirements.txt",
+    "environment.yaml": "list what a server needs in a requirements.txt",
+}
 LISTS = re.compile(r"(^|/)([\w.-]*requirements?[\w.-]*\.(txt|in|pip)|requirements/[\w./-]+\.(txt|in)|reqs?\.txt)$")
 # Files that are read while the names are, so that the archive is gone through once.
-READ = {*ORDER, "setup.cfg"}
+READ = {*ORDER}
 # Lists that a release has no need of, and folders that are not the application's.
 ASIDE = re.compile(
     r"(^|[/_.-])(dev|develop|development|docs?|tests?|testing|lint|ci|node_modules|\.venv|venv|vendor)([/_.-]|$)"
@@ -98,7 +113,8 @@ class Installation:
 
     `method` is `sync` (uv reads its own lock), `pylock` (so does it this one), `locked` (the lines of `locked`),
     `listed` (the files in `requirements`), `project` (by the pyproject.toml or setup.py in `folder`) or `none`.
-    `git` has by address the commits that are pinned of repositories that are read by SSH.
+    `git` has by address the commits that are pinned of repositories that are read by SSH; `pins` is as
+    installed_packages tells it.
     """
 
     method: str = "none"
@@ -116,6 +132,7 @@ class Installation:
     needs_git: bool = False
     git: dict[str, Any] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
+    pins: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def installation(app: App, installer: str, tree: Tree) -> dict[str, Any]:
@@ -129,6 +146,12 @@ def installation(app: App, installer: str, tree: Tree) -> dict[str, Any]:
     if found.method in ("sync", "pylock", "project"):
         texts.append(tree.text(found.lock))
     found.needs_git = any(re.search(r"(?m)^[^#\n]*git(\+|\s*=)|type = \"git\"", text) for text in texts)
+    found.pins = installed_packages.pins(
+        _installed_lines(found, tree),
+        [line for path in _constraints(found, tree) for line in _lines_of(tree, path)],
+        [("python_packages", item) for item in found.packages],
+        str(app.get("python", "")),
+    )
     found.git = {address: sorted(commits) for address, commits in git_packages.wanted(texts).items()}
     return asdict(found)
 
@@ -148,10 +171,11 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
         method = "listed" if named else "none"
         return Installation(method, ", ".join(named), folder, requirements=named, constraints=constraints)
     else:
-        lock, passed = _found(folder, tree)
-    kind = _kind(lock)
+        lock, passed = _found(folder, tree, bool(extras or groups))
     if not lock:
         refuse_unnamed(tree, folder)
+        lock = _package(folder, tree)
+    kind = _kind(lock)
     if constraints and kind in lock_files.READERS:
         raise SourceMistake(f"constraints are for lists that pin nothing, and {lock} pins all: take the key out.")
     made = _of_lock(kind, lock, installer, tree, extras, groups, folder)
@@ -177,21 +201,26 @@ def _kind(path: str) -> str:
     return name if name in ORDER and name != "requirements.txt" else ""
 
 
-def _found(folder: str, tree: Tree) -> tuple[str, list[str]]:
+def _found(folder: str, tree: Tree, has_names: bool) -> tuple[str, list[str]]:
     """Return the file that the rule finds, and those that it passes over: first in the application's own folder."""
     for place in dict.fromkeys([folder, ""]):
-        there = [
-            join(place, name) for name in ORDER if tree.has(join(place, name)) and _counts(join(place, name), tree)
-        ]
+        paths = [path for name in ORDER if tree.has(path := join(place, name))]
+        there = [path for path in paths if _counts(path, tree, has_names)]
         if there:
-            passed = [path for path in there[1:] if basename(path) not in ("pyproject.toml", "setup.py")]
+            passed = [path for path in there[1:] if basename(path) not in PROJECTS]
             return there[0], passed
     return "", []
 
 
-def _counts(path: str, tree: Tree) -> bool:
-    """Tell whether a file lists packages: a pyproject.toml may only hold settings of tools."""
-    return basename(path) != "pyproject.toml" or python_project.has_dependencies(_project(path, tree))
+def _counts(path: str, tree: Tree, has_names: bool = False) -> bool:
+    """Tell whether a file lists packages. Raise LockError."""
+    return python_project.lists_packages(path, tree, lambda path: _project(path, tree), has_names)
+
+
+def _package(folder: str, tree: Tree) -> str:
+    """Return the pyproject.toml of a package that depends on nothing, where there is one and nothing lists packages."""
+    paths = [path for place in (folder, "") if tree.has(path := join(place, "pyproject.toml"))]
+    return next((path for path in paths if python_project.installs_itself(path, _project(path, tree), tree)), "")
 
 
 def _project(path: str, tree: Tree) -> dict[str, Any]:
@@ -208,7 +237,7 @@ def _of_lock(
     """Return how packages are installed from one file, by its kind."""
     folder = dirname(lock)
     project = _project(join(folder, "pyproject.toml"), tree)
-    is_package = python_project.is_package(project, tree, folder)
+    is_package = python_project.installs_itself(lock, project, tree)
     made = Installation(folder=folder, extras=extras, groups=groups, is_package=is_package)
     try:
         if kind == "uv.lock":
@@ -232,11 +261,13 @@ def _of_lock(
         elif kind == "Pipfile.lock":
             lock_files.refuse_unknown("extra", extras, [])
             _take(made, lock_files.pipenv(tree.text(lock), folder, groups))
-            made.is_package = False
+        elif kind == "setup.cfg":
+            _of_setup_cfg(made, python_project.of_setup_cfg(tree.text(lock)))
         elif kind in ("pyproject.toml", "setup.py"):
             _of_project(made, kind, project, installer)
         elif lock:
-            made.method, made.requirements, made.is_package = "listed", [lock], False
+            made.method, made.requirements = "listed", [lock]
+            refuse_lacking(tree, "requirements", [lock])
             lock_files.refuse_unknown("extra", extras, [])
             lock_files.refuse_unknown("dependency group", groups, [])
     except LockError as error:
@@ -259,12 +290,11 @@ def _of_project(made: Installation, kind: str, project: Mapping[str, Any], insta
     """Have installed what an application depends on by its own words, without a lock."""
     made.method, own = "project", dict(project)
     if kind == "setup.py":
-        made.is_package = True
         lock_files.refuse_unknown("dependency group", made.groups, [])
-    elif python_project.is_static(own):
+    elif python_project.is_static(own) or not python_project.has_dependencies(own):
         named = python_project.requirements(own, made.extras, made.groups)
         # uv knows more of the file than its dependencies, such as where they come from.
-        if installer == "pip":
+        if installer == "pip" or not table(project, "project"):
             made.method, made.locked = "locked", {"listed": "\n".join(named) + "\n"} if named else {}
     elif not made.is_package:
         tool = "poetry.lock" if table(project, "tool", "poetry") else "a lock"
@@ -274,6 +304,15 @@ def _of_project(made: Installation, kind: str, project: Mapping[str, Any], insta
         )
     elif named := python_project.of_groups(own, made.groups):
         made.locked = {"listed": "\n".join(named) + "\n"}
+
+
+def _of_setup_cfg(made: Installation, project: dict[str, Any]) -> None:
+    """Have installed what a setup.cfg lists; its file alone is nothing that pip or uv would build."""
+    named = python_project.requirements(project, made.extras, made.groups)
+    elsewhere = [item.partition(":")[2].strip() for item in named if item.startswith("file:")]
+    if elsewhere:
+        raise LockError(f"takes what it depends on from {elsewhere[0]}: write requirements: [{elsewhere[0]}].")
+    made.method, made.locked = "locked", {"listed": "\n".join(named) + "\n"}
 
 
 def _refuse_unknown_names(
@@ -288,30 +327,73 @@ def _refuse_unknown_names(
 
 
 def refuse_missing(tree: Tree, key: str, paths: Sequence[str]) -> None:
-    """Raise SourceMistake where a file that an entry names is not in the source, or one that it includes."""
+    """Raise SourceMistake where a file that an entry names can't be installed from, or one that it includes."""
     for path in paths:
         if not tree.has(path) or tree.is_folder(path):
             raise SourceMistake(f"{path} of {key} is not in its source{_instead(tree)}.")
-    for path in paths if not any(_kind(path) for path in paths) else []:
+        _refuse_unread(path)
+    if not any(_kind(path) for path in paths):
+        refuse_lacking(tree, key, paths)
+
+
+def refuse_lacking(tree: Tree, key: str, paths: Sequence[str]) -> None:
+    """Raise SourceMistake where lists include a file that is not in the source."""
+    for path in paths:
         for place, included in _includes(path, tree):
             if not tree.has(included):
                 raise SourceMistake(f"{place} of {key} includes {included}, which is not in its source.")
 
 
-def _includes(path: str, tree: Tree, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+def _refuse_unread(path: str) -> None:
+    """Raise SourceMistake where a file is no list of pip's."""
+    if basename(path) in UNREAD:
+        raise SourceMistake(f"{path} is no list that pip or uv could install from: {UNREAD[basename(path)]}.")
+
+
+def _includes(path: str, tree: Tree, options: str = ANY_LIST, seen: frozenset[str] = frozenset()) -> Iterator[Include]:
     """Return where files are included, and which, by a list of requirements and those that it includes."""
-    pattern = r"(?m)^\s*(?:-r|-c|--requirement|--constraint)[\s=]*([^\s#]+)"
-    for found in re.findall(pattern, tree.text(path)):
+    for found in re.findall(rf"(?m)^\s*(?:{options})[\s=]*([^\s#]+)", tree.text(path)):
         included = normpath(join(dirname(path), found))
         if "://" in found or included in seen:
             continue
         yield path, included
-        yield from _includes(included, tree, seen | {path})
+        yield from _includes(included, tree, options, seen | {path})
 
 
-def _all_lists(made: Installation, tree: Tree) -> list[str]:
+def _all_lists(made: Installation, tree: Tree, options: str = ANY_LIST) -> list[str]:
     """Return the lists that are installed from, with those that they include."""
-    return [*made.requirements, *(path for start in made.requirements for _, path in _includes(start, tree))]
+    return [*made.requirements, *(path for start in made.requirements for _, path in _includes(start, tree, options))]
+
+
+def _constraints(made: Installation, tree: Tree) -> list[str]:
+    """Return the lists of constraints, with those that lists of requirements include."""
+    return [*made.constraints, *(path for path in _all_lists(made, tree) if path not in _all_lists(made, tree, LIST))]
+
+
+def _installed_lines(made: Installation, tree: Tree) -> list[Line]:
+    """Return the requirements that are installed, each with the file that they are of, as far as they can be told."""
+    names = (made.extras, made.groups)
+    lines = [(made.lock, line) for text in made.locked.values() for line in installed_packages.joined(text)]
+    lines += [line for path in _all_lists(made, tree, LIST) for line in _lines_of(tree, path)]
+    try:
+        if made.method == "sync":
+            locked = lock_files.uv(tree.text(made.lock), made.folder, made.member, *names)
+        elif made.method == "pylock":
+            locked = lock_files.pylock(tree.text(made.lock), made.folder, *names)
+        else:
+            locked = Locked()
+    except (LockError, KeyError, TypeError, AttributeError):
+        # uv, which installs it, reads more of its own locks.
+        locked = Locked()
+    lines += [(made.lock, line) for line in (*locked.hashed, *locked.direct)]
+    if made.method == "project" and basename(made.lock) == "pyproject.toml":
+        lines += [(made.lock, line) for line in python_project.requirements(_project(made.lock, tree), *names)]
+    return lines
+
+
+def _lines_of(tree: Tree, path: str) -> list[Line]:
+    """Return the lines of a list of requirements, each with its path."""
+    return [(path, line) for line in installed_packages.joined(tree.text(path))]
 
 
 def _instead(tree: Tree) -> str:
@@ -322,9 +404,10 @@ def _instead(tree: Tree) -> str:
 
 def listed(tree: Tree) -> list[str]:
     """Return the files that list packages, those for production first and none that is for development."""
-    locks = {*ORDER, *UNPINNED} - {"setup.py", "pyproject.toml"}
+    locks = {*ORDER, *UNREAD} - PROJECTS
     found = [path for path in tree.files if LISTS.search(path) or basename(path) in locks]
-    found += [path for path in tree.files if basename(path) == "pyproject.toml" and "/" in path and _counts(path, tree)]
+    projects = [path for path in tree.files if basename(path) in PROJECTS - {"setup.py"} and "/" in path]
+    found += [path for path in projects if _counts(path, tree)]
     found = [path for path in dict.fromkeys(found) if not ASIDE.search(path) and path.count("/") < 4]
     return sorted(found, key=lambda path: (not re.search("prod", path), path.count("/"), path))
 
@@ -335,16 +418,16 @@ def refuse_unnamed(tree: Tree, folder: str) -> None:
     if not found:
         return
     where = f"in {folder} or at the root of its source" if folder else "at the root of its source"
-    command = UNPINNED.get(basename(found[0]), "")
-    if command and len(found) == 1:
-        raise SourceMistake(f"{found[0]} pins no packages: run {command}, and commit what it writes.")
+    usable = [path for path in found if basename(path) not in UNREAD]
+    if not usable:
+        _refuse_unread(found[0])
     nested = [
         path for path in found if basename(path) in ORDER and "/" in path and basename(path) != "requirements.txt"
     ]
     way = f"or {dirname(nested[0])} in subdirectory, " if nested and not folder else ""
     raise SourceMistake(
         f"nothing {where} says which packages it needs; there is {_enumerated(found)}: name what is to be installed in "
-        f"requirements, such as requirements: [{found[0]}], {way}or write requirements: [] if it needs none."
+        f"requirements, such as requirements: [{usable[0]}], {way}or write requirements: [] if it needs none."
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from fnmatch import fnmatchcase
-from posixpath import join
+from posixpath import basename, dirname, join
 from typing import Any, Protocol
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_files import (
@@ -49,9 +51,56 @@ class Files(Protocol):
         """Tell whether something is a folder."""
 
 
-def has_dependencies(project: Table) -> bool:
-    """Tell whether a pyproject.toml is an application's; it may only hold settings of tools."""
-    return bool(table(project, "project") or table(project, "tool", "poetry", "dependencies"))
+def lists_packages(path: str, files: Files, project: Callable[[str], Table], has_names: bool = False) -> bool:
+    """Tell whether an installation can be made from a file: some may only hold the settings of tools.
+
+    `project` returns what a pyproject.toml holds; `has_names` is whether groups or extras are asked for.
+    """
+    if basename(path) == "setup.cfg":
+        return bool(of_setup_cfg(files.text(path)))
+    return basename(path) != "pyproject.toml" or has_dependencies(project(path), has_names)
+
+
+def has_dependencies(project: Table, has_names: bool = False) -> bool:
+    """Tell whether a pyproject.toml says what an application depends on, or that its build finds out."""
+    own = table(project, "project")
+    dynamic = own.get("dynamic")
+    return bool(
+        own.get("dependencies")
+        or (isinstance(dynamic, list) and "dependencies" in dynamic)
+        or set(table(project, "tool", "poetry", "dependencies")) - {"python"}
+        or (has_names and (own or table(project, "dependency-groups")))
+    )
+
+
+def of_setup_cfg(text: str) -> Table:
+    """Return what a setup.cfg says an application depends on, as a pyproject.toml has it; empty without such.
+
+    What is read from other files stands there as `file: name`.
+    """
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except ConfigError:
+        return {}
+    needed = _setup_cfg_list(parser.get("options", "install_requires", fallback=""))
+    if not needed:
+        return {}
+    section = "options.extras_require"
+    extras = dict(parser[section]) if parser.has_section(section) else {}
+    return {
+        "project": {
+            "name": parser.get("metadata", "name", fallback=""),
+            "dependencies": needed,
+            "optional-dependencies": {name: _setup_cfg_list(value) for name, value in extras.items()},
+        }
+    }
+
+
+def _setup_cfg_list(value: str) -> list[str]:
+    """Return the items of a list in a setup.cfg: one on each line, or all on one with semicolons."""
+    items = value.splitlines() if "\n" in value else [value] if value.startswith("file:") else value.split(";")
+    return [item.strip() for item in items if item.strip()]
 
 
 def is_static(project: Table) -> bool:
@@ -61,6 +110,19 @@ def is_static(project: Table) -> bool:
     return bool(own) and not {"dependencies", "optional-dependencies"} & set(
         dynamic if isinstance(dynamic, list) else []
     )
+
+
+def installs_itself(path: str, project: Table, files: Files) -> bool:
+    """Tell whether an application is installed beside its packages, by the file that these are taken from.
+
+    `project` is the pyproject.toml in the same folder. A list of requirements has a line for the application, or none.
+    """
+    name = basename(path)
+    if name == "setup.py":
+        return True
+    if name == "Pipfile.lock" or not name.endswith((".lock", ".toml", ".cfg")):
+        return False
+    return is_package(project, files, dirname(path))
 
 
 def is_package(project: Table, files: Files, folder: str) -> bool:

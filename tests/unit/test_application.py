@@ -270,6 +270,50 @@ def test_an_application_in_src_runs_there_unless_it_is_installed(tmp_path: Path)
     assert not {"gunicorn", "subdirectory"} & {*entry(installed)}
 
 
+@pytest.mark.parametrize(
+    "project",
+    [
+        # Hatch looks for a package of the project's name.
+        '[project]\nname = "my-shop"\ndependencies = ["flask"]\n[build-system]\nbuild-backend = "hatchling.build"\n',
+        '[project]\nname = "shop"\ndependencies = ["flask"]\n[build-system]\nbuild-backend = "pdm.backend"\n'
+        "[tool.pdm]\ndistribution = false\n",
+    ],
+)
+def test_what_a_release_would_not_install_is_imported_from_its_folder(project: str, tmp_path: Path) -> None:
+    files = {"pyproject.toml": project, "src/shop/__init__.py": "", "src/shop/wsgi.py": FLASK["app.py"]}
+    found = entry(inspect(tmp_path, files))
+    assert (found["wsgi_app"], found["subdirectory"]) == ("shop.wsgi:app", "src")
+
+
+@pytest.mark.parametrize(
+    ("files", "question"),
+    [
+        ({"Pipfile": '[packages]\ndjango = "*"\nmysqlclient = "*"\n'}, "Pipfile is no list that pip or uv could"),
+        ({"setup.cfg": "[options]\ninstall_requires =\n    django\n    mysqlclient\n"}, ""),
+        (
+            {
+                "setup.py": "from setuptools import setup\nsetup()\n",
+                "setup.cfg": "[options]\ninstall_requires = django; mysqlclient\n",
+            },
+            "",
+        ),
+    ],
+)
+def test_a_driver_that_is_listed_in_any_file_is_not_added(files: dict[str, str], question: str, tmp_path: Path) -> None:
+    django = {path: text for path, text in DJANGO.items() if path != "requirements.txt"}
+    mysql = SETTINGS + 'DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "NAME": "shop"}}\n'
+    found = inspect(tmp_path, django, files, {"config/settings.py": mysql})
+    assert "python_packages" not in entry(found)
+    assert "libmysqlclient-dev" in entry(found)["packages"]
+    assert question in asked(found, "")
+    assert "Nothing lists" not in asked(found, "")
+
+
+def test_a_setup_cfg_of_tools_lists_nothing(tmp_path: Path) -> None:
+    found = inspect(tmp_path, {"app.py": FLASK["app.py"], "setup.cfg": "[flake8]\nmax-line-length = 100\n"})
+    assert "Nothing lists the packages" in asked(found, "")
+
+
 def test_files_that_import_their_neighbours_are_imported_from_their_folder(tmp_path: Path) -> None:
     main = "from fastapi import FastAPI\nfrom db import engine\napp = FastAPI()\n"
     found = inspect(tmp_path, {"requirements.txt": "fastapi\n", "api/main.py": main, "api/db.py": "engine = None\n"})

@@ -151,10 +151,14 @@ def test_an_empty_list_says_that_there_is_nothing_to_install(found: Found) -> No
         (["requirements-prod.txt"], "there is requirements-prod.txt: "),
         (["prod-requirements.txt"], "there is prod-requirements.txt: "),
         (["requirements.in"], "there is requirements.in: "),
-        (["environment.yml"], "there is environment.yml: "),
+        (
+            ["environment.yml"],
+            "environment.yml is no list that pip or uv could install from: list what a server needs in",
+        ),
         (["backend/uv.lock"], "requirements: [backend/uv.lock], or backend in subdirectory, or"),
         (["backend/requirements.txt", "frontend/package.json"], "there is backend/requirements.txt: "),
-        (["Pipfile"], "Pipfile pins no packages: run pipenv lock, and commit what it writes."),
+        (["Pipfile", "environment.yml"], "Pipfile is no list that pip or uv could install from: run pipenv lock, and"),
+        (["environment.yml", "requirements-web.txt"], "such as requirements: [requirements-web.txt], or"),
     ],
 )
 def test_where_nothing_says_which_packages_all_that_lists_some_is_named(
@@ -269,3 +273,155 @@ def test_check_refuses_a_source_whose_packages_can_t_be_told_and_not_one_that_ca
     shop["requirements"] = ["requirements/production.txt"]
     sources = calls.action("release_sources", {**arguments, "refuse": True})["sources"]
     assert sources["shop"]["installation"]["requirements"] == ["requirements/production.txt"]
+
+
+GUNICORN_IN_DEV = (
+    'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { virtual = "." }\n'
+    '[package.dev-dependencies]\ndev = [{ name = "gunicorn" }]\n'
+    '[[package]]\nname = "gunicorn"\nversion = "23.0.0"\nsource = { registry = "https://pypi.org/simple" }\n'
+    f'sdist = {{ url = "https://x/g.tar.gz", hash = "{HASH}" }}\n'
+)
+POETRY_WITH = (
+    '[[package]]\nname = "gunicorn"\nversion = "22.0.0"\ngroups = ["main"]\n'
+    f'files = [{{file = "g", hash = "{HASH}"}}]\n{POETRY}'
+)
+PYLOCK_WITH = PYLOCK.replace(
+    "packages = []",
+    f'[[packages]]\nname = "gunicorn"\nversion = "22.0.0"\nwheels = [{{hashes = {{sha256 = "{"1" * 64}"}}}}]',
+)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize(
+    ("files", "keys", "pins"),
+    [
+        # What is not installed says nothing.
+        ({"poetry.lock": POETRY, "requirements-old.txt": "gunicorn==20.0.4"}, {}, {}),
+        ({"requirements.txt": "django", "requirements-dev.txt": "gunicorn==20.1.0"}, {}, {}),
+        ({"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": PROJECT}, {}, {}),
+        (
+            {"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": PROJECT},
+            {"dependency_groups": ["dev"]},
+            {"gunicorn": ("23.0.0", "uv.lock")},
+        ),
+        ({"poetry.lock": POETRY_WITH}, {}, {"gunicorn": ("22.0.0", "poetry.lock")}),
+        ({"pylock.toml": PYLOCK_WITH}, {}, {"gunicorn": ("22.0.0", "pylock.toml")}),
+        (
+            {"pyproject.toml": PROJECT.replace("flask==3.1.0", "gunicorn==22.0.0")},
+            {},
+            {"gunicorn": ("22.0.0", "pyproject.toml")},
+        ),
+        # Any setuptools is one, pinned or not, and from wherever it is.
+        (
+            {"requirements.txt": "gunicorn==20.1.0\nsetuptools<81"},
+            {},
+            {"gunicorn": ("20.1.0", "requirements.txt"), "setuptools": ("", "requirements.txt")},
+        ),
+        (
+            {"requirements.txt": "Gunicorn[gevent] == 20.1.0 \\\n    --hash=sha256:00"},
+            {"python_packages": ["setuptools==80.9.0"]},
+            {"gunicorn": ("20.1.0", "requirements.txt"), "setuptools": ("80.9.0", "python_packages")},
+        ),
+        ({}, {"python_packages": ["gunicorn==23.0.0"]}, {"gunicorn": ("23.0.0", "python_packages")}),
+        # The server's Python decides.
+        (
+            {
+                "requirements.txt": 'gunicorn==20.1.0; python_version<"3.8"\ngunicorn==27.0.0; python_version>="3.8"\n',
+            },
+            {},
+            {"gunicorn": ("27.0.0", "requirements.txt")},
+        ),
+        (
+            {
+                "requirements.txt": 'gunicorn==20.1.0; python_version<"3.8"\ngunicorn==27.0.0; python_version>="3.8"\n',
+            },
+            {"python": "3.7"},
+            {"gunicorn": ("20.1.0", "requirements.txt")},
+        ),
+        # A list includes others, and constraints pin what they list.
+        (
+            {"requirements.txt": "-r deploy/web.txt", "deploy/web.txt": "gunicorn==22.0.0  # old"},
+            {},
+            {"gunicorn": ("22.0.0", "deploy/web.txt")},
+        ),
+        (
+            {"requirements.txt": "gunicorn\n-c pins.txt", "pins.txt": "gunicorn==22.0.0\nsetuptools==80.0"},
+            {},
+            {"gunicorn": ("22.0.0", "pins.txt")},
+        ),
+        (
+            {"requirements.txt": "gunicorn>=20", "pins.txt": "gunicorn==22.0.0"},
+            {"constraints": ["pins.txt"]},
+            {"gunicorn": ("22.0.0", "pins.txt")},
+        ),
+    ],
+)
+def test_what_is_installed_of_gunicorn_is_told_by_the_installation(
+    found: Found, files: Files, keys: dict[str, Any], pins: dict[str, tuple[str, str]], installer: str
+) -> None:
+    assert found(files, installer, **keys)["pins"] == pins
+
+
+BARE = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n\n[tool.ruff]\nline-length = 100\n'
+BUILT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+
+
+@pytest.mark.parametrize("project", [BARE, BARE + BUILT, '[tool.poetry.dependencies]\npython = "^3.11"\n', TOOLS])
+def test_a_project_that_lists_no_packages_hides_no_list_that_does(mistake: Callable[..., str], project: str) -> None:
+    files = {"pyproject.toml": project, "requirements/production.txt": "django", "src/shop/__init__.py": ""}
+    assert "there is requirements/production.txt: name what is to be installed" in mistake(files)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_project_that_lists_no_packages_counts_where_nothing_else_does(found: Found, installer: str) -> None:
+    package = found({"pyproject.toml": BARE + BUILT, "shop/__init__.py": ""}, installer)
+    assert (package["lock"], package["is_package"]) == ("pyproject.toml", True)
+    assert found({"pyproject.toml": BARE, "shop/__init__.py": ""}, installer)["method"] == "none"
+    dynamic = found(
+        {"pyproject.toml": BARE.replace("\n\n", '\ndynamic = ["dependencies"]\n\n') + BUILT, "src/x.py": ""}
+    )
+    assert dynamic["method"] == "project"
+
+
+def test_groups_that_are_asked_for_make_a_project_count(found: Found, mistake: Callable[..., str]) -> None:
+    groups = '[dependency-groups]\nprod = ["django"]\n'
+    files = {"pyproject.toml": groups, "requirements/dev.txt": "pytest"}
+    assert found(files, dependency_groups=["prod"])["locked"] == {"listed": "django\n"}
+    assert "has no dependency group live" in mistake({"pyproject.toml": BARE}, dependency_groups=["live"])
+
+
+SETUP_CFG = (
+    "[metadata]\nname = shop\n[options]\ninstall_requires =\n    django\n    # with a comment\n    redis>=5\n"
+    "[options.extras_require]\nmysql = mysqlclient; x\n"
+)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("project", ["", BUILT])
+def test_what_a_setup_cfg_lists_is_installed(found: Found, project: str, installer: str) -> None:
+    files = {"setup.cfg": SETUP_CFG, "src/shop/__init__.py": "", **({"pyproject.toml": project} if project else {})}
+    how = found(files, installer, extras=["mysql"])
+    assert how["locked"] == {"listed": "django\nredis>=5\nmysqlclient\nx\n"}
+    assert (how["lock"], how["is_package"]) == ("setup.cfg", bool(project))
+
+
+def test_a_setup_cfg_of_tools_or_beside_a_setup_py_counts_for_nothing(found: Found) -> None:
+    assert found({"setup.cfg": "[flake8]\nmax-line-length = 100\n"})["method"] == "none"
+    assert found({"setup.cfg": "no section\n"})["method"] == "none"
+    assert found({"setup.cfg": SETUP_CFG, "setup.py": "setup()"})["lock"] == "setup.py"
+
+
+def test_a_setup_cfg_that_reads_another_file_says_what_to_write(mistake: Callable[..., str]) -> None:
+    files = {"setup.cfg": "[options]\ninstall_requires = file: pins/web.txt\n", "pins/web.txt": "django"}
+    assert mistake(files) == "setup.cfg takes what it depends on from pins/web.txt: write requirements: [pins/web.txt]."
+
+
+def test_what_a_list_that_is_found_includes_has_to_be_there(mistake: Callable[..., str]) -> None:
+    said = "requirements.txt of requirements includes base.txt, which is not in its source."
+    assert mistake({"requirements.txt": "-r base.txt\n"}) == said
+    assert "includes ../base.txt" in mistake({"requirements.txt": "-r ../base.txt\n"})
+
+
+@pytest.mark.parametrize("path", ["Pipfile", "environment.yml", "deploy/environment.yaml"])
+def test_what_neither_pip_nor_uv_reads_can_t_be_named(mistake: Callable[..., str], path: str) -> None:
+    assert mistake({path: ""}, requirements=[path]).startswith(f"{path} is no list that pip or uv could install from: ")

@@ -17,7 +17,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_environmen
     advice,
     bundle,
     cache_key,
-    calls_pip,
+    calls,
     compile_command,
     git_commands,
     index_environment,
@@ -328,7 +328,13 @@ def test_the_addresses_of_indexes_are_told_and_their_logins_are_not() -> None:
     ],
 )
 def test_a_command_that_calls_pip_is_known(command: str, does: bool) -> None:
-    assert calls_pip(command) is does
+    assert calls(command, "pip") is does
+
+
+def test_a_command_that_calls_uv_is_known() -> None:
+    assert calls("bash -c 'uv pip install x'", "uv", "uvx")
+    assert calls("uvx ruff", "uv", "uvx")
+    assert not calls("cat uv.lock", "uv", "uvx")
 
 
 def test_an_environment_of_uv_s_gets_a_pip_from_the_distribution_where_a_command_calls_it() -> None:

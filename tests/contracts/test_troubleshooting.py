@@ -46,7 +46,6 @@ QUIET = {
     '"""Settings of this site: those of the application, and in their place what the server tells."""',
     "from pathlib import Path",
     "from … import *",
-    "requirements.in",
     # certbot's words, and a URL of a CA that is passed over.
     "An unexpected error occurred:",
     "… is no address of a CA",

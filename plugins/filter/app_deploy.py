@@ -102,15 +102,18 @@ def wrong_files(app: App) -> list[str]:
     """Return what is wrong with the files of the user's own that an app's releases have."""
     dests = [str(PurePosixPath(str(file["dest"]))) for file in app.get("files", [])]
     outlives = [str(path) for path in (*app.get("shared_paths", []), *app.get("shared_files", []))]
+    static = [str(path) for path in app.get("static_paths", [])]
     reasons = {
         "must be a path below its release, and none of what the role makes there": (
             lambda dest: is_outside(dest) or dest.partition("/")[0] in MADE
         ),
+        'has a "%", which systemd\'s words begin with': lambda dest: "%" in dest,
         "is listed twice": lambda dest: dests.count(dest) > 1,
-        "lies in what outlives its releases": lambda dest: is_below(dest, outlives),
-        "lies in a static folder, which everybody may read": (
-            lambda dest: is_below(dest, map(str, app.get("static_paths", [])))
+        "would take the place of a folder: a shared path, a static folder or the place of another file is below it": (
+            lambda dest: any(is_below(place, [dest]) for place in [*outlives, *static, *dests] if place != dest)
         ),
+        "lies in what outlives its releases": lambda dest: is_below(dest, outlives),
+        "lies in a static folder, which everybody may read": (lambda dest: is_below(dest, static)),
     }
     faults = {dest: next((why for why, applies in reasons.items() if applies(dest)), "") for dest in dests}
     return [

@@ -57,6 +57,11 @@ RELEASED = {
     *("hooks", "migrate_check_command", "migrate_command", "migrate_environment", "scheduled", "server"),
     *("shared_paths", "smtp", "uwsgi", "wsgi_app"),
 }
+# Keys of an application's sandbox and limits, which both application servers have.
+CONFINING = {
+    *("after", "ip_address_allow", "memory_deny_write_execute", "memory_max", "network", "service_options"),
+    *("socket_group", "tasks_max", "writable_paths"),
+}
 # Kinds of gunicorn's workers that run ASGI applications.
 ASGI_WORKER = re.compile(r"asgi|uvicorn", re.IGNORECASE)
 # What an application needs that leaves the tables to its migrations.
@@ -86,6 +91,15 @@ def sites_mistakes(sites: list[Entry]) -> list[str]:
         for role, keys in FOLLOWS.items()
         for key in site.get(role, {})
         if key in keys
+    ]
+    lost += [
+        f"sites: {key} of {other} of {site['domain']} counts for nothing, as its server is {server(site)}: write it "
+        f"into {server(site)}, too, or take it out."
+        for site in sites
+        for other in ("gunicorn", "uwsgi")
+        if other != server(site)
+        for key in site.get(other, {})
+        if key in CONFINING and key not in site.get(server(site), {})
     ]
     return lost + [
         f"sites: server of {site['domain']} is uwsgi, which can't run ASGI, and gunicorn.worker_class is "

@@ -19,7 +19,10 @@ BUFFER = 65535
 LOG_FORMAT = '[%(ltime)] "%(method) %(uri) %(proto)" %(status) %(size) %(msecs)ms request_id=%(var.HTTP_X_REQUEST_ID)'
 # What belongs to the unit, or would listen elsewhere.
 TAKEN = {
-    *("socket", "uwsgi-socket", "http-socket", "http", "https", "fastcgi-socket", "scgi-socket", "protocol"),
+    *("socket", "uwsgi-socket", "suwsgi-socket", "puwsgi-socket", "ssl-socket", "raw-socket", "http-socket"),
+    *("http11-socket", "https-socket", "fastcgi-socket", "fastcgi-nph-socket", "scgi-socket", "scgi-nph-socket"),
+    *("shared-socket", "undeferred-shared-socket", "map-socket", "udp", "http", "http2", "https", "https2"),
+    *("fastrouter", "rawrouter", "sslrouter", "protocol", "callable"),
     *("module", "wsgi", "wsgi-file", "file", "mount", "master", "daemonize", "daemonize2", "emperor", "die-on-term"),
     *("uid", "gid", "chroot", "chdir", "chdir2", "virtualenv", "venv", "home", "pyhome", "hook-master-start"),
 }
@@ -40,6 +43,9 @@ def uwsgi_mistakes(apps: list[App]) -> list[str]:
                 f"uwsgi_apps: module of {name} is {module}; uWSGI takes module:callable, or module:factory() without "
                 "arguments."
             )
+        threads = app.get("threads", 1)
+        if not re.fullmatch(r"[1-9]\d*", str(threads)):
+            mistakes.append(f"uwsgi_apps: threads of {name} is {threads}; uWSGI wants 1 or more.")
         for option, value in app.get("options", {}).items():
             if option in TAKEN:
                 mistakes.append(f"uwsgi_apps: options of {name} has {option}, which the role sets itself.")

@@ -17,9 +17,9 @@ App = dict[str, Any]
 SYSTEM_USERS = {
     *("adm", "admin", "audio", "backup", "bin", "cdrom", "crontab", "daemon", "debian", "dialout", "dip", "disk"),
     *("docker", "fax", "floppy", "games", "gunicorn", "input", "irc", "kmem", "kvm", "list", "lp", "lxd", "mail"),
-    *("man", "messagebus", "mysql", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev", "proxy"),
-    *("render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync", "sys", "syslog", "tape"),
-    *("tty", "ubuntu", "users", "utmp", "uucp", "uwsgi", "video", "voice"),
+    *("man", "memcache", "messagebus", "mysql", "netdev", "news", "nginx", "nobody", "nogroup", "operator", "plugdev"),
+    *("postgres", "proxy", "redis", "render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync"),
+    *("sys", "syslog", "tape", "tty", "ubuntu", "users", "utmp", "uucp", "uwsgi", "valkey", "video", "voice"),
 }
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24

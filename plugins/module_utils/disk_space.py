@@ -13,7 +13,10 @@ Free = Callable[[Path], int]
 
 @dataclass(frozen=True)
 class Need:
-    """What is about to be written: how many bytes, below which folder, and what it is called."""
+    """What is about to be written: how many bytes, below which folder, and what it is called.
+
+    Fewer than none are removed before.
+    """
 
     folder: Path
     size: int
@@ -47,7 +50,7 @@ def shortage(needs: Iterable[Need], free: Free = free) -> str:
     for together in by_device.values():
         room, wanted = free(together[0].folder), sum(need.size for need in together)
         if room < wanted:
-            parts = " and ".join(f"the {need.what} ({shown(need.size)})" for need in together if need.size)
+            parts = " and ".join(f"the {need.what} ({shown(need.size)})" for need in together if need.size > 0)
             place, lack = together[0].folder, wanted - room
             return f"the disk of {place} has {shown(room)} free, {shown(lack)} too little for {parts}"
     return ""

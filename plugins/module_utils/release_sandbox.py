@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.module_utils.environment_files import quoted
 from ansible_collections.foobar.webstack.plugins.module_utils.error_output import error_line
 from ansible_collections.foobar.webstack.plugins.module_utils.names import SERVERS
@@ -68,6 +69,7 @@ class Sandbox:
     shared: Sequence[str] = ()
     writes_shared: bool = False
     installs: bool = False
+    keeps_state: bool = False
 
     @property
     def folder(self) -> Path:
@@ -92,7 +94,13 @@ class Sandbox:
             ]
         # What a migration writes there, the application can write, too: they share a group.
         umask = ["UMask=0007"] if self.writes_shared else []
-        return [*CLOSED, *umask, f"TemporaryFileSystem=/srv:ro {self._own_root()}".rstrip(), *seen, *hidden]
+        # Code that reads where it keeps things finds a place that ends with the command, where none is kept.
+        kept = ["Environment=STATE_DIRECTORY=/tmp"]
+        if self.keeps_state:
+            # As the application's own units have it, whoever of them is first.
+            state = Path(names.state(self.app)).relative_to("/var/lib")
+            kept = [f"StateDirectory={state}", "StateDirectoryMode=0700"]
+        return [*CLOSED, *umask, *kept, f"TemporaryFileSystem=/srv:ro {self._own_root()}".rstrip(), *seen, *hidden]
 
     def _own_root(self) -> str:
         """Return what else hides the folder of an application that is not below /srv."""

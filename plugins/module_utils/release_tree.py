@@ -125,6 +125,11 @@ def link(release: Path, name: str, to: str, is_folder: bool = False) -> None:
     path.symlink_to(to)
 
 
+def code_in(folder: Path) -> Path | None:
+    """Return a file of Python's in a folder or below it, if there is one."""
+    return next((path for path in sorted(folder.rglob("*.py")) if path.is_file()), None)
+
+
 def remove(path: Path) -> None:
     """Remove whatever is at a path, if anything is."""
     if path.is_dir() and not path.is_symlink():

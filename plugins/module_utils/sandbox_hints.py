@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+from ansible_collections.foobar.webstack.plugins.module_utils.release_tree import code_in
 
 PLACE = re.compile(r"(?:\[Errno (?:13|30)\] [\w -]+|Read-only file system|cannot create [\w ]+): ['\"]?(/[^'\":]+)")
 NETWORK = re.compile(
@@ -64,7 +66,8 @@ def _writable(place: str, release: str) -> str:
     if not PurePosixPath(place).is_relative_to(release):
         return f"It may not write to {place}, which writable_paths: [{folder}] opens where the folder is the app's."
     below = folder.relative_to(release)
-    if below == PurePosixPath():
+    # A shared folder with code in it would keep that of the first release.
+    if below == PurePosixPath() or code_in(Path(folder)):
         return f"It may not write to {place}, as a release stays as it is; $STATE_DIRECTORY is a folder of its own."
     return (
         f"It may not write to {place}, as a release stays as it is; shared_paths: [{below}] keeps a folder beside it."

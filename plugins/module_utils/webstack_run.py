@@ -16,6 +16,8 @@ from pathlib import Path
 
 # By application a file for each release, which has all files that it runs with.
 MANIFESTS = Path("/var/lib/app_deploy")
+# Where an application has its releases unless its entry names another place.
+RELEASES = Path("/srv")
 USAGE = "usage: webstack-run APP COMMAND [ARGUMENT ...]"
 # What makes a service of the command; all else of the service is who it is, and its sandbox.
 NOT_OURS = re.compile(
@@ -63,6 +65,10 @@ def apps() -> list[str]:
 def live(app: str) -> Service:
     """Return the service of an application's live release; raise RunError where there is none."""
     if app not in apps():
+        if (RELEASES / app / "current").exists():
+            raise RunError(
+                f"the live release of {app} is of a version before 0.2, and its settings are not known; deploy once."
+            )
         there = f"there are {', '.join(apps())}" if apps() else "no application has a release here"
         raise RunError(f"there is no {app} on this server; {there}.")
     for file in MANIFESTS.glob(f"{app}/*.json"):

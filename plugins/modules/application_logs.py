@@ -17,7 +17,9 @@ options:
     type: list
     elements: str
     default: []
-    description: Host names of its site, by which its requests are told from others in nginx's journal.
+    description: >-
+      Host names of its site, by which its requests are told from others in nginx's journal. A C(*) stands for any part
+      of one.
   lines: {type: int, default: 50, description: Lines of each.}
 attributes:
   check_mode: {support: full, description: Changes nothing.}
@@ -73,8 +75,10 @@ def nginx(run: Run, hosts: list[str], lines: int) -> list[str]:
     """Return what nginx has said last of some host names, in its lines of requests and in those of errors."""
     if not hosts:
         return []
-    either = "|".join(map(re.escape, hosts))
-    return journal(run, lines, "--unit=nginx", "--case-sensitive=no", f'--grep=(host=|host: "|server: )({either})\\b')
+    either = "|".join(re.escape(host).replace(r"\*", r"[\w.-]+") for host in hosts)
+    # A longer name, such as example.com.au, is another one.
+    pattern = rf'(host=|host: "|server: )({either})(?![\w.-])'
+    return journal(run, lines, "--unit=nginx", "--case-sensitive=no", f"--grep={pattern}")
 
 
 def build(app: str, lines: int) -> tuple[str, list[str]]:

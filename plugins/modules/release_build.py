@@ -207,8 +207,14 @@ class Build:
     def fill(self, name: str, shared: Path) -> None:
         """Let what the source brings in the place of a shared folder be its first content."""
         brought = release_tree.within(self.folder, name)
-        is_first = not releases.read(self.path) or not any(shared.iterdir())
-        if is_first and brought.is_dir() and not brought.is_symlink():
+        if not brought.is_dir() or brought.is_symlink():
+            return
+        if code := release_tree.code_in(brought):
+            raise OSError(
+                f"it holds code ({code.relative_to(self.folder)}), which would stay that of the first release"
+            )
+        # What somebody has removed since does not come back.
+        if not any((self.folder.parent / other / name).is_symlink() for other in releases.read(self.path)):
             release_tree.fill(brought, shared, self.uid, self.gid)
 
     def write_files(self) -> None:
@@ -263,11 +269,15 @@ class Build:
         """Return the installer's folder for what is built with this server's interpreter and headers, and make it."""
         python = self.options["python"]
         key = release_environment.cache_key(self.module.run_command, python)
-        for folder in (self.path / "dependencies", self.path / "python", self.path / "dependencies" / key):
+        caches = self.path / "dependencies"
+        # Above all that foreign code writes to is root's: a link that it leaves there would lead root elsewhere.
+        for folder, owner in ((caches, 0), (caches / key, self.installer), (self.path / "python", self.installer)):
+            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                folder.unlink()
             folder.mkdir(exist_ok=True)
-            os.chown(folder, self.installer, self.gid)
+            os.chown(folder, owner, self.gid, follow_symlinks=False)
             folder.chmod(0o750)
-        return self.path / "dependencies" / key
+        return caches / key
 
     def prune_caches(self, cache: Path) -> None:
         """Remove what was built against what is no longer there; environments keep their files."""

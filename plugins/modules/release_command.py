@@ -9,6 +9,8 @@ short_description: Run a command of a release, such as a migration, in a sandbox
 description:
   - Runs a command in the folder of a release, with its environment first in the path. It sees the release and the
     folders that outlive it, no other release and no other application.
+  - Where it runs as the application's own user, C($STATE_DIRECTORY) is the application's; else it is a folder that ends
+    with the command.
   - What it says is added to a log on the server, which root alone can read. Where it fails, its last 40 lines are
     shown, too.
 options:
@@ -106,6 +108,8 @@ def main() -> None:
         environment_files=environment_files(own, options["environment_files"]),
         shared=options["shared"],
         writes_shared=True,
+        # systemd gives the folder to whoever runs, and it is the application's own.
+        keeps_state=options["user"] == app["user"] and group == app["user"],
     )
     try:
         release_lock.require(app["name"], options["owner"])

@@ -124,6 +124,8 @@ def refuse_without_room(app: dict[str, Any], info: dict[str, Any], wanted: str) 
     needs = [
         Need(path, max(size, app["archive_size"]), "release"),
         Need(Path.home(), app["archive_size"], "archive"),
+        # What is removed before the build begins.
+        *(Need(path, -releases.own_size(path / "releases" / name), "") for name in info["removable"]),
     ]
     if lack := shortage(needs):
         raise OSError(f"{lack}: make room there, such as by a lower keep_releases, and run again.")

@@ -44,6 +44,10 @@ options:
     type: bool
     default: false
     description: Whether to try if systemd can make the sandboxes of this collection's units, by one that does nothing.
+  firewall:
+    type: bool
+    default: false
+    description: Whether to try if systemd has a firewall for units, by one that tries to reach itself.
 attributes:
   check_mode: {support: full, description: Changes nothing.}
   diff_mode: {support: none, description: Changes nothing.}
@@ -102,6 +106,7 @@ sandbox:
   returned: if it is asked for
   description: >-
     Whether it C(works), and as C(reason) systemd's status and word for it, such as 226/NAMESPACE, where it does not.
+firewall: {type: bool, returned: if it is asked for, description: "Whether a unit's C(IPAddressDeny) is in force."}
 dpkg:
   type: dict
   returned: success
@@ -135,7 +140,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.files import (
     requested_files,
     set_attributes,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.sandbox_probe import probe
+from ansible_collections.foobar.webstack.plugins.module_utils.sandbox_probe import ProbeError, has_firewall, probe
 from ansible_collections.foobar.webstack.plugins.module_utils.systemd_units import SystemdError, unit_states
 
 
@@ -183,6 +188,7 @@ def main() -> None:
             "paths": names,
             "disks": {"type": "list", "elements": "path", "default": []},
             "sandbox": {"type": "bool", "default": False},
+            "firewall": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -197,10 +203,11 @@ def main() -> None:
             units=unit_states(module.params["units"], module.run_command),
             disks={folder: free(Path(folder)) for folder in module.params["disks"]},
             **({"sandbox": probe(module.run_command)} if module.params["sandbox"] else {}),
+            **({"firewall": has_firewall(module.run_command)} if module.params["firewall"] else {}),
             paths={pattern: sorted(glob.glob(pattern)) for pattern in module.params["paths"]},
             **invocation(module),
         )
-    except (DpkgError, SystemdError) as error:
+    except (DpkgError, ProbeError, SystemdError) as error:
         module.fail_json(msg=f"{error}.", **invocation(module))
 
 

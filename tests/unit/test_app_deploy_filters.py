@@ -78,11 +78,15 @@ def test_mistakes_of_app_deploy_apps_are_named(app: dict[str, Any], words: str) 
         ("media/x", "lies in what outlives its releases"),
         ("public/app.js", "lies in a static folder, which everybody may read"),
         ("local.py", "is listed twice"),
+        ("var", "would take the place of a folder"),
+        ("assets", "would take the place of a folder"),
+        ("config", "would take the place of a folder"),
+        ("settings-%i.py", 'has a "%"'),
     ],
 )
 def test_a_file_of_the_user_s_own_goes_where_only_the_application_reads_it(dest: str, words: str) -> None:
     files = [{"src": "x.j2", "dest": name} for name in ("local.py", "config/local.py", dest)]
-    app = DEPLOYED | {"files": files, "shared_paths": ["media"], "static_paths": ["public"]}
+    app = DEPLOYED | {"files": files, "shared_paths": ["media", "var/up"], "static_paths": ["public", "assets/built"]}
     (mistake,) = app_deploy_mistakes([app])
     assert words in mistake
 

@@ -73,7 +73,7 @@ def test_a_release_without_room_is_refused_before_it_is_built(
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     release(tmp_path, "1", 8 * MB - 4096)
     app = {"path": str(tmp_path), "archive_size": 2 * MB}
-    info = {"live": "1", "complete": ["1", "0"]}
+    info = {"live": "1", "complete": ["1", "0"], "removable": []}
     if lack:
         with pytest.raises(OSError, match=f"has 9 MB free, {lack} for the release .8 MB. and the archive .2 MB.: make"):
             refuse_without_room(app, info, "2")
@@ -83,7 +83,22 @@ def test_a_release_without_room_is_refused_before_it_is_built(
     refuse_without_room(app, info, "0")
 
 
+def test_what_goes_before_the_build_begins_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_space.shortage, "__defaults__", (lambda _: 2 * MB,))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    release(tmp_path, "1", 8 * MB - 4096)
+    release(tmp_path, "broken", 5 * MB)
+    app = {"path": str(tmp_path), "archive_size": 0}
+    info = {"live": "1", "complete": ["1"], "removable": ["broken"]}
+    with pytest.raises(OSError, match=r"has 2 MB free, 1 MB too little for the release \(8 MB\): make"):
+        refuse_without_room(app, info, "2")
+    release(tmp_path, "old", 1 * MB)
+    refuse_without_room(app, {**info, "removable": ["broken", "old"]}, "2")
+
+
 def test_a_first_release_needs_room_for_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_space.shortage, "__defaults__", (lambda _: 100 * MB,))
     with pytest.raises(OSError, match="has 100 MB free, 50 MB too little for the release"):
-        refuse_without_room({"path": str(tmp_path), "archive_size": 0}, {"live": "", "complete": []}, "1")
+        refuse_without_room(
+            {"path": str(tmp_path), "archive_size": 0}, {"live": "", "complete": [], "removable": []}, "1"
+        )

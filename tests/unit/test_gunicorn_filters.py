@@ -57,6 +57,9 @@ def test_two_apps_of_one_name_are_refused() -> None:
         (PLAIN | {"environment": {"KEY": ["secret"]}}, "27.0.1", "KEY of environment of shop is a list: write one"),
         (PLAIN | {"environment": {"KEY": {"a": "secret"}}}, "27.0.1", "KEY of environment of shop is a dictionary: "),
         (PLAIN | {"name": "mysql"}, "27.0.1", "mysql is that of a user of the system's"),
+        # Its data are those of all sites.
+        (PLAIN | {"name": "redis"}, "27.0.1", "redis is that of a user of the system's"),
+        (PLAIN | {"user": "valkey"}, "27.0.1", "shop can't run as valkey, who is the system's"),
         (PLAIN | {"name": "shadow"}, "27.0.1", "shadow is that of a user of the system's"),
         (PLAIN | {"user": "root"}, "27.0.1", "shop can't run as root"),
         (RELEASED | {"config": "/etc/gunicorn.conf.py"}, "27.0.1", "config of shop must be the path of a file below"),

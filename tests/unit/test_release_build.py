@@ -80,6 +80,47 @@ def test_it_does_so_the_first_time_only(server: Path) -> None:
     assert {path.name: path.read_text() for path in media.iterdir()} == {"cat": "a visitor's"}
 
 
+def test_what_has_been_removed_since_does_not_come_back(server: Path) -> None:
+    build(server, {"media/cat": ""}, shared=["media"])
+    (server / "shop/shared/media/cat").unlink()
+    releases.switch(server / "shop", "a", [], {})
+    build(server, {"media/cat": ""}, release="b", shared=["media"])
+    assert list((server / "shop/shared/media").iterdir()) == []
+
+
+def test_a_path_that_is_shared_later_is_filled_then(server: Path) -> None:
+    build(server, {"media/cat": ""})
+    releases.switch(server / "shop", "a", [], {})
+    build(server, {"media/cat": ""}, release="b", shared=["media"])
+    assert (server / "shop/shared/media/cat").exists()
+
+
+def test_a_folder_of_code_does_not_outlive_its_release(server: Path) -> None:
+    with pytest.raises(
+        OSError, match=r"^shop of the source .* it holds code \(shop/web/settings\.py\), which would stay"
+    ):
+        build(server, {"shop/web/settings.py": ""}, shared=["shop"])
+    assert list((server / "shop/shared/shop").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["dependencies", "dependencies/key", "python"])
+def test_a_link_in_the_place_of_a_cache_gives_nothing_away(
+    server: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(release_build.release_environment, "cache_key", lambda *_: "key")
+    made = build(server, {"manage.py": ""}, python="3.13", uv="/opt/uv")
+    victim, link = server / "victim", server / "shop" / place
+    victim.mkdir(mode=0o700)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(victim)
+    made.installer = 12345
+    assert made.cache() == server / "shop/dependencies/key"
+    assert (victim.stat().st_uid, victim.stat().st_mode & 0o777) == (os.geteuid(), 0o700)
+    assert (link.is_symlink(), link.is_dir()) == (False, True)
+    # Nobody but root puts another one there.
+    assert [(server / "shop" / name).stat().st_uid for name in ("dependencies", "dependencies/key")] == [0, 12345]
+
+
 def test_a_first_build_that_was_interrupted_is_made_up_for(server: Path) -> None:
     write(server / "shop/shared/media", {"cat": "the source's"})
     build(server, {"media/cat": "the source's", "media/dog": "the source's"}, shared=["media"])

@@ -107,6 +107,15 @@ def test_a_migration_writes_to_shared_folders_and_a_build_to_empty_ones_in_their
     assert f"TemporaryFileSystem={app}/shared/up:mode=1777" in build.properties()
 
 
+def test_code_that_asks_for_a_state_folder_finds_the_application_s_or_one_that_ends_with_it(app: Path) -> None:
+    def states(box: Sandbox) -> list[str]:
+        return [item for item in box.properties() if item.startswith(("StateDirectory=", "Environment="))]
+
+    assert states(sandbox(app, keeps_state=True)) == ["StateDirectory=webstack/shop"]
+    for box in (sandbox(app), sandbox(app, installs=True), sandbox(app, shared=["up"], writes_shared=True)):
+        assert states(box) == ["Environment=STATE_DIRECTORY=/tmp"]
+
+
 class Systemd:
     """A systemd-run that runs nothing, remembers how it was called, and says some words."""
 

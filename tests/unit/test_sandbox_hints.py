@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.sandbox_hints import hint
 
@@ -40,6 +42,15 @@ def test_a_failure_by_the_sandbox_names_the_key_that_opens_it(said: str, units: 
     assert key in sentence
     assert sentence.startswith(" ")
     assert sentence.endswith(".")
+
+
+def test_a_folder_with_code_is_not_to_outlive_its_release(tmp_path: Path) -> None:
+    said = [f"PermissionError: [Errno 13] Permission denied: '{tmp_path}/shop/db.sqlite3'"]
+    (tmp_path / "shop").mkdir()
+    assert "shared_paths: [shop]" in hint(said, str(tmp_path))
+    (tmp_path / "shop/__init__.py").touch()
+    assert "shared_paths" not in hint(said, str(tmp_path))
+    assert "$STATE_DIRECTORY" in hint(said, str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import grp
+import inspect
 import json
 import os
 import pwd
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils import dpkg
+from ansible_collections.foobar.webstack.plugins.module_utils import dpkg, reach_itself, sandbox_probe
 from ansible_collections.foobar.webstack.plugins.module_utils.dpkg import (
     DpkgError,
     broken_packages,
@@ -282,8 +283,36 @@ def test_a_sandbox_is_tried_by_a_unit_with_all_that_the_collection_s_units_have(
         assert f"--property={sandboxed}" in asked
 
 
+@pytest.mark.parametrize(
+    ("broken", "status"),
+    [("", 0), ("create_connection", reach_itself.FILTERED), ("create_server", 1)],
+)
+def test_a_firewall_is_told_from_none_and_from_another_failure(broken: str, status: int) -> None:
+    replaced = f"socket.{broken} = refuse" if broken else ""
+    text = inspect.getsource(reach_itself).partition("annotations\n")[2]
+    code = f"import socket\n\ndef refuse(*_, **__):\n    raise OSError('no lo')\n\n{replaced}\n{text}"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == status
+
+
+@pytest.mark.parametrize(("status", "is_there"), [(0, False), (reach_itself.FILTERED, True)])
+def test_a_firewall_is_tried_by_a_unit_that_may_reach_nothing(server: Path, status: int, is_there: bool) -> None:
+    command = server / "bin/systemd-run"
+    command.write_text(f'#!/bin/sh\necho "$@" > {server}/asked\nexit {status}\n')
+    command.chmod(0o755)
+    assert state(server, firewall=True)["firewall"] == is_there
+    assert "--property=IPAddressDeny=any" in (server / "asked").read_text()
+
+
+@pytest.mark.parametrize("status", [1, 226])
+def test_a_failure_of_the_trial_is_no_firewall(status: int) -> None:
+    with pytest.raises(
+        sandbox_probe.ProbeError, match=r"a firewall for units can't be told: Interactive auth.* required$"
+    ):
+        sandbox_probe.has_firewall(lambda _: (status, "", "Failed to start\nInteractive authentication required."))
+
+
 def test_no_unit_is_started_unless_it_is_asked_for(server: Path) -> None:
-    assert "sandbox" not in state(server)
+    assert not {"sandbox", "firewall"} & state(server).keys()
 
 
 def test_what_is_free_is_told_for_folders_that_are_not_there_yet(server: Path) -> None:

@@ -402,6 +402,16 @@ def test_a_mistake_in_a_path_of_a_site_is_named(keys: dict[str, Any], words: str
     assert words in sentence
 
 
+def test_a_sandbox_s_key_that_the_other_server_s_block_has_alone_is_no_key_that_is_lost_in_silence() -> None:
+    gunicorn = {"network": True, "writable_paths": ["/x"], "workers": 4}
+    assert sites_mistakes([{**SITE, "server": "uwsgi", "gunicorn": gunicorn, "uwsgi": {"network": True}}]) == [
+        "sites: writable_paths of gunicorn of foobar.com counts for nothing, as its server is uwsgi: write it into "
+        "uwsgi, too, or take it out."
+    ]
+    (sentence,) = sites_mistakes([{**SITE, "uwsgi": {"ip_address_allow": ["192.0.2.1"], "processes": 2}}])
+    assert "ip_address_allow of uwsgi of foobar.com counts for nothing, as its server is gunicorn" in sentence
+
+
 def test_addresses_become_records_of_their_kind_and_aliases_lead_to_the_domain() -> None:
     (zone,) = dns_records_zones([FULL], PROVIDER, ["192.0.2.53"], [])
     assert zone == {

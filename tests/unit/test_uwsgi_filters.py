@@ -38,6 +38,11 @@ def test_nothing_is_wrong_with_what_uwsgi_can_load(module: str) -> None:
         (PLAIN | {"environment": {"A-B": "x"}}, "uwsgi_apps: environment of shop"),
         (PLAIN | {"options": {"http-socket": ":80"}}, "options of shop has http-socket, which the role sets itself"),
         (PLAIN | {"options": {"env": "A=1\nhttp = :80"}}, "option env of shop must stand on one line"),
+        *(
+            (PLAIN | {"options": {option: "x"}}, f"options of shop has {option}, which the role sets itself")
+            for option in ("shared-socket", "https-socket", "raw-socket", "callable")
+        ),
+        (PLAIN | {"threads": 0}, "threads of shop is 0; uWSGI wants 1 or more"),
         (PLAIN | {"background": [{"name": "a", "command": "b"}]}, "which need releases_path"),
     ],
 )

@@ -103,6 +103,16 @@ def test_a_server_without_applications_says_so(server: Path, monkeypatch: pytest
         live("shop")
 
 
+def test_a_release_without_settings_of_its_own_is_not_taken_for_none(
+    server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webstack_run, "RELEASES", server / "srv")
+    (server / "srv/old/releases/1").mkdir(parents=True)
+    (server / "srv/old/current").symlink_to("releases/1")
+    with pytest.raises(RunError, match=r"^the live release of old is of a version before 0\.2, .*; deploy once\.$"):
+        live("old")
+
+
 def test_a_command_has_the_service_s_user_environment_and_sandbox_and_is_no_service() -> None:
     found = properties(command(live("shop"), ["python"], terminal=False))
     assert found[0] == f"JoinsNamespaceOf=gunicorn-shop@{RELEASE}.service"

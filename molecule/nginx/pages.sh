@@ -3,7 +3,7 @@ useradd --system uploader
 mkdir -p /srv/page/current/assets /srv/page/previous/assets /srv/page/shared
 cd /srv/page/current
 echo page 2 > index.html
-for name in assets/index-DiwrgTda.js assets/app-settings.js assets/hero-VERTICAL.svg assets/worker.mjs main-5UAQVAQB.js \
+for name in assets/index-Diw4gTda.js assets/app-settings.js assets/hero-VERTICAL.svg assets/worker.mjs main-5UAQVAQB.js \
     main.3f2a9c1b.js module.wasm site.webmanifest font.woff2 photo.avif main.js.map; do
   echo 2 > $name
 done

@@ -107,7 +107,8 @@ class ActionModule(ActionBase):
         version, folder = collection_version(), users_folder(variables.get("inventory_dir"))
         if folder and (mistake := version_mistake(folder, version)):
             raise AnsibleActionFail(mistake)
-        if mistakes := misspelt(load_extra_vars(self._loader)):
+        foreign = self._templar.template(variables.get("foreign_variables", []))
+        if mistakes := misspelt(load_extra_vars(self._loader), map(str, foreign)):
             raise AnsibleActionFail(" ".join(mistakes))
         # Ansible would add where each step of a failure stands.
         message, sites = "", []

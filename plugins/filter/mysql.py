@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter.sizes import bytes_of
 
-_UNITS = "KMGTPE"
 _LEAST_BINLOGS = 200 * 1024**2
 _SYSTEM_SCHEMAS = {"information_schema", "mysql", "performance_schema", "sys"}
 _SYSTEM_USERS = {"debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys", "root"}
@@ -52,20 +51,12 @@ def mysql_cnf_value(value: str) -> str:
     return f"{quote}{escaped}{quote}"
 
 
-def mysql_bytes(size: str) -> int:
-    """Return a size as my.cnf has it, such as 2G, in bytes."""
-    found = re.fullmatch(rf"(\d+)([{_UNITS}]?)", size.upper())
-    if not found:
-        raise AnsibleFilterError(f"{size!r} is no size: write a number of bytes, or one with K, M or G.")
-    return int(found[1]) * (1024 ** (_UNITS.index(found[2]) + 1) if found[2] else 1)
-
-
 def _sql_value(value: str | None) -> str:
     """Write an option's value for SET GLOBAL, which knows numbers but no units."""
     if value is None:
         return "ON"
-    if re.fullmatch(rf"\d+[{_UNITS}]", value.upper()):
-        return str(mysql_bytes(value))
+    if (number := bytes_of(value)) is not None:
+        return str(number)
     if re.fullmatch(r"-?\d+(\.\d+)?", value):
         return value
     quoted = value.replace("\\", "\\\\").replace("'", "''")
@@ -214,13 +205,13 @@ def _server_mistakes(variables: Mapping[str, Any]) -> Iterator[str]:
             f"mysql_datadir is {datadir!r}: write an absolute path without spaces or a slash at its end, "
             "and none under /home, /root, /run or /tmp."
         )
-    if not re.fullmatch(r"[1-9]\d*[KMG]?", str(variables["mysql_innodb_buffer_pool_size"]).upper()):
+    if not bytes_of(variables["mysql_innodb_buffer_pool_size"], "KMG"):
         yield (
             f"mysql_innodb_buffer_pool_size is {variables['mysql_innodb_buffer_pool_size']!r}: "
             "write a number of bytes, or one with K, M or G."
         )
     limit = str(variables["mysql_binlog_space_limit"])
-    if limit != "0" and (not re.fullmatch(r"[1-9]\d*[KMG]?", limit.upper()) or mysql_bytes(limit) < _LEAST_BINLOGS):
+    if limit != "0" and (bytes_of(limit, "KMG") or 0) < _LEAST_BINLOGS:
         yield (
             f"mysql_binlog_space_limit is {limit!r}: write at least 200M, as MySQL begins another binary log at 100M, "
             "or 0 for no limit."
@@ -291,7 +282,6 @@ class FilterModule:
         return {
             "mysql_alter_databases": mysql_alter_databases,
             "mysql_assignments": mysql_assignments,
-            "mysql_bytes": mysql_bytes,
             "mysql_chosen": mysql_chosen,
             "mysql_cnf_value": mysql_cnf_value,
             "mysql_dump_command": mysql_dump_command,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.filter.sizes import bytes_of
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import wrong_names
 from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import numbers
@@ -39,8 +40,7 @@ def redis_mistakes(instances: list[Instance], maxmemory: str | int, package: str
 
 def _bytes(size: str) -> int:
     """Return a size in the program's words as a number of bytes, or 0 if it is none."""
-    found = re.fullmatch(r"(\d+)(|[kmg]b?)", size.lower())
-    return int(found[1]) * 2 ** (10 * "kmg".find(found[2][:1] or "-") + 10) if found else 0
+    return bytes_of(re.sub("(?<=[kmg])b$", "", size.lower()), "KMG") or 0
 
 
 def redis_program(package: str, packages: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> str:

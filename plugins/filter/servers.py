@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.filter.sizes import bytes_of
 from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import shown
 
 Facts = Mapping[str, Any]
@@ -72,41 +73,49 @@ def server_memory_warning(
     apps: Sequence[Mapping[str, Any]],
     workers: int = 0,
     mysql: bool = False,
-    pool: str = "",
+    pool: str | int = "",
+    uwsgi_apps: Sequence[Mapping[str, Any]] | None = None,
+    processes: int = 0,
+    redis: Sequence[Mapping[str, Any]] | None = None,
+    maxmemory: str | int = "128mb",
 ) -> str:
     """Return how much memory a server lacks, or an empty text, also if its memory is not known.
 
-    `apps` are those of gunicorn and uWSGI, `workers` the number of those that name none (0 is one for each processor),
-    `mysql` says whether MySQL runs here, and `pool` what its buffer pool takes, if that is not the role's quarter.
+    `apps` are those of gunicorn and `workers` the number of those that name none, `uwsgi_apps` and `processes` the same
+    of uWSGI (0 is one for each processor). `mysql` says whether MySQL runs here, and `pool` what its buffer pool takes,
+    if that is not the role's quarter; `redis` are the instances of Redis, and `maxmemory` what one takes that says
+    nothing else.
     """
     memory, swap = int(facts.get("memtotal_mb", 0)), int(facts.get("swaptotal_mb", 0))
     processors = int(facts.get("processor_nproc", 1))
-    processes = sum(_processes(app, workers or processors, processors) for app in apps)
-    parts = {"the system": SYSTEM, f"{processes} application processes": processes * PROCESS}
+    count = sum(_processes(app, "workers", workers, processors) for app in apps)
+    count += sum(_processes(app, "processes", processes, processors) for app in uwsgi_apps or ())
+    parts = {"the system": SYSTEM, f"{count} application processes": count * PROCESS}
     if mysql:
         quarter = max(1, memory // 512) * 128
         parts["MySQL"] = (MYSQL_SMALL if memory < SMALL else MYSQL) + (_megabytes(pool) if pool else quarter)
+    parts["Redis"] = sum(_megabytes(instance.get("maxmemory", maxmemory)) for instance in redis or ())
     wanted = sum(parts.values())
     if not memory or wanted <= memory + swap:
         return ""
     told = ", ".join(f"{what} {size} MB" for what, size in parts.items() if size)
     lack = wanted - memory - swap
+    lower = {"gunicorn's workers": apps, "uWSGI's processes": uwsgi_apps, "redis_maxmemory": redis}
+    ways = [*(f"lower {what}" for what, there in lower.items() if there), "set swap_file_size"]
     return (
         f"{host} has {memory} MB of memory and {swap} MB of swap, about {lack} MB too little: {told}. "
-        "Lower gunicorn's workers, set swap_file_size, or take a larger server."
+        f"To do: {', '.join(ways)}, or take a larger server."
     )
 
 
-def _processes(app: Mapping[str, Any], workers: int, processors: int) -> int:
+def _processes(app: Mapping[str, Any], key: str, number: int, processors: int) -> int:
     """Return how many processes an app has all the time: its master and workers, and its background commands."""
-    return 1 + (int(app.get("workers", app.get("processes", workers))) or processors) + len(app.get("background", []))
+    return 1 + (int(app.get(key, number)) or processors) + len(app.get("background", []))
 
 
-def _megabytes(size: str) -> int:
-    """Return a size as my.cnf has it in MB; one that is no size is somebody else's to refuse."""
-    number, unit = size[:-1], size[-1:].upper()
-    factors = {"K": 1 / 1024, "M": 1, "G": 1024}
-    return round(float(number) * factors[unit]) if number.isdecimal() and unit in factors else 0
+def _megabytes(size: str | int) -> int:
+    """Return a size as my.cnf or redis.conf has it in MB; one that is no size is somebody else's to refuse."""
+    return (bytes_of(str(size).lower().removesuffix("b")) or 0) // 2**20
 
 
 def _functions() -> Iterable[Callable[..., Any]]:

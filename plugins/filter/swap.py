@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.filter.sizes import bytes_of
 from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import shown
 
 LEAST = 64
@@ -18,8 +19,7 @@ def swap_mistakes(size: str, host: str, path: str, facts: Mapping[str, Any]) -> 
     if not size:
         return []
     mistakes = []
-    found = re.fullmatch(r"([1-9]\d*)([MG])", size.upper())
-    if not found or int(found[1]) * (1024 if found[2] == "G" else 1) < LEAST:
+    if size.isdecimal() or (bytes_of(size, "MG") or 0) < LEAST * 2**20:
         mistakes.append(f"swap_file_size is {size!r}: write a number with M or G, at least {LEAST}M, such as 1G.")
     if not re.fullmatch(r"(/[\w.-]+)+", path):
         mistakes.append(f"swap_file_path is {path!r}: write an absolute path without spaces, such as /swapfile.")

@@ -13,7 +13,7 @@ BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:#[^\n]*\Z)?")
 START = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*")
 SINGLE = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-BARE = re.compile(r"[^\n]*?(?=[ \t]+#|[ \t]*$)", re.MULTILINE)
+BARE = re.compile(r"(?<=[ \t])(?=#)|[^\n]*?(?=[ \t]+#|[ \t]*$)", re.MULTILINE)
 REST = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 REFERENCE = re.compile(r"(?<!\\)\$\{")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -36,7 +36,8 @@ def variables(text: str, shown: str) -> dict[str, str]:
 
     A value may stand in quotes, and then go on over several lines. In double quotes \n, \r and \t are what they are in
     most languages, and a backslash before any other character stands for that one; in single quotes only \\ and \' are
-    special. Without quotes a value ends before a space and a "#". Nothing is filled in for ${NAME}: it is refused.
+    special. Without quotes a value ends before a space and a "#", and is empty where these come first. Nothing is
+    filled in for ${NAME}: it is refused.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found: dict[str, str] = {}

@@ -130,28 +130,21 @@ def mirror(
     """Return the mirror of a repository, with what it has now; one that has the `wanted` commit is not fetched."""
     name = hashlib.sha256(repo.encode()).hexdigest()[:16]
     store, all_of_it = cache / f"{name}.git", "+refs/*:refs/*"
+
+    def fetch(place: str | Path, *arguments: str) -> None:
+        git(f"--git-dir={place}", "fetch", "--quiet", *arguments, environment=environment, host=host_of(repo))
+
     with locked(cache / f"{name}.lock"):
         if not store.exists():
             with tempfile.TemporaryDirectory(dir=cache) as folder:
-                new = f"--git-dir={folder}/new"
-                git("init", "--quiet", "--bare", f"{folder}/new")
-                git(new, "config", "remote.origin.url", repo)
-                git(
-                    new, "fetch", "--quiet", "origin", all_of_it, *refspecs, environment=environment, host=host_of(repo)
-                )
-                Path(folder, "new").rename(store)
+                new = Path(folder, "new")
+                git("init", "--quiet", "--bare", str(new))
+                git(f"--git-dir={new}", "config", "remote.origin.url", repo)
+                fetch(new, "origin", all_of_it, *refspecs)
+                new.rename(store)
         elif not (wanted and has(store, wanted)):
-            git(
-                f"--git-dir={store}",
-                "fetch",
-                "--quiet",
-                "--prune",
-                "origin",
-                all_of_it,
-                *refspecs,
-                environment=environment,
-            )
+            fetch(store, "--prune", "origin", all_of_it, *refspecs)
         if wanted and not has(store, wanted):
             # One that no branch or tag leads to; some servers give it all the same.
-            git(f"--git-dir={store}", "fetch", "--quiet", "origin", wanted, environment=environment, host=host_of(repo))
+            fetch(store, "origin", wanted)
     return store

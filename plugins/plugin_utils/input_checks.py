@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -30,14 +30,33 @@ OF_OTHERS = ("lose_writes", "new_secrets", "restart", "secrets", "sites")
 OF_ALL_SITES = ("caa_issuer", "default_tls", "tls_acme_directory", "tls_challenge")
 
 
-def misspelt(given: Iterable[str]) -> list[str]:
+def misspelt(given: Iterable[str], foreign: Iterable[str] = ()) -> list[str]:
     """Return one sentence for each name on the command line that looks like a slip of the pen.
 
     A playbook would leave it out in silence, and deploy another version or look at another site than was asked for.
+    `foreign` are patterns of names that are somebody's own.
     """
-    known = (*ARGUMENTS, *OF_OTHERS)
-    near = {name: get_close_matches(name, known, n=1, cutoff=0.8) for name in given if name not in known}
-    return [f"{name}: no playbook takes it; did you mean {match[0]}?" for name, match in near.items() if match]
+    known, patterns = (*ARGUMENTS, *OF_OTHERS), list(foreign)
+    return [
+        f"{name}: no playbook takes it; did you mean {near}? If it is your own, add it to foreign_variables."
+        for name in given
+        if name not in known and not any(fnmatchcase(name, pattern) for pattern in patterns)
+        for near in [word for word in known if _is_slip(name, word)][:1]
+    ]
+
+
+def _is_slip(name: str, word: str) -> bool:
+    """Tell whether a name is a word with one letter too many, missing, wrong, or at its neighbour's place.
+
+    A word that something is added to, and one in the singular, are names of their own: ui_version, commands, secret.
+    """
+    if name.startswith(word) or name.endswith(word) or f"{name}s" == word:
+        return False
+    shorter = min(len(name), len(word))
+    start = next((place for place in range(shorter) if name[place] != word[place]), shorter)
+    has, wants = name[start:], word[start:]
+    is_swapped = has[:2] == wants[1::-1] and has[2:] == wants[2:]
+    return is_swapped or has[1:] == wants or has == wants[1:] or has[1:] == wants[1:]
 
 
 def request_mistakes(given: Mapping[str, Any], sites: list[Entry], playbook: str) -> list[str]:

@@ -19,6 +19,8 @@ _SITE_VALUES = ("client_max_body_size", "proxy_cache", "ssl_certificate", "ssl_c
 _PATH = re.compile(r"((=|\^~|~\*?) )?(?P<path>\S+|\"[^\"]+\"|'[^']+')")
 _FOLDER = re.compile(r"(/[\w.@:+,~%-]+)+/?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]*")
+# Directives that look for files, which the nginx that reads as a user does, and not the one that passes to it.
+_OF_FILES = ("try_files", "root", "alias", "index", "random_index", "gzip_static", "disable_symlinks", "proxy_pass")
 # What nginx reads as words, up to the semicolon that ends a directive.
 _QUOTED = r""" "(\\.|[^"\\])*" | '(\\.|[^'\\])*' """
 _BARE = r""" (\\. | \$\{ | [^\s;{}"'\\\#]) (\\. | \$\{ | [^\s;{\\])* """
@@ -119,6 +121,9 @@ def _user_mistakes(location: Entry) -> Iterator[str]:
             "can have a user only beside an alias without spaces, quotes and variables, and under a path that is no "
             "regular expression."
         )
+    for key in (*(("try_files",) if "try_files" in location else ()), *location.get("options", {})):
+        if key in _OF_FILES or str(key).startswith("autoindex"):
+            yield f"has {key}, which does nothing beside a user: leave it out; what is not there is a 404 anyway."
 
 
 def _header_mistakes(location: Entry, proxy_headers: Mapping[str, str]) -> Iterator[str]:

@@ -85,6 +85,8 @@ def path_mistakes(site: Entry) -> Iterator[str]:
     times = Counter([*static, *private, *own])
     for path in [*(path for path, count in times.items() if count > 1), *({*static, *private} & {*streaming})]:
         yield f"sites: the path {path} {where} stands in two of {', '.join(OF_PATHS)} and streaming_paths."
+    if "/" in private and "/" not in static:
+        yield f"sites: internal {where} has /, which is the application's: give it a path of its own, as /private/."
     for path, folder in private.items():
         if not shared(site, folder):
             yield f"sites: internal {where} has {path}: {folder}, which is not in its shared_paths; add it there."

@@ -37,6 +37,13 @@ def in_navigation(entries: list[Any]) -> Iterator[str]:
         yield from in_navigation(target) if isinstance(target, list) else [target]
 
 
+def test_the_parts_that_can_be_run_alone_are_the_roles_of_site_yml() -> None:
+    tasks = [task for play in load(PLAYBOOKS / "site.yml") for task in play.get("tasks", [])]
+    roles = {tag for task in tasks for tag in task.get("tags", [])} - {"always"}
+    (row,) = re.findall(r"^\| One part only \| (.*) \|$", (DOCS / "day-two.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`(?:--tags )?(\w+)`", row)) == roles
+
+
 def test_each_page_is_in_the_navigation_once() -> None:
     pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
     generated = [*reference.PAGES.values(), "reference/sites.md", *reference.PLUGINS]

@@ -28,6 +28,20 @@ APP: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("run", "skipped", "refuses"),
+    [
+        (["all"], [], True),
+        (["app_deploy", "nginx"], [], True),
+        (["nginx"], [], False),
+        (["all"], ["app_deploy"], False),
+    ],
+)
+def test_sources_are_fetched_by_a_check_of_what_deploys(run: list[str], skipped: list[str], refuses: bool) -> None:
+    tags = {"ansible_run_tags": run, "ansible_skip_tags": skipped}
+    assert value("app_deploy", "__app_deploy_refuses_sources", **tags) is refuses
+
+
 def worked_out(name: str, app: dict[str, Any] | None = None, **variables: Any) -> Any:
     """Return one of the role's own variables, for a plan with one app and some further keys in it."""
     plan = {"id": "1", "apps": {"shop": {**APP, **(app or {})}}}

@@ -381,10 +381,29 @@ def test_a_single_page_below_a_path_has_an_index_of_its_own_and_needs_no_fallbac
 
 
 HASHED = ["app.0123abcd.js", "main-0123abcd.css", "site.0123456789ab.css"]
-HASHED += ["assets/index-DiwrgTda.js", "app/assets/logo-B1_x-9aZ.svg", "main-5UAQVAQB.js", "_app/immutable/start.js"]
+HASHED += [
+    "assets/index-Diw4gTda.js",
+    "app/assets/logo-B1x_-9aZ.svg",
+    "assets/a-b-c8d_-4Ef.css",
+    "main-5UAQVAQB.js",
+    "_app/immutable/start.js",
+]
 UNHASHED = ["index.html", "app-settings.js", "assets/app-settings.js", "assets/hero-VERTICAL.svg", "hero-VERTICAL.svg"]
-UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-DiwrgTda.js"]
-UNHASHED += ["assets/index-DiwrgTdab.js", "sw.js", "main-ABCDEFGH.js"]
+UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-Diw4gTda.js"]
+UNHASHED += ["assets/index-Diw4gTda.js", "app/assets/logo-B1x_-9aZ.svg", "assets/a-b-c8d_-4Ef.css", "main-5UAQVAQB.js"]
+HASHED += ["_app/immutable/start.js"]
+UNHASHED = ["index.html", "app-settings.js", "assets/app-settings.js", "assets/hero-VERTICAL.svg", "hero-VERTICAL.svg"]
+UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-Diw4gTda.js"]
+UNHASHED += ["assets/index-Diw4gTdab.js", "sw.js", "main-ABCDEFGH.js"]
+# As designers, cameras and people write them.
+UNHASHED += [
+    f"assets/{name}"
+    for name in (
+        *("logoDark.svg", "iPhone15.png", "photo-iPhone15.png", "IMG_1234.JPG", "my-IMG_1234.jpg", "DSC_0001.jpg"),
+        *("hero-HomePage.jpg", "hero-My_Photo.jpg", "hero-Our-Team.jpg", "Inter-SemiBold.woff2", "chair-3DModels.png"),
+        *("Roboto-Bold_v12.woff2", "a-v4_Black.otf", "photos/2024-03-Half_2nd.jpg", "a1b2C3d4.js", "x.a1b2C3d4.js"),
+    )
+]
 
 
 @pytest.mark.parametrize("path", [*HASHED, *UNHASHED])
@@ -413,6 +432,8 @@ def test_files_of_another_user_come_from_an_nginx_that_runs_as_this_user() -> No
     assert "alias" not in words
     for header in ["X-Content-Type-Options nosniff always", "Content-Security-Policy $policy_of_file", "X-Site 1"]:
         assert words.count(f"add_header {header};") == 1
+    # A name with a hash may be that of another upload tomorrow.
+    assert "add_header Cache-Control no-cache;" in words
     (pattern,) = re.findall(r'"~\*(.*)" "sandbox; ', text)
     kinds = ["text/html; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/rss+xml"]
     assert all(re.search(pattern, kind) for kind in kinds)

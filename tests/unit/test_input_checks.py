@@ -85,16 +85,25 @@ def test_an_argument_that_a_playbook_cannot_follow_is_named(
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("verison", "version"), ("comand", "command"), ("line", "lines"), ("sit", "site"), ("sitte", "site")],
+    [
+        *(("verison", "version"), ("comand", "command"), ("linse", "lines"), ("sit", "site"), ("sitte", "site")),
+        *(("relaese", "release"), ("databse", "database"), ("restrat", "restart"), ("mod", "mode"), ("iste", "site")),
+    ],
 )
 def test_a_misspelt_argument_is_named_with_the_one_that_is_meant(name: str, meant: str) -> None:
-    assert misspelt([name]) == [f"{name}: no playbook takes it; did you mean {meant}?"]
+    (sentence,) = misspelt([name])
+    assert sentence == (
+        f"{name}: no playbook takes it; did you mean {meant}? If it is your own, add it to foreign_variables."
+    )
+    assert misspelt([name], ["other", f"{name[:2]}*"]) == []
 
 
 def test_arguments_and_variables_of_a_user_s_own_are_no_slips() -> None:
-    assert (
-        misspelt([*ARGUMENTS, *OF_OTHERS, "nginx_listen", "ansible_user", "domain", "git_ref", "env", "region"]) == []
-    )
+    assert misspelt([*ARGUMENTS, *OF_OTHERS]) == []
+    own = ["nginx_listen", "ansible_user", "domain", "git_ref", "env", "region"]
+    own += ["ui_version", "db_version", "my_version", "version_ui", "sites_extra", "website", "commands", "databases"]
+    own += ["modes", "secret", "line", "conversion", "revision"]
+    assert misspelt(own) == []
 
 
 @pytest.mark.parametrize(

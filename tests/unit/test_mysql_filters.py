@@ -6,7 +6,6 @@ import shlex
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter import mysql
 
 
@@ -86,17 +85,6 @@ def test_a_file_that_was_changed_by_hand_leaves_all_that_it_has_in_doubt() -> No
     record = mysql.mysql_in_doubt(applied, applied, all_options=True)
     assert record == {"options": {"port": False}, "unit": "same", "repository": {}}
     assert mysql.mysql_in_doubt(applied, applied, unit=True) == {**applied, "unit": False}
-
-
-@pytest.mark.parametrize(("size", "number"), [("0", 0), ("512", 512), ("2g", 2 * 1024**3), ("200M", 200 * 1024**2)])
-def test_a_size_is_counted_in_bytes(size: str, number: int) -> None:
-    assert mysql.mysql_bytes(size) == number
-
-
-@pytest.mark.parametrize("size", ["", "2 G", "G", "2GB", "-1"])
-def test_what_is_no_size_is_refused(size: str) -> None:
-    with pytest.raises(AnsibleFilterError, match="is no size"):
-        mysql.mysql_bytes(size)
 
 
 def test_no_limit_of_binary_logs_is_no_mistake() -> None:

@@ -97,6 +97,15 @@ def test_sound_variables_pass() -> None:
         (location(alias="/srv/a/", fallback="/srv/b/", path="~ ^/a/(.*)"), "a path that is no regular expression"),
         (location(alias="/srv/a/", fallback="/srv/b/", user="shop"), "and without a user"),
         (location(proxy_pass="http://shop", user="shop"), "can have a user only beside an alias without spaces"),
+        (
+            location(alias="/srv/m/", user="shop", try_files="$uri =404"),
+            "has try_files, which does nothing",
+        ),
+        (location(alias="/srv/m/", user="shop", options={"autoindex": True}), "has autoindex, which does nothing"),
+        (
+            location(alias="/srv/m/", user="shop", options={"root": "/srv"}),
+            "has root, which does nothing",
+        ),
         (location(alias="/srv/$host/", user="shop"), "can have a user only beside an alias without spaces"),
         (location(path="~ ^/a/", alias="/srv/a/", user="shop"), "and under a path that is no regular expression"),
         (location(alias="/srv/a/", user="root"), "has the user root, which is no name of a user other than root"),

@@ -70,7 +70,7 @@ def test_one_site_and_its_database_fit_into_a_gigabyte() -> None:
 def test_what_is_missing_is_said_in_numbers() -> None:
     assert warning(957, apps=[{"name": "shop", "workers": 12}], mysql=True) == (
         "web01 has 957 MB of memory and 0 MB of swap, about 211 MB too little: the system 150 MB, 13 application "
-        "processes 780 MB, MySQL 238 MB. Lower gunicorn's workers, set swap_file_size, or take a larger server."
+        "processes 780 MB, MySQL 238 MB. To do: lower gunicorn's workers, set swap_file_size, or take a larger server."
     )
     assert warning(957, 1024, apps=[{"name": "shop", "workers": 12}], mysql=True) == ""
 
@@ -82,14 +82,31 @@ def test_what_is_missing_is_said_in_numbers() -> None:
         ([SITE] * 3, {}, 10),
         ([{"name": "shop", "background": [{}, {}, {}, {}]}], {}, 10),
         ([SITE], {"workers": 5}, 10),
-        ([{"name": "shop", "processes": 5}], {}, 10),
+        ([], {"uwsgi_apps": [{"name": "shop", "processes": 5}], "workers": 9}, 10),
+        ([], {"uwsgi_apps": [SITE], "processes": 5}, 10),
+        ([], {"redis": [SITE] * 3}, 34),
+        ([], {"redis": [{**SITE, "maxmemory": "384mb"}]}, 34),
+        ([], {"redis": [SITE], "maxmemory": 402653184}, 34),
         ([], {"mysql": True, "pool": "300M"}, 60),
         ([], {"mysql": True, "pool": "1G"}, 784),
+        ([], {"mysql": True, "pool": "314572800"}, 60),
+        ([], {"mysql": True, "pool": 314572800}, 60),
+        # Refused by the role.
+        ([], {"mysql": True, "pool": "much"}, 0),
     ],
 )
 def test_processes_and_the_buffer_pool_count(apps: list[dict[str, Any]], given: dict[str, Any], missing: int) -> None:
     said = warning(500, apps=apps, **given)
     assert (f"about {missing} MB too little" in said) if missing else said == ""
+
+
+def test_what_may_be_lowered_is_what_the_server_has() -> None:
+    for given, ways in (
+        ({"mysql": True, "pool": "1G"}, "set swap_file_size"),
+        ({"redis": [SITE], "maxmemory": "1gb"}, "lower redis_maxmemory, set swap_file_size"),
+        ({"uwsgi_apps": [{"processes": 20}]}, "lower uWSGI's processes, set swap_file_size"),
+    ):
+        assert warning(500, apps=[], **given).endswith(f". To do: {ways}, or take a larger server.")
 
 
 def test_a_server_whose_memory_is_not_known_lacks_none() -> None:

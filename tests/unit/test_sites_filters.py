@@ -384,6 +384,10 @@ def test_what_nginx_would_be_told_of_paths_passes_what_it_is_asked_about() -> No
         ({"static": {"static/": "dist"}}, "has the path static/, which must begin and end with a slash"),
         ({"streaming_paths": ["ws"]}, "streaming_paths of foobar.com has the path ws, which must begin with a slash"),
         ({"streaming_paths": ["/w s"]}, "which must begin with a slash and have no spaces"),
+        (
+            {"internal": {"/": "media"}, "shared_paths": ["media"]},
+            "has /, which is the application's",
+        ),
         ({"internal": {"/p/": "private"}}, "internal of foobar.com has /p/: private, which is not in its shared_paths"),
         ({"internal": {"/p/": "mediathek"}, "shared_paths": ["media"]}, "has /p/: mediathek, which is not in its"),
         (

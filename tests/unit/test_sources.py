@@ -452,18 +452,25 @@ def test_the_host_whose_key_is_to_be_known_is_that_of_the_repository(repo: str, 
     assert host_of(repo) == host
 
 
-def test_an_unknown_host_key_is_said_by_ssh_s_own_words(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_host_key_that_is_unknown_or_has_changed_is_said_by_ssh_s_own_words_and_with_its_host(
+    repository: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ssh = tmp_path / "ssh"
-    ssh.write_text("#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n")
-    ssh.chmod(0o755)
-    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
-    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
-    with pytest.raises(SourceError) as error:
-        sources.source({"name": "shop", "repo": "ssh://git@git.example.com/shop"}, cache, "run1")
-    assert str(error.value).startswith("git fetch failed: Host key verification failed. Could not read from remote")
-    assert "access rights" not in str(error.value)
+    ssh, app = tmp_path / "ssh", {"name": "shop", "repo": f"ssh://git@git.example.com{repository}"}
+    refuses = "#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n"
+    # The host's key is known, and then another one.
+    for script in (refuses, '#!/bin/sh\nfor last; do :; done\neval "$last"\n', refuses):
+        ssh.write_text(script)
+        ssh.chmod(0o755)
+        monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+        monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+        if script != refuses:
+            sources.source(app, cache, "run1")
+            continue
+        with pytest.raises(SourceError) as error:
+            sources.source(app, cache, "run2")
+        assert str(error.value).startswith("git fetch failed: Host key verification failed. Could not read from remote")
+        assert "ssh-keyscan git.example.com >>" in str(error.value)
+        assert "access rights" not in str(error.value)
 
 
 def test_the_sources_of_a_run_have_an_error_each_and_one_keeps_no_other_from_its_own(

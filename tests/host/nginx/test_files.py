@@ -45,7 +45,7 @@ def test_an_open_page_of_the_release_before_finds_its_files(ask: Ask) -> None:
 
 # What a build makes: its type, and whether its name has a hash.
 BUILT = {
-    "/assets/index-DiwrgTda.js": ("application/javascript; charset=utf-8", True),
+    "/assets/index-Diw4gTda.js": ("application/javascript; charset=utf-8", True),
     "/main-5UAQVAQB.js": ("application/javascript; charset=utf-8", True),
     "/main.3f2a9c1b.js": ("application/javascript; charset=utf-8", True),
     "/assets/app-settings.js": ("application/javascript; charset=utf-8", False),

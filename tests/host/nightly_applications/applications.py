@@ -1,4 +1,4 @@
-"""Applications of size that others have written: where they come from, what is changed in their entries, their pages."""
+"""Applications of size that others have written: where they come from, what is changed in their entries, and pages."""
 
 from __future__ import annotations
 

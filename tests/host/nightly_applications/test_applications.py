@@ -1,7 +1,6 @@
 """Applications of size go live by the entry that foobar.webstack.new writes, with three lines changed at most."""
 
 import difflib
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ import requests
 
 from tests.galaxy import test_galaxy
 from tests.host.nightly_applications.applications import APPLICATIONS
-from tests.playbook import ROOT, play, run
+from tests.playbook import play
 
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 FOLDER = EPHEMERAL / "site"

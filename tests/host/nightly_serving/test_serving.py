@@ -97,7 +97,7 @@ def test_a_private_file_is_given_out_by_the_application_alone() -> None:
 def test_pages_of_the_browser_s_application_and_the_other_s_paths_stay_apart() -> None:
     for path in ("/", "/users/7"):
         assert b"id=app" in ask(path)[1]
-    assert ask("/assets/index-DiwrgTda.js")[0].headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert ask("/assets/index-Diw4gTda.js")[0].headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert ask("/assets/index-Gone1234.js")[0].status == 404
     assert json.loads(ask("/api/users/7")[1])["path"] == "/api/users/7"
 

@@ -16,8 +16,8 @@ Applications as people bring them, each deployed by its entry alone, next to eac
 molecule-nightly_compatibility` deploys them, asks each for its pages and compares this page with what it has seen. The
 sources and the entries are in [rows.py](../tests/compatibility/rows.py).
 
-"live" is a site whose pages answer as they should, "refused" one that `check.yml` refuses with a sentence that says what
-to do. Debian 12 has no MySQL that the tests could install.
+"live" is a site whose pages answer as they should, "refused" one that `check.yml` refuses with a sentence that says
+what to do. Debian 12 has no MySQL that the tests could install.
 """
 
 

@@ -12,6 +12,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     SYSTEM_USERS,
     App,
     folder_fault,
+    is_outside,
     wrong_names,
     wrong_variables,
 )
@@ -126,11 +127,6 @@ def wrong_files(app: App) -> list[str]:
 def is_below(path: str, folders: Iterable[str]) -> bool:
     """Tell whether a path is one of some folders, or below one."""
     return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
-
-
-def is_outside(path: str) -> bool:
-    """Tell whether a path is none below a folder."""
-    return path.startswith("/") or ".." in path.split("/") or not path.strip("./")
 
 
 def app_deploy_table(info: dict[str, Any]) -> list[str]:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import app_units
-from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import App, wrong_apps
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import App, is_outside, wrong_apps
+from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import THREADS
 
 GUNICORN = app_units.Server("gunicorn", "conf.py", "/usr/bin/python3 -m ast %s")
-# What gunicorn before it does with threads: it drops requests when it stops.
-OLDEST_GUNICORN = 27
 
 
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:
@@ -21,20 +20,15 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
         f"gunicorn_apps: the config of {app['name']} must be the path of a file below the release, such as "
         "gunicorn.conf.py."
         for app in apps
-        if "config" in app and "releases_path" in app and not _is_below(str(app["config"]))
+        if "config" in app and "releases_path" in app and is_outside(str(app["config"]))
     ]
     major = re.match(r"\d+", str(gunicorn_version))
-    if not major or int(major[0]) < OLDEST_GUNICORN:
+    if not major or int(major[0]) < THREADS:
         mistakes.append(
-            f"gunicorn_version: {gunicorn_version} is too old; before {OLDEST_GUNICORN}, threaded workers drop "
+            f"gunicorn_version: {gunicorn_version} is too old; before {THREADS}, threaded workers drop "
             "requests when they stop."
         )
     return mistakes
-
-
-def _is_below(path: str) -> bool:
-    """Tell whether a path is that of a file below some folder."""
-    return bool(path.strip("./")) and not path.startswith("/") and ".." not in path.split("/")
 
 
 def gunicorn_files(apps: list[App], defaults: App) -> list[app_units.File]:

@@ -39,6 +39,11 @@ def wrong_names(variable: str, names: Sequence[str]) -> list[str]:
     )
 
 
+def is_outside(path: str) -> bool:
+    """Tell whether a path is none below a folder."""
+    return path.startswith("/") or ".." in path.split("/") or not path.strip("./")
+
+
 def folder_fault(path: str, below: str) -> str:
     """Return what is wrong with a path that is to be a folder below another one, which `below` names, or nothing.
 

@@ -20,6 +20,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import ORDER as LOCKS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import PROJECTS, UNREAD
+from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import PYPI
 from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import THREADS
 
 # Lists that a lock was made from: that they say something else is no contradiction.
@@ -37,7 +38,6 @@ NEEDED = {
 # Lists of packages that a server has no need of.
 ASIDE = re.compile(r"dev|test|local|(^|\W)ci\b|lint|docs?\b|build|constraints|postgres|psql|tarballs")
 INDEX = re.compile(r"(?m)^\s*(?:-i|--index-url|--extra-index-url)[\s=]+(\S+)")
-PUBLIC = re.compile(r"https?://(pypi\.org|pypi\.python\.org|files\.pythonhosted\.org)/")
 
 
 def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> Packages:
@@ -230,7 +230,7 @@ def _ask_about_indexes(tree: Tree, lock: str, report: Report) -> None:
     addresses = [str(index.get("url", "")) for index in named if isinstance(index, dict)]
     addresses += INDEX.findall(tree.text(lock)) if lock.endswith(".txt") else []
     for address in addresses:
-        if address and not PUBLIC.match(address):
+        if address and not PYPI.match(address):
             shown = re.sub(r"//[^/@]*@", "//", address)
             report.ask(
                 "package_indexes",

@@ -267,7 +267,7 @@ def _of_lock(
             _of_project(made, kind, project, installer)
         elif lock:
             made.method, made.requirements = "listed", [lock]
-            refuse_lacking(tree, "requirements", [lock])
+            refuse_lacking(tree, [lock])
             lock_files.refuse_unknown("extra", extras, [])
             lock_files.refuse_unknown("dependency group", groups, [])
     except LockError as error:
@@ -333,15 +333,15 @@ def refuse_missing(tree: Tree, key: str, paths: Sequence[str]) -> None:
             raise SourceMistake(f"{path} of {key} is not in its source{_instead(tree)}.")
         _refuse_unread(path)
     if not any(_kind(path) for path in paths):
-        refuse_lacking(tree, key, paths)
+        refuse_lacking(tree, paths)
 
 
-def refuse_lacking(tree: Tree, key: str, paths: Sequence[str]) -> None:
+def refuse_lacking(tree: Tree, paths: Sequence[str]) -> None:
     """Raise SourceMistake where lists include a file that is not in the source."""
     for path in paths:
         for place, included in _includes(path, tree):
             if not tree.has(included):
-                raise SourceMistake(f"{place} of {key} includes {included}, which is not in its source.")
+                raise SourceMistake(f"{place} includes {included}, which is not in its source.")
 
 
 def _refuse_unread(path: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import (
     ALWAYS,
     FALSE,
+    PYPI,
     Edge,
     Locked,
     LockError,
@@ -256,7 +257,7 @@ def pipenv(text: str, folder: str, groups: Sequence[str]) -> Locked:
             marker = str(entry.get("markers", ""))
             reached[canonical(name)] = frozenset({frozenset({marker} if marker else ())})
     found = lines(packages, reached)
-    indexes = [without_user(url) for url in sources.values() if not url.startswith("https://pypi.org/")]
+    indexes = [without_user(url) for url in sources.values() if not PYPI.match(url)]
     return Locked(found.hashed, found.direct, found.local, tuple(dict.fromkeys([*found.indexes, *indexes])))
 
 

@@ -19,7 +19,7 @@ ASKED = re.compile(
     r"""(?P<q>['"])(?P<name>[\w.-]+)(?P=q)\s+(?P<no>not\s+)?in\s+(?P<kind>extras|dependency_groups)"""
     r"""|\bextra\s*(?P<op>==|!=)\s*(?P<r>['"])(?P<extra>[\w.-]+)(?P=r)"""
 )
-PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
+PYPI = re.compile(r"https?://(pypi\.org|pypi\.python\.org|files\.pythonhosted\.org)(/|$)")
 
 
 class LockError(Exception):
@@ -140,7 +140,7 @@ def lines(packages: Mapping[str, Package], reached: Mapping[str, Ways]) -> Locke
             direct.append(f"{package.name}=={package.version}{after}")
         else:
             raise LockError(f"has no version of {package.name}.")
-        if package.index and package.index.rstrip("/") not in PYPI:
+        if package.index and not PYPI.match(package.index):
             indexes.add(without_user(package.index))
     return Locked(tuple(hashed), tuple(direct), tuple(local), tuple(sorted(indexes)))
 

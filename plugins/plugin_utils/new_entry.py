@@ -18,6 +18,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
     Finding,
     Variable,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.site_services import redis_url
 
 # The keys of an entry in the order in which they are written.
 ORDER = (
@@ -162,11 +163,11 @@ def _files(entry: Entry, application: Application) -> None:
 def _variable(entry: Entry, variable: Variable, domain: str) -> None:
     """Set a variable of the environment whose value follows from what it is for."""
     key = f"environment.{variable.name}"
-    socket = f"/run/redis-{entry.app}/redis.sock"
+    socket = f"{names.redis(entry.app)}/redis.sock"
     number = int("RESULT" in variable.name)
     values = {
         **{"domain": domain, "origin": f"https://{domain}"},
-        **{"redis": f"unix://{socket}?db=0", "broker": f"redis+socket://{socket}?virtual_host={number}"},
+        **{"redis": redis_url({"app": entry.app}), "broker": f"redis+socket://{socket}?virtual_host={number}"},
     }
     if variable.kind == "secret":
         entry.set(key, entry.secret(variable.name), variable.reason)

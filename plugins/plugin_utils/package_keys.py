@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import is_outside
 from packaging.requirements import InvalidRequirement, Requirement
 
 App = Mapping[str, Any]
@@ -20,7 +21,7 @@ def package_mistakes(app: App) -> Iterator[str]:
     name = app["name"]
     for key in ("requirements", "constraints"):
         for path in map(str, app.get(key, [])):
-            if path.startswith(("/", "-")) or ".." in path.split("/") or not path.strip("./"):
+            if path.startswith("-") or is_outside(path):
                 yield f"{json.dumps(path)} in {key} of {name} must be the path of a file, from the root of its source."
     for key in ("extras", "dependency_groups"):
         for word in map(str, app.get(key, [])):

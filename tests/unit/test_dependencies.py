@@ -182,7 +182,7 @@ def test_many_lists_are_counted(mistake: Callable[..., str], count: int) -> None
         ({"constraints": ["c.txt"]}, "c.txt of constraints is not in its source, which has requirements.txt."),
         (
             {"requirements": ["broken.txt"]},
-            "broken.txt of requirements includes more/base.txt, which is not in its sour",
+            "broken.txt includes more/base.txt, which is not in its sour",
         ),
         (
             {"requirements": ["requirements.txt"], "extras": ["mysql"]},
@@ -417,7 +417,7 @@ def test_a_setup_cfg_that_reads_another_file_says_what_to_write(mistake: Callabl
 
 
 def test_what_a_list_that_is_found_includes_has_to_be_there(mistake: Callable[..., str]) -> None:
-    said = "requirements.txt of requirements includes base.txt, which is not in its source."
+    said = "requirements.txt includes base.txt, which is not in its source."
     assert mistake({"requirements.txt": "-r base.txt\n"}) == said
     assert "includes ../base.txt" in mistake({"requirements.txt": "-r ../base.txt\n"})
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import (
+    THREADS,
     judged,
     mistake,
     warning,
     worker_class,
 )
+
+from tests.playbook import ROOT
 
 APP = {"name": "shop", "installer": "uv", "python": "/usr/bin/python3"}
 
@@ -46,6 +49,11 @@ def test_a_gunicorn_whose_threads_drop_requests_is_warned_of() -> None:
     )
     assert "as each release stops one" in warning("26.0.0", "uv.lock", "gthread")
     assert warning("27.0.1", "uv.lock", "gthread") == warning("", "uv.lock", "gthread") == ""
+
+
+def test_the_settings_on_a_server_know_the_same_gunicorn_by_its_threads() -> None:
+    template = (ROOT / "roles/gunicorn/templates/gunicorn.conf.py.j2").read_text()
+    assert f"gunicorn.version_info < ({THREADS},)" in template
 
 
 def test_the_kind_of_worker_is_the_last_one_of_the_settings() -> None:

@@ -28,8 +28,8 @@ TAKEN = {
 }
 
 
-def uwsgi_mistakes(apps: list[App]) -> list[str]:
-    """Return one sentence for each mistake in `uwsgi_apps`."""
+def uwsgi_mistakes(apps: list[App], threads: int | str = 8) -> list[str]:
+    """Return one sentence for each mistake in `uwsgi_apps`; `threads` is what an app has that names no number."""
     mistakes = wrong_apps("uwsgi_apps", apps)
     for app in apps:
         module, name = str(app["module"]), app["name"]
@@ -43,9 +43,9 @@ def uwsgi_mistakes(apps: list[App]) -> list[str]:
                 f"uwsgi_apps: module of {name} is {module}; uWSGI takes module:callable, or module:factory() without "
                 "arguments."
             )
-        threads = app.get("threads", 1)
-        if not re.fullmatch(r"[1-9]\d*", str(threads)):
-            mistakes.append(f"uwsgi_apps: threads of {name} is {threads}; uWSGI wants 1 or more.")
+        number = app.get("threads", threads)
+        if not re.fullmatch(r"[1-9]\d*", str(number)):
+            mistakes.append(f"uwsgi_apps: threads of {name} is {number}; uWSGI wants 1 or more.")
         for option, value in app.get("options", {}).items():
             if option in TAKEN:
                 mistakes.append(f"uwsgi_apps: options of {name} has {option}, which the role sets itself.")

@@ -51,6 +51,11 @@ def test_mistakes_are_named(app: dict[str, Any], words: str) -> None:
     assert words in mistake
 
 
+def test_threads_of_all_apps_are_one_or_more_too() -> None:
+    (mistake,) = uwsgi_mistakes([PLAIN, RELEASED | {"name": "other", "threads": "1"}], 0)
+    assert mistake == "uwsgi_apps: threads of shop is 0; uWSGI wants 1 or more."
+
+
 def test_all_that_a_release_runs_with_is_its_own() -> None:
     assert [file["dest"] for file in uwsgi_release_files([RELEASED], {})] == [
         "/etc/uwsgi/shop/%i/uwsgi.ini",

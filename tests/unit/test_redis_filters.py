@@ -28,7 +28,7 @@ def state(differing: tuple[str, ...] = (), marked: tuple[str, ...] = (), active:
     return {
         "missing_packages": ["redis-server"],
         "differing_files": list(differing),
-        "paths": {f"{MARKERS}/*": [f"{MARKERS}/{name}" for name in marked], **dict.fromkeys(PATTERNS.values(), [])},
+        "paths": {f"{MARKERS}/*": [f"{MARKERS}/{name}" for name in marked], **{path: [] for path in PATTERNS.values()}},
         "units": {"valkey-server@shop": unit, "valkey-server@my_shop": unit},
     }
 

@@ -16,6 +16,8 @@ File = dict[str, Any]
 
 # The two programs, in the order in which one that is installed is taken; the packages end in "-server".
 PROGRAMS = ("valkey", "redis")
+# Where the settings of their instances are.
+PATTERNS = {program: f"/etc/{program}/{program}-*.conf" for program in PROGRAMS}
 # The first version of each system that has Valkey.
 VALKEY_SINCE = {"Debian": "13", "Ubuntu": "24.04"}
 GROUPS = "/etc/sysusers.d/redis-instances.conf"
@@ -43,16 +45,17 @@ def _bytes(size: str) -> int:
     return bytes_of(re.sub("(?<=[kmg])b$", "", size.lower()), "KMG") or 0
 
 
-def redis_program(package: str, packages: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
+def redis_program(package: str, state: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Return `valkey` or `redis`: the package that is named, else the one that is there, else what the system has.
 
-    `packages` is what M(foobar.webstack.server_state) tells of both.
+    `state` is what M(foobar.webstack.server_state) tells of both packages, and of their instances' settings by the
+    patterns of C(PATTERNS). Where both are there, the one that has instances goes on: the data are its own.
     """
     if package:
         return package.removesuffix("-server")
-    for program in PROGRAMS:
-        if packages[f"{program}-server"]["status"] == "installed":
-            return program
+    there = [one for one in PROGRAMS if state["packages"][f"{one}-server"]["status"] == "installed"]
+    if there:
+        return next((program for program in there if state["paths"][PATTERNS[program]]), there[0])
     since = VALKEY_SINCE[str(facts["distribution"])]
     return PROGRAMS[numbers(str(facts["distribution_version"])) < numbers(since)]
 
@@ -83,7 +86,7 @@ def redis_plan(state: dict[str, Any], program: str, files: list[File], instances
     `missing` tells whether its package is; `write` are the files to write, `groups` the one of the groups among them or
     an empty text; `idle` the units to start or to enable; `pending` the instances that run with older files.
     """
-    ((pattern, marked),) = state["paths"].items()
+    ((pattern, marked),) = [(path, found) for path, found in state["paths"].items() if path not in PATTERNS.values()]
     differing = [file for file in files if file["dest"] in state["differing_files"]]
     dests = [file["dest"] for file in differing]
     idle, pending = [], []

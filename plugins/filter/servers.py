@@ -17,6 +17,8 @@ Facts = Mapping[str, Any]
 SYSTEM = 150
 MYSQL_SMALL, MYSQL = 110, 410
 PROCESS = 60
+# What gunicorn's and uWSGI's roles give a process that says nothing else.
+THREADS = 8
 # Below it the role mysql leaves the performance schema out.
 SMALL = 1536
 # What five releases with their environments, and dumps, take on a server that has none yet.
@@ -108,6 +110,35 @@ def server_memory_warning(
     )
 
 
+def server_connections_warning(
+    facts: Facts, host: str, apps: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], limit: int = 151
+) -> str:
+    """Return that applications may want more connections than MySQL on their server has, or an empty text.
+
+    `apps` are those of gunicorn and uWSGI that have a database, as their roles take them; `defaults` has what counts
+    for those that don't say: `workers`, `worker_class` and `threads` of gunicorn, `processes` and `uwsgi_threads`.
+    """
+    processors = int(facts.get("processor_nproc", 1))
+    wanted = sum(_connections(app, defaults, processors) for app in apps)
+    if wanted <= limit:
+        return ""
+    return (
+        f"{host}: with all threads busy the applications hold {wanted} connections to MySQL, and mysql_max_connections "
+        f"is {limit}: raise it, or lower workers, processes or threads."
+    )
+
+
+def _connections(app: Mapping[str, Any], defaults: Mapping[str, Any], processors: int) -> int:
+    """Return how many connections an app holds when all its threads have one: of an async worker one is known of."""
+    if "module" in app:
+        processes, threads = app.get("processes", defaults["processes"]), app.get("threads", defaults["uwsgi_threads"])
+    else:
+        processes, threads = app.get("workers", defaults["workers"]), app.get("threads", defaults["threads"])
+        kind = app.get("worker_class", defaults["worker_class"])
+        threads = threads if kind == "gthread" else (int(threads) or 1) if kind == "sync" else 1
+    return (int(processes) or processors) * (int(threads) or THREADS) + len(app.get("background", []))
+
+
 def _processes(app: Mapping[str, Any], key: str, number: int, processors: int) -> int:
     """Return how many processes an app has all the time: its master and workers, and its background commands."""
     return 1 + (int(app.get(key, number)) or processors) + len(app.get("background", []))
@@ -119,7 +150,13 @@ def _megabytes(size: str | int) -> int:
 
 
 def _functions() -> Iterable[Callable[..., Any]]:
-    return (server_disk_refusal, server_gathering_refusal, server_memory_warning, server_sandbox_refusal)
+    return (
+        server_connections_warning,
+        server_disk_refusal,
+        server_gathering_refusal,
+        server_memory_warning,
+        server_sandbox_refusal,
+    )
 
 
 class FilterModule:

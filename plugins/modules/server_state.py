@@ -40,6 +40,7 @@ options:
   units: {type: list, elements: str, default: [], description: "Names of systemd units; without a suffix, of services."}
   paths: {type: list, elements: str, default: [], description: "Patterns of paths, such as /etc/nginx/conf.d/*.conf."}
   disks: {type: list, elements: path, default: [], description: Folders whose free room is asked for.}
+  sizes: {type: list, elements: path, default: [], description: Files whose size is asked for.}
   sandbox:
     type: bool
     default: false
@@ -101,6 +102,7 @@ disks:
   type: dict
   returned: success
   description: For each folder how many bytes are free there, or where it would be made.
+sizes: {type: dict, returned: success, description: "For each file its size in bytes, or 0 where there is none."}
 sandbox:
   type: dict
   returned: if it is asked for
@@ -161,6 +163,11 @@ def user(name: str) -> dict[str, Any] | None:
     return {"uid": entry.pw_uid, "gid": entry.pw_gid, "home": entry.pw_dir, "shell": entry.pw_shell}
 
 
+def size(path: Path) -> int:
+    """Return the size of a file in bytes, or 0 if there is none."""
+    return path.stat().st_size if path.is_file() else 0
+
+
 def packages(module: AnsibleModule) -> dict[str, Any]:
     """Return what is to be returned of packages and of dpkg."""
     known = known_packages(module.run_command)
@@ -187,6 +194,7 @@ def main() -> None:
             "units": names,
             "paths": names,
             "disks": {"type": "list", "elements": "path", "default": []},
+            "sizes": {"type": "list", "elements": "path", "default": []},
             "sandbox": {"type": "bool", "default": False},
             "firewall": {"type": "bool", "default": False},
         },
@@ -202,6 +210,7 @@ def main() -> None:
             users={name: user(name) for name in module.params["users"]},
             units=unit_states(module.params["units"], module.run_command),
             disks={folder: free(Path(folder)) for folder in module.params["disks"]},
+            sizes={path: size(Path(path)) for path in module.params["sizes"]},
             **({"sandbox": probe(module.run_command)} if module.params["sandbox"] else {}),
             **({"firewall": has_firewall(module.run_command)} if module.params["firewall"] else {}),
             paths={pattern: sorted(glob.glob(pattern)) for pattern in module.params["paths"]},

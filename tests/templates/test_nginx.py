@@ -381,16 +381,7 @@ def test_a_single_page_below_a_path_has_an_index_of_its_own_and_needs_no_fallbac
 
 
 HASHED = ["app.0123abcd.js", "main-0123abcd.css", "site.0123456789ab.css"]
-HASHED += [
-    "assets/index-Diw4gTda.js",
-    "app/assets/logo-B1x_-9aZ.svg",
-    "assets/a-b-c8d_-4Ef.css",
-    "main-5UAQVAQB.js",
-    "_app/immutable/start.js",
-]
-UNHASHED = ["index.html", "app-settings.js", "assets/app-settings.js", "assets/hero-VERTICAL.svg", "hero-VERTICAL.svg"]
-UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-Diw4gTda.js"]
-UNHASHED += ["assets/index-Diw4gTda.js", "app/assets/logo-B1x_-9aZ.svg", "assets/a-b-c8d_-4Ef.css", "main-5UAQVAQB.js"]
+HASHED += ["assets/index-Diw4gTda.js", "app/assets/logo-B1x_-9aZ.svg", "assets/a-b-c8d_-4Ef.css", "main-5UAQVAQB.js"]
 HASHED += ["_app/immutable/start.js"]
 UNHASHED = ["index.html", "app-settings.js", "assets/app-settings.js", "assets/hero-VERTICAL.svg", "hero-VERTICAL.svg"]
 UNHASHED += ["photo-20240101.css", "assets/photo-20240101.png", "assets/report-Chapter1.pdf", "index-Diw4gTda.js"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.filter.redis import (
+    PATTERNS,
     redis_files,
     redis_mistakes,
     redis_pending_restart,
@@ -27,7 +28,7 @@ def state(differing: tuple[str, ...] = (), marked: tuple[str, ...] = (), active:
     return {
         "missing_packages": ["redis-server"],
         "differing_files": list(differing),
-        "paths": {f"{MARKERS}/*": [f"{MARKERS}/{name}" for name in marked]},
+        "paths": {f"{MARKERS}/*": [f"{MARKERS}/{name}" for name in marked], **{path: [] for path in PATTERNS.values()}},
         "units": {"valkey-server@shop": unit, "valkey-server@my_shop": unit},
     }
 
@@ -57,27 +58,37 @@ def test_a_wrong_name_and_a_wrong_package_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "version", "installed", "named", "program"),
+    ("system", "version", "installed", "configured", "named", "program"),
     [
-        ("Debian", "12", (), "", "redis"),
-        ("Debian", "13", (), "", "valkey"),
-        ("Debian", "sid", (), "", "valkey"),
-        ("Ubuntu", "22.04", (), "", "redis"),
-        ("Ubuntu", "24.04", (), "", "valkey"),
+        ("Debian", "12", (), (), "", "redis"),
+        ("Debian", "13", (), (), "", "valkey"),
+        ("Debian", "sid", (), (), "", "valkey"),
+        ("Ubuntu", "22.04", (), (), "", "redis"),
+        ("Ubuntu", "24.04", (), (), "", "valkey"),
         # An upgraded Debian goes on with the program that has the data.
-        ("Debian", "13", ("redis-server",), "", "redis"),
-        ("Debian", "13", ("redis-server", "valkey-server"), "", "valkey"),
-        ("Debian", "13", ("redis-server",), "valkey-server", "valkey"),
+        ("Debian", "13", ("redis",), (), "", "redis"),
+        ("Debian", "13", ("redis", "valkey"), (), "", "valkey"),
+        # Somebody has installed the other one beside it.
+        ("Debian", "13", ("redis", "valkey"), ("redis",), "", "redis"),
+        ("Debian", "13", ("redis", "valkey"), ("redis", "valkey"), "", "valkey"),
+        # What is left of a package that was removed.
+        ("Debian", "13", ("valkey",), ("redis",), "", "valkey"),
+        ("Debian", "13", ("redis",), ("redis",), "valkey-server", "valkey"),
     ],
 )
 def test_valkey_is_taken_where_there_is_one_unless_redis_has_been_there_before(
-    system: str, version: str, installed: tuple[str, ...], named: str, program: str
+    system: str, version: str, installed: tuple[str, ...], configured: tuple[str, ...], named: str, program: str
 ) -> None:
-    packages = {
-        name: {"status": "installed" if name in installed else "missing"} for name in ("valkey-server", "redis-server")
+    found = {
+        "packages": {
+            f"{name}-server": {"status": "installed" if name in installed else "missing"} for name in PATTERNS
+        },
+        "paths": {
+            pattern: [pattern.replace("*", "shop")] if name in configured else [] for name, pattern in PATTERNS.items()
+        },
     }
     facts = {"distribution": system, "distribution_version": version}
-    assert redis_program(named, packages, facts) == program
+    assert redis_program(named, found, facts) == program
 
 
 def test_a_new_instance_is_started_and_waits_for_nothing() -> None:

@@ -315,6 +315,12 @@ def test_no_unit_is_started_unless_it_is_asked_for(server: Path) -> None:
     assert not {"sandbox", "firewall"} & state(server).keys()
 
 
+def test_the_size_of_a_file_is_told_and_is_none_where_there_is_no_file(server: Path) -> None:
+    (server / "swapfile").write_bytes(b"four")
+    sizes = state(server, sizes=[str(server / "swapfile"), str(server), "/nowhere"])["sizes"]
+    assert sizes == {str(server / "swapfile"): 4, str(server): 0, "/nowhere": 0}
+
+
 def test_what_is_free_is_told_for_folders_that_are_not_there_yet(server: Path) -> None:
     disks = state(server, disks=[str(server), str(server / "not/yet")])["disks"]
     assert list(disks) == [str(server), str(server / "not/yet")]

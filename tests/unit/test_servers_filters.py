@@ -109,5 +109,29 @@ def test_what_may_be_lowered_is_what_the_server_has() -> None:
         assert warning(500, apps=[], **given).endswith(f". To do: {ways}, or take a larger server.")
 
 
+@pytest.mark.parametrize(
+    ("apps", "wanted"),
+    [
+        ([SITE] * 9, 144),
+        ([SITE] * 10, 160),
+        ([{**SITE, "workers": 20}], 160),
+        ([{**SITE, "worker_class": "sync", "workers": 152}], 152),
+        ([{**SITE, "worker_class": "asgi"}], 2),
+        ([{**SITE, "threads": 80, "background": [{}, {}]}], 162),
+        ([{**SITE, "module": "shop:app", "threads": 100}], 200),
+        ([{**SITE, "module": "shop:app", "processes": 3}], 12),
+    ],
+)
+def test_each_thread_may_hold_a_connection(apps: list[dict[str, Any]], wanted: int) -> None:
+    defaults = {"workers": 0, "worker_class": "gthread", "threads": 0, "processes": 0, "uwsgi_threads": 4}
+    facts = {"processor_nproc": 2}
+    said = servers.server_connections_warning(facts, "web01", apps, defaults)
+    assert (
+        said.startswith(f"web01: with all threads busy the applications hold {wanted} ") if wanted > 151 else not said
+    )
+    assert servers.server_connections_warning(facts, "web01", apps, defaults, wanted) == ""
+    assert f"hold {wanted} " in servers.server_connections_warning(facts, "web01", apps, defaults, wanted - 1)
+
+
 def test_a_server_whose_memory_is_not_known_lacks_none() -> None:
     assert servers.server_memory_warning({}, "web01", [SITE], mysql=True) == ""

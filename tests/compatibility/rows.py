@@ -488,6 +488,7 @@ RUN_TIME = [
         {
             **PLAIN,
             "redis": {},
+            "environment": {"CELERY_BROKER_URL": "redis+socket:///run/redis-beat/redis.sock?virtual_host=0"},
             "background": [
                 {"name": "work", "command": "celery -A versions worker --concurrency 1"},
                 {"name": "beat", "command": "celery -A versions beat --schedule ${STATE_DIRECTORY}/beat"},
@@ -506,11 +507,11 @@ FRAMEWORKS = [
     framework("FastAPI", "fastapi==0.116.1", applications.FASTAPI, "asgi"),
     framework(
         "Starlette, with uvicorn's worker",
-        "starlette==0.47.2\nuvicorn==0.35.0\nuvicorn-worker==0.4.0",
+        "starlette==0.47.2\nuvicorn==0.36.0\nuvicorn-worker==0.4.0",
         applications.STARLETTE,
         "uvicorn_worker.UvicornWorker",
     ),
-    framework("Litestar", "litestar==2.16.0", applications.LITESTAR, "asgi"),
+    framework("Litestar", "litestar==2.16.0\nsniffio==1.3.1", applications.LITESTAR, "asgi"),
     framework("Quart", "quart==0.20.0", applications.QUART, "asgi"),
     framework("aiohttp, with its own worker", "aiohttp==3.12.15", applications.AIOHTTP, "aiohttp.GunicornWebWorker"),
 ]
@@ -528,7 +529,7 @@ SERVERS = [
         for worker, package in {
             "sync": "",
             "gthread": "",
-            "gevent": "gevent==25.9.1",
+            "gevent": "gevent==25.9.1\npackaging==25.0",
             "tornado": "tornado==6.5.2",
         }.items()
     ),

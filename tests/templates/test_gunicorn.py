@@ -237,6 +237,11 @@ def test_only_the_app_and_the_web_server_reach_the_socket() -> None:
     assert unit("socket", {**RELEASED, "socket_group": "web"})["Socket"]["SocketGroup"] == ["web"]
 
 
+def test_aiohttp_s_worker_keeps_its_own_format_of_the_log() -> None:
+    assert "access_log_format" not in settings({**RELEASED, "worker_class": "aiohttp.GunicornWebWorker"})
+    assert "access_log_format" in settings({**RELEASED, "worker_class": "gevent"})
+
+
 def test_a_service_comes_back_and_lets_its_workers_finish() -> None:
     service = unit("service", {**RELEASED, "graceful_timeout": 90, "after": ["mysql.service", "redis.service"]})
     assert service["Service"]["Restart"] == ["always"]

@@ -62,6 +62,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servic
     with_redis,
     with_workers,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings_file import find_settings_file
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shiny import find_shiny
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import (
     find_builds,
     find_static,
@@ -131,9 +133,11 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     find_streams(code, files, pages, entry, report)
     find_frontend(code, pages, framework, report)
     read = variables(code, files)
+    own, further = find_settings_file(code, files, read, report) if framework == "Flask" else ((), ())
+    read += further
     settings = overlay.project.settings if overlay else ""
     database = find_database(Context(code, files, found, tuple(read), framework, settings, overlay), report)
-    own = overlay.files(report) if overlay else ()
+    own = overlay.files(report) if overlay else own
     read = _with_overlay(_with_kinds(read, database), overlay)
     read = with_redis(read, found)
     find_workers(code, files, found, report)
@@ -255,7 +259,10 @@ def _framework(
     find_builds(code, run, report)
     find_uploads(code, files, report)
     pages = decorated(code, files)
-    find_health(pages, report)
+    if framework == "Shiny" and entry:
+        find_shiny(entry.reason, report)
+    else:
+        find_health(pages, report)
     return files, None, pages
 
 

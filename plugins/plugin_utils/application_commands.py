@@ -93,7 +93,12 @@ def _dockerfiles(tree: Tree) -> Iterator[Command]:
 
 
 def _dockerfile(tree: Tree, path: str) -> Iterator[Command]:
-    """Return the commands of one Dockerfile; of several stages the last one, and those that it is made from, start."""
+    """Return the commands of one Dockerfile; of several stages the last one, and those that it is made from, start.
+
+    An image that gets a finished wheel has files of its own around it, and tells nothing of the source.
+    """
+    if re.search(r"(?mi)^\s*(COPY|ADD)\s(?!.*--from).*\.whl\b", tree.text(path)):
+        return
     last: dict[str, list[Command]] = {}
     stages: dict[str, dict[str, list[Command]]] = {}
     image = _Image(tree, path)

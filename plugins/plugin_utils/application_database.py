@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
+    DRIVERS,
     Context,
     default_database,
     named_engine,
@@ -22,14 +23,6 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_enviro
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
-# Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
-DRIVERS = {
-    "mysqlclient": "mysqldb",
-    "pymysql": "pymysql",
-    "aiomysql": "aiomysql",
-    "asyncmy": "asyncmy",
-    "mysql-connector-python": "mysqlconnector",
-}
 SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 # With these a database by address is meant at all; without them a variable of such a name is somebody else's.
@@ -64,6 +57,9 @@ def find_database(context: Context, report: Report) -> Database | None:
     is_usable = engine in ("mysql", "") and not foreign
     if is_usable and not driver and (url or parts):
         driver = _added_driver(context, place, report)
+    if is_usable and _is_asynchronous(context) and _has_sqlalchemy(context) and not context.packages.has("greenlet"):
+        # SQLAlchemy lists it for some Pythons alone, and later versions for none.
+        report.add("python_packages", ["greenlet"], f"{place}, and greenlet is not listed, which its engine needs")
     has_dialect = driver and context.framework != "Django" and _has_sqlalchemy(context)
     database = Database(
         engine="postgresql" if foreign else engine,

@@ -13,6 +13,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_overla
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Variable
 
+# Drivers of MySQL, the preferred first, and what SQLAlchemy calls them.
+DRIVERS = {
+    "mysqlclient": "mysqldb",
+    "pymysql": "pymysql",
+    "aiomysql": "aiomysql",
+    "asyncmy": "asyncmy",
+    "mysql-connector-python": "mysqlconnector",
+}
 # Modules that are for PostgreSQL alone.
 POSTGRESQL = re.compile(
     r"django\.contrib\.postgres|playhouse\.postgres_ext|sqlalchemy\.dialects\.postgresql(\.\w+)*\.(?!\w*[Dd]ialect$)\w+$|"
@@ -82,10 +90,16 @@ def named_engine(text: str) -> str:
 
 
 def postgresql_code(context: Context) -> str:
-    """Return where code is that runs on PostgreSQL alone, or an empty string."""
+    """Return where code is that runs on PostgreSQL alone, or an empty string.
+
+    Where a driver of MySQL is among the packages, a backend for PostgreSQL and a type that asks for the dialect are for
+    those who take PostgreSQL.
+    """
     names = [(path, name) for path in context.files for name in context.code.imports(path).values()]
     if any(MYSQL.match(name) for _, name in names):
         return ""
+    if context.packages.has(*DRIVERS):
+        names = [(path, name) for path, name in names if not _is_choice(context.code.tree.text(path), path)]
     for path, name in names:
         if POSTGRESQL.match(name) and context.code.needs_import(path, name):
             return f"{context.code.at_import(path, name)} imports {name}"
@@ -94,6 +108,11 @@ def postgresql_code(context: Context) -> str:
         where, node = context.code.setting_node(context.settings, "INSTALLED_APPS")
         return f"{context.code.at(where, node)} has django.contrib.postgres"
     return ""
+
+
+def _is_choice(text: str, path: str) -> bool:
+    """Tell whether a file has what is for PostgreSQL for those alone who take that."""
+    return bool(re.search(r"postgres|pgsql", path) or re.search(r"dialect\.name\b", text))
 
 
 def only_sqlite(context: Context) -> str:

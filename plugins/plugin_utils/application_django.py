@@ -22,6 +22,12 @@ OWN_COMMANDS = tuple(
 MAX_NAMES = 8
 # Where files are put elsewhere than into a folder, collectstatic would send them there.
 REMOTE = re.compile(r"s3|boto|gcloud|azure|cloudinary|dropbox|sftp", re.IGNORECASE)
+REDIS = ("redis://", "rediss://")
+# Settings of Celery by all of their names, and the variable that each is read from in their place.
+BROKERS = {
+    **{"BROKER_URL": "CELERY_BROKER_URL", "CELERY_BROKER_URL": "CELERY_BROKER_URL"},
+    **{"CELERY_BROKER": "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND": "CELERY_RESULT_BACKEND"},
+}
 
 
 def find_django(code: Code, found: Project, packages: Packages, report: Report) -> Overlay:
@@ -36,6 +42,8 @@ def find_django(code: Code, found: Project, packages: Packages, report: Report) 
     _find_media(code, found, overlay, report)
     _find_commands(code, found, report)
     _find_literals(code, found, overlay, report)
+    if found.settings:
+        _find_redis(code, found, overlay)
     return overlay
 
 
@@ -188,6 +196,24 @@ def _find_literals(code: Code, found: Project, overlay: Overlay, report: Report)
         text = 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'
         if _literal(overlay, report, "ALLOWED_HOSTS", place, "has to hold the site's domain", text):
             overlay.read("ALLOWED_HOSTS", place, "domain", "list")
+
+
+def _find_redis(code: Code, found: Project, overlay: Overlay) -> None:
+    """Have the addresses of Redis read that stand in the settings: those of Celery, and the cache's."""
+    if not overlay.is_possible:
+        return
+    for name, variable in BROKERS.items():
+        where, node = code.setting_node(found.settings, name)
+        if node is not None and not reads(code, where, node) and str(code.value(where, node)).startswith(REDIS):
+            overlay.set(name, code.at(where, node), f'{name} = os.environ["{variable}"]')
+            overlay.read(variable, code.at(where, node), "broker")
+    where, node = code.setting_node(found.settings, "CACHES")
+    caches = code.value(where, node) if node is not None and not reads(code, where, node) else None
+    for name, cache in caches.items() if isinstance(caches, dict) else ():
+        if isinstance(cache, dict) and str(cache.get("LOCATION")).startswith(REDIS):
+            place = code.at(where, node)
+            overlay.set(f"CACHES {name}", place, f'CACHES["{name}"]["LOCATION"] = os.environ["REDIS_URL"]')
+            overlay.read("REDIS_URL", place, "redis")
 
 
 def is_whole(code: Code, settings: str, steps: int = 0) -> bool:

@@ -12,6 +12,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import PATTERNS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import LOCKS, is_package
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import Server
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shiny import express
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
@@ -30,16 +31,19 @@ MAKERS = {
     "falcon.App": "Falcon",
     "falcon.asgi.App": "Falcon",
     "bottle.Bottle": "Bottle",
+    "shiny.App": "Shiny",
     "django.core.wsgi.get_wsgi_application": "Django",
     "django.core.asgi.get_asgi_application": "Django",
 }
 ASGI = {
     *("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart"),
     *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application", "socketio.ASGIApp"),
-    "channels.routing.ProtocolTypeRouter",
+    *("channels.routing.ProtocolTypeRouter", "shiny.App"),
 }
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
-HINT = re.compile(r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|_application|_app\b|_factory|start_response")
+HINT = re.compile(
+    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|_application|_app\b|_factory|start_response"
+)
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
 NAMES = ("app", "application", "api", "server")
@@ -49,7 +53,8 @@ NAMES = ("app", "application", "api", "server")
 class EntryPoint:
     """An entry point: the module's file, what follows the colon, and where it was seen.
 
-    `needs` names the arguments that a factory can't do without.
+    Nothing follows where the file itself is the application, as in shiny.express. `needs` names the arguments that a
+    factory can't do without.
     """
 
     path: str
@@ -117,8 +122,7 @@ def entries(code: Code) -> list[EntryPoint]:
     found: list[EntryPoint] = []
     for path in code.tree.python():
         if HINT.search(code.tree.text(path)) and not PATTERNS & set(path.split("/")[:-1]):
-            found.extend(_objects(code, path))
-            found.extend(_factories(code, path))
+            found.extend([*_objects(code, path), *_factories(code, path)] or _express(code, path))
     return sorted(found, key=lambda entry: (entry.rank, entry.path))
 
 
@@ -173,6 +177,13 @@ def _imported(code: Code, path: str) -> Iterator[EntryPoint]:
         maker = _maker(code, where, value) if isinstance(value, ast.Call) else ""
         if maker in MAKERS:
             yield EntryPoint(path, name, MAKERS[maker], maker in ASGI, code.at(path))
+
+
+def _express(code: Code, path: str) -> Iterator[EntryPoint]:
+    """Return the file of shiny.express that `shiny run` takes: it is the application, and holds no object."""
+    used = next((name for name in code.imports(path).values() if f"{name}.".startswith("shiny.express.")), "")
+    if used and basename(path) == "app.py":
+        yield EntryPoint(path, "", "Shiny", True, code.at_import(path, used))
 
 
 def _maker(code: Code, path: str, call: ast.Call) -> str:
@@ -264,4 +275,6 @@ def _is_pinned(code: Code, entry: EntryPoint | None, place: str) -> bool:
 
 def written(code: Code, entry: EntryPoint) -> str:
     """Return an entry point as gunicorn takes it."""
+    if not entry.attribute:
+        return express(code.from_home(entry.path))
     return f"{code.name(entry.path)}:{entry.attribute}"

@@ -6,11 +6,14 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
+from posixpath import dirname, join
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_cli import MIGRATE, own_command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint, root
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 # Names that `flask --app` finds without being told.
@@ -26,9 +29,13 @@ def find_migrations(
     ini = next((path for path in code.tree.named("alembic.ini") if not path.startswith("migrations/")), "")
     if migrate and entry and entry.framework == "Flask":
         application, place = flask_app(code, entry), code.at_import(migrate, "flask_migrate.Migrate")
-        report.find("migrate_command", f"flask --app {application} db upgrade", place)
+        folder = _directory(code, files)
+        report.find("migrate_command", f"flask --app {application} db upgrade{folder}", place)
         if not found.is_older("flask-migrate", "4"):
-            report.find("migrate_check_command", f"flask --app {application} db check", place)
+            report.find("migrate_check_command", f"flask --app {application} db check{folder}", place)
+    elif ini and (own := own_command(code, MIGRATE))[0]:
+        place = own[1]
+        report.find("migrate_command", *own)
     elif ini:
         path, place = code.from_home(ini), code.tree.at(ini)
         chosen = "" if path == "alembic.ini" else f"-c {path} "
@@ -40,6 +47,21 @@ def find_migrations(
         report.ask(
             "migrate_command", f"{place} migrates the database, and no revisions are in the folder: commit them."
         )
+
+
+def _directory(code: Code, files: Iterable[str]) -> str:
+    """Return the option that names the folder of the migrations, where it is not the one that Flask-Migrate takes."""
+    is_given = any(
+        argument(call, 2, "directory") is not None
+        for path in files
+        for call in code.calls(path)
+        if "flask_migrate.Migrate" in (code.qualified(path, call.func), code.maker(path, call.func))
+    )
+    places = [
+        dirname(path) for path in code.tree.named("env.py") if code.tree.has_folder(join(dirname(path), "versions"))
+    ]
+    here = [code.from_home(place) for place in places]
+    return f" --directory {here[0]}" if len(here) == 1 and here[0] != "migrations" and not is_given else ""
 
 
 def flask_app(code: Code, entry: EntryPoint) -> str:

@@ -16,6 +16,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 SELECTORS = re.compile(
     r"^(FLASK_CONFIG|FLASK_ENV|APP_SETTINGS|APP_CONFIG|CONFIG_NAME|((APP|DJANGO|FASTAPI)_)?ENV(IRONMENT)?)$"
 )
+# An address for builds: libraries read one when they are imported, and connect later.
+NO_REDIS = "redis://localhost"
 
 
 def find_environment(code: Code, files: Iterable[str], read: Iterable[Variable], report: Report) -> None:
@@ -57,12 +59,14 @@ def find_build_environment(framework: str, read: Iterable[Variable], database: D
     """Note what build commands that load the settings need: any value will do, and a SECRET_KEY is made up."""
     if framework != "Django" or not report.value("build_commands"):
         return
-    address = f"{database.scheme}://none:none@localhost/none" if database and database.url else ""
+    by_url = f"{database.scheme}://none:none@localhost/none" if database and database.url else ""
     values: dict[str, str] = {}
     for variable in read:
         if variable.required and variable.at_start and variable.name != "SECRET_KEY":
             by_type = {"integer": "0", "boolean": "false", "json": "[]"}.get(variable.type, "none")
-            values[variable.name] = address if database and variable.name == database.url else by_type
+            is_redis = variable.kind in ("redis", "broker")
+            address = NO_REDIS if is_redis else by_url if database and variable.name == database.url else ""
+            values[variable.name] = address or by_type
     selected = report.value(f"environment.{SELECTOR}")
     if selected:
         values[SELECTOR] = selected

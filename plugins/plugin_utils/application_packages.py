@@ -32,6 +32,7 @@ MYSQL_EXTRAS = ("mysql", "mysqlclient", "mariadb")
 # Packages of the distribution that others are built or run with.
 NEEDED = {
     "mysqlclient": MYSQLCLIENT,
+    "psycopg2": ("gcc", "libpq-dev", "python3-dev"),
     "python-magic": ("libmagic1",),
     "weasyprint": ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0"),
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from posixpath import basename
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_cli import WORKER, own_command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
@@ -136,6 +137,10 @@ def find_workers(code: Code, files: Iterable[str], found: Packages, report: Repo
         ("django-background-tasks", ("process_tasks",), "python manage.py process_tasks"),
     ):
         if found.has(package) and not any(word in named for word in words):
+            command, place = own_command(code, WORKER)
+            if command and not is_django:
+                report.add("background", [{"name": "worker", "command": command}], place)
+                return
             report.ask(
                 "background",
                 f"{found.places[package]} has {package}, and nothing says how its worker is run: write "

@@ -39,6 +39,8 @@ def python(tree: Tree, home: str, found: Packages, report: Report) -> None:
     fitting = [version for version in PYTHONS if all(specifiers.contains(f"{version}.0") for _, specifiers in claims)]
     if not claims or (not own and not _names_one(claims) and set(DISTRIBUTIONS) <= set(fitting)):
         return
+    if all(basename(place).startswith("Dockerfile") for place, _ in claims) and DISTRIBUTIONS[-1] in fitting:
+        return  # an image has the Python of the day that it was written on
     told = ", ".join(dict.fromkeys(f"{place} ({specifiers})" for place, specifiers in claims))
     if fitting:
         report.find("app_deploy.python", fitting[0], told)
@@ -70,7 +72,7 @@ def _claims(tree: Tree, home: str) -> Iterator[tuple[str, SpecifierSet]]:
     for path in tree.files:
         if basename(path).startswith("Dockerfile") and not re.search(r"(?i)dev|test|local", path):
             image = re.findall(r"(?mi)^FROM\s+(?:--platform=\S+\s+)?(?:\S*/)?python:(\S+)", tree.text(path))
-            told.append((path, _pin(image[-1] if image else "")))
+            told.append((path, _pin(image[-1] if image else "").replace("==", ">=").removesuffix(".*")))
     yield from _read(tree, told)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_needs import NO_REDIS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
     Application,
     Database,
@@ -175,7 +176,7 @@ def _variable(entry: Entry, variable: Variable, domain: str) -> None:
         value = values[variable.kind]
         entry.set(key, json.dumps([value]) if variable.type == "json" else value, variable.reason)
         if variable.at_start and variable.required:
-            entry.set(f"build_environment.{variable.name}", NONE)
+            entry.set(f"build_environment.{variable.name}", NO_REDIS if variable.kind in ("redis", "broker") else NONE)
 
 
 def _database(entry: Entry, application: Application, database: Database) -> None:
@@ -206,4 +207,5 @@ def _database(entry: Entry, application: Application, database: Database) -> Non
             if name in at_start:
                 entry.set(f"build_environment.{name}", NONE)
     if database.url in at_start:
-        entry.set(f"build_environment.{database.url}", NONE)
+        address = f"{database.scheme}://none:none@localhost/none" if database.scheme else NONE
+        entry.set(f"build_environment.{database.url}", address)

@@ -476,7 +476,8 @@ def test_a_gunicorn_that_drops_requests_is_named(tmp_path: Path) -> None:
         ({"pyproject.toml": '[project]\nname = "a"\nrequires-python = ">=3.9,<3.11"\n'}, "3.10"),
         ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.12"\n', ".python-version": "3.12.4"}, "3.12"),
         ({"runtime.txt": "python-3.10.13\n"}, "3.10"),
-        ({"Dockerfile": "FROM docker.io/library/python:3.12-slim\n"}, "3.12"),
+        ({"Dockerfile": "FROM docker.io/library/python:3.12-slim\n"}, None),
+        ({"Dockerfile": "FROM docker.io/library/python:3.14-slim\n"}, "3.14"),
         ({"Pipfile": '[requires]\npython_version = "3.9"\n'}, "3.9"),
         ({}, None),
     ],
@@ -674,16 +675,50 @@ def test_code_for_postgresql_is_said_to_be_no_mysql_whatever_the_driver(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("code", "driver", "scheme"),
+    ("code", "added", "scheme"),
     [
-        ("", "PyMySQL", "mysql+pymysql"),
-        ("from sqlalchemy.ext.asyncio import create_async_engine\n", "aiomysql", "mysql+aiomysql"),
+        ("", ["PyMySQL"], "mysql+pymysql"),
+        ("from sqlalchemy.ext.asyncio import create_async_engine\n", ["aiomysql", "greenlet"], "mysql+aiomysql"),
     ],
 )
-def test_a_driver_that_the_packages_lack_is_added(tmp_path: Path, code: str, driver: str, scheme: str) -> None:
+def test_a_driver_that_the_packages_lack_is_added(tmp_path: Path, code: str, added: list[str], scheme: str) -> None:
     found = variables_of(tmp_path, f"import os\n{code}X = os.environ['DATABASE_URL']\n", "sqlalchemy\n")
-    assert entry(found)["python_packages"] == [driver]
+    assert entry(found)["python_packages"] == added
     assert (found.database and found.database.scheme, asked(found, "database")) == (scheme, "")
+
+
+def test_addresses_of_redis_in_django_s_settings_are_read_by_the_overlay(tmp_path: Path) -> None:
+    more = 'BROKER_URL = "redis://localhost/0"\nCACHES = {"default": {"BACKEND": "a", "LOCATION": "redis://localhost/1"}}\n'
+    found = inspect(tmp_path, DJANGO, {"config/settings.py": SETTINGS + more})
+    (file,) = found.files
+    assert 'BROKER_URL = os.environ["CELERY_BROKER_URL"]\n' in file.text
+    assert 'CACHES["default"]["LOCATION"] = os.environ["REDIS_URL"]\n' in file.text
+    assert (entry(found)["redis"], asked(found, "redis")) == ({}, "")
+    build = entry(found)["build_environment"]
+    assert (build["CELERY_BROKER_URL"], build["REDIS_URL"]) == ("redis://localhost", "redis://localhost")
+
+
+def test_settings_in_the_code_are_read_by_a_file_where_the_environment_names_one(tmp_path: Path) -> None:
+    code = (
+        "from flask import Flask\n"
+        "app = Flask(__name__)\n"
+        "app.config['DEBUG'] = False\n"
+        "SECRET_KEY = 'tralala'\n"
+        "SQLALCHEMY_DATABASE_URI = 'sqlite:////tmp/shop.db'\n"
+        "app.config.from_object(__name__)\n"
+        "app.config.from_envvar('SHOP_SETTINGS', silent=True)\n"
+    )
+    found = inspect(tmp_path, {"requirements.txt": "flask==3.1.3\nflask-sqlalchemy==3.1.1\n", "app.py": code})
+    (file,) = found.files
+    assert file.dest == "webstack_settings.cfg"
+    assert file.text.splitlines()[1:] == [
+        "import os",
+        "",
+        'SECRET_KEY = os.environ["SECRET_KEY"]',
+        'SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]',
+    ]
+    assert entry(found)["environment"] == {"SHOP_SETTINGS": "/proc/self/cwd/webstack_settings.cfg"}
+    assert asked(found, "database") == asked(found, "environment.SECRET_KEY") == ""
 
 
 def test_an_argument_that_only_sqlite_takes_is_a_question_unless_a_condition_asks_for_it(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def test_secrets_come_from_the_vault_and_the_database_s_address_holds_its_passwo
 
 def test_a_build_gets_what_every_command_fails_without_and_no_secret() -> None:
     _, site = written(application())
-    assert site["build_environment"] == {"ALLOWED_HOSTS": "none", "DATABASE_URL": "none"}
+    address = "mysql+pymysql://none:none@localhost/none"
+    assert site["build_environment"] == {"ALLOWED_HOSTS": "none", "DATABASE_URL": address}
 
 
 def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
@@ -90,6 +91,12 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
         "DB_PASSWORD": "{{ vault_shop_database_password }}",
         "DB_SOCKET": "/run/mysqld/mysqld.sock",
     }
+
+
+def test_a_build_gets_an_address_of_redis_that_a_library_can_read() -> None:
+    found = application(variables=[Variable("CELERY_BROKER_URL", "s.py:1", "broker", required=True, at_start=True)])
+    _, site = written(found)
+    assert site["build_environment"]["CELERY_BROKER_URL"] == "redis://localhost"
 
 
 def test_redis_is_reached_by_its_socket_in_the_words_of_each_library() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from tests.compatibility.rows import ROWS, Row
+from tests.host.nightly_applications.applications import APPLICATIONS
 from tests.playbook import ROOT
 
 DOCUMENT = ROOT / "docs/compatibility.md"
@@ -18,6 +19,21 @@ sources and the entries are in [rows.py](../tests/compatibility/rows.py).
 
 "live" is a site whose pages answer as they should, "refused" one that `check.yml` refuses with a sentence that says
 what to do. Debian 12 has no MySQL that the tests could install.
+"""
+# Characters of a line that a reader can take in.
+LINE = 110
+SIZE = """## Applications of size
+
+Whole ones that others have written, next to each other on Debian 13, by the entries that `foobar.webstack.new` writes:
+`make molecule-nightly_applications`. Their sources and what is asked of each are in
+[applications.py](../tests/host/nightly_applications/applications.py).
+
+| What | Lines that were changed |
+|---|---|"""
+# What has been tried by hand, and did not get that far.
+MORE = """
+Fief 0.30, with FastAPI, Alembic and a built frontend, took more than three: it takes a host and a port of MySQL and of
+Redis, which both listen at a socket, and pins a package that has no wheel for Python 3.13.
 """
 
 
@@ -41,4 +57,14 @@ def table(seen: Mapping[tuple[str, str], str]) -> str:
             cells = [seen.get((row.name, system), wanted(row, system)) for system in SYSTEMS]
             lines.append(f"| {row.what} | {', '.join(f'`{key}`' for key in row.keys)} | {' | '.join(cells)} |")
         lines.append("")
+    lines.append(SIZE)
+    for app in APPLICATIONS:
+        changed = [f"`{_short(line)}`" for line in [*(new for _, new in app.changes), *app.settings]]
+        lines.append(f"| {app.what} | {', '.join(changed) or 'none'} |")
+    lines.append(MORE)
     return "\n".join(lines)
+
+
+def _short(line: str) -> str:
+    """Return a line without a value that says nothing to anybody, such as that of a password."""
+    return line if len(line) < LINE else f"{line.partition('=')[0]}= …"

@@ -10,11 +10,11 @@ import tarfile
 import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-# A line of the entry as it was written, and what stands in its place, of one line or several.
+# The beginning of a line of what was written, and what stands in the line's place.
 Change = tuple[str, str]
 
 
@@ -22,19 +22,31 @@ Change = tuple[str, str]
 class Application:
     """An application: how its source is made, what is changed in the entry that was written, and what it answers.
 
-    `pages` are paths and a part of what is answered there with 200.
+    `pages` are paths and a part of what is answered there with 200; `settings` are lines that are added to the
+    file of settings that was written with it.
     """
 
     name: str
+    what: str
     make: Callable[[Path], None]
     pages: Mapping[str, str]
     changes: Sequence[Change] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
+    settings: Sequence[str] = ()
 
     @property
     def domain(self) -> str:
         """Return its site's name."""
         return f"{self.name}.example"
+
+    def changed(self, written: str) -> str:
+        """Return entries with the changes in its own, which is the last one."""
+        head, mark, entry = written.rpartition(f"    app: {self.name}\n")
+        lines = entry.splitlines(keepends=True)
+        for begin, new in self.changes:
+            (at,) = (number for number, line in enumerate(lines) if line.strip().startswith(begin))
+            indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+            lines[at] = f"{indent}{new}\n"
+        return head + mark + "".join(lines)
 
 
 def sdist(project: str, file: str, sha256: str) -> Callable[[Path], None]:
@@ -59,43 +71,65 @@ def sdist(project: str, file: str, sha256: str) -> Callable[[Path], None]:
 
 
 def command(package: str, *words: str) -> Callable[[Path], None]:
-    """Return what makes a folder by the command of a package, which runs in an environment of its own.
+    """Return what fills a folder by the command of a package, which runs in an environment of its own.
 
     `{}` in its words stands for the folder's name.
     """
 
     def make(folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         arguments = [word.format(folder.name) for word in words]
         subprocess.run(["uvx", "--from", package, *arguments], cwd=folder.parent, check=True, stdin=subprocess.DEVNULL)
 
     return make
 
 
+def alliance_auth(folder: Path) -> None:
+    """Make a site of Alliance Auth from the template in its package, as `allianceauth start` does, with its version."""
+    with tempfile.TemporaryDirectory() as place:
+        sdist("allianceauth", f"allianceauth-{ALLIANCE_AUTH}.tar.gz", ALLIANCE_AUTH_SHA256)(Path(place) / "source")
+        template = f"--template={place}/source/allianceauth/project_template"
+        command("django==5.2.8", "django-admin", "startproject", template, "--extension=py,conf,json", "myauth", "{}")(
+            folder
+        )
+    (folder / "requirements.txt").write_text(f"allianceauth=={ALLIANCE_AUTH}\n")
+
+
+ALLIANCE_AUTH = "5.5.0"
+ALLIANCE_AUTH_SHA256 = "ea77fdb360f250bc444abc35fce239e2318ebcd19e576ed598c99f84748b2629"
+# Of a password that nobody has to know.
+HASH = "pbkdf2:sha256:600000$saltsaltsaltsalt$3b3857c9b356603a30e6d4f419fedbaa10cf98f0fe2d64fa0cd5b853164cfad4"
 APPLICATIONS = [
     Application(
         "wagtail",
+        "A site of Wagtail 7.1, as `wagtail start` makes it",
         command("wagtail==7.1.1", "wagtail", "start", "website", "{}"),
         {"/": "Welcome to your new Wagtail site", "/admin/login/": "Sign in"},
     ),
     Application(
-        "flaskbb",
-        sdist("flaskbb", "flaskbb-3.0.0rc5.tar.gz", "0" * 64),
-        {"/": "FlaskBB"},
-    ),
-    Application(
-        "fief",
-        sdist("fief-server", "fief_server-0.27.0.tar.gz", "0" * 64),
-        {"/admin/api/": ""},
-    ),
-    Application(
         "ihatemoney",
-        sdist("ihatemoney", "ihatemoney-7.2.1.tar.gz", "0" * 64),
-        {"/": "I hate money", "/dashboard": ""},
+        "I hate money 7.2, with Flask, Flask-Migrate and its admin",
+        sdist(
+            "ihatemoney",
+            "ihatemoney-7.2.1.tar.gz",
+            "e74fc718f68e1ec400cf9c4364025a91febb86c9b523aeb33a52e5adbeaa77e1",
+        ),
+        {"/": "I hate money", "/static/css/main.css": "body", "/admin": "admin_password"},
+        settings=("ACTIVATE_ADMIN_DASHBOARD = True", f'ADMIN_PASSWORD = "{HASH}"'),
+    ),
+    Application(
+        "alliance",
+        "Alliance Auth 5.5, with Django, mysqlclient, Celery, its beat, and Redis",
+        alliance_auth,
+        {"/admin/login/": "Alliance Auth"},
+        changes=(("# ? health_path: No route looks like a health page", "health_path: /admin/login/"),),
+        # collectstatic asks the cache, which a build does not reach; the address is checked, and was left empty.
+        settings=("DJANGO_REDIS_IGNORE_EXCEPTIONS = True", 'ESI_USER_CONTACT_EMAIL = "hostmaster@alliance.example"'),
     ),
     Application(
         "tips",
+        "A dashboard of Shiny 1.5, as `shiny create` makes it, with WebSockets",
         command("shiny==1.5.0", "shiny", "create", "--template=dashboard-tips", "--mode=express", "--dir={}"),
-        {"/": "tips"},
+        {"/": "Restaurant tipping"},
     ),
 ]

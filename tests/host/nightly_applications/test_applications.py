@@ -1,9 +1,12 @@
 """Applications of size go live by the entry that foobar.webstack.new writes, with three lines changed at most."""
 
+import base64
 import difflib
+import json
 import os
 import re
 import shutil
+import socket
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import requests
 
 from tests.galaxy import test_galaxy
 from tests.host.nightly_applications.applications import APPLICATIONS
-from tests.playbook import play
+from tests.playbook import play, run
 
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 FOLDER = EPHEMERAL / "site"
@@ -31,18 +34,16 @@ def started():
             "playbooks/new.yml", inventory="localhost,", domain=app.domain, source=str(EPHEMERAL / app.name), **answers
         )
         assert said.returncode == 0, said.stdout + said.stderr
-        entry = FOLDER / f"group_vars/all/{app.domain}.yml"
-        before = entry.read_text()
-        after = before
-        for old, new in app.changes:
-            assert after.count(old) == 1, f"{entry}: {old}\n{after}"
-            after = after.replace(old, new)
-        entry.write_text(after)
-        for name, text in app.files.items():
-            (FOLDER / name).parent.mkdir(exist_ok=True)
-            (FOLDER / name).write_text(text)
-        lines = difflib.ndiff(before.splitlines(), after.splitlines())
-        changed[app.name] = [line for line in lines if line[0] in "+-"]
+        entries = FOLDER / "group_vars/all/sites.yml"
+        before = entries.read_text()
+        entries.write_text(app.changed(before))
+        if app.settings:
+            (path,) = (FOLDER / "files" / app.name).iterdir()
+            path.write_text("\n".join([path.read_text(), *app.settings, ""]))
+        lines = [
+            line for line in difflib.ndiff(before.splitlines(), entries.read_text().splitlines()) if line[0] in "+-"
+        ]
+        changed[app.name] = [*lines, *(f"+ {line}" for line in app.settings)]
     shutil.copy(Path(test_galaxy.__file__).with_name("here.yml"), FOLDER / "group_vars/all")
     return changed
 
@@ -51,9 +52,10 @@ def started():
 def deployed():
     """Run check.yml and site.yml for all of them, and return the finished runs."""
     started()
+    settings = {"ANSIBLE_CONFIG": str(FOLDER / "ansible.cfg")}
+    words = [f"--extra-vars={json.dumps({'ansible_ssh_common_args': OPTIONS})}"]
     return [
-        play(f"{name}.yml", inventory=FOLDER / "hosts.yml", ansible_ssh_common_args=OPTIONS)
-        for name in ("check", "site", "site")
+        run(["ansible-playbook", f"{name}.yml", *words], settings, folder=FOLDER) for name in ("check", "site", "site")
     ]
 
 
@@ -83,6 +85,28 @@ def test_the_application_is_live(app):
     pages = {path: ask(app, path) for path in app.pages}
     wrong = {path: page for path, page in pages.items() if page[0] != 200 or app.pages[path] not in page[1]}
     assert wrong == {}, why
+
+
+def test_a_dashboard_draws_over_its_websocket():
+    deployed()
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = ["GET /websocket/ HTTP/1.1", "Host: tips.example", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
+    with socket.create_connection((ADDRESS, 80), timeout=60) as opened:
+        opened.sendall("\r\n".join(lines).encode())
+        read = b""
+        while b"sessionId" not in read:
+            part = opened.recv(4096)
+            assert part, read
+            read += part
+    assert read.startswith(b"HTTP/1.1 101"), read
+
+
+@pytest.mark.parametrize("unit", ["alliance-worker", "alliance-beat"])
+def test_what_runs_beside_an_application_has_begun_once(host, unit):
+    deployed()
+    shown = host.run(f"systemctl show --property=ActiveState,NRestarts '{unit}-1@*.service'").stdout.split()
+    assert shown == ["ActiveState=active", "NRestarts=0"] or shown == ["NRestarts=0", "ActiveState=active"], shown
 
 
 def test_a_second_run_changes_nothing():

@@ -32,7 +32,7 @@ SEEN = {}
 def sources():
     """Make the sources of all rows."""
     for row in ROWS:
-        if row.tree:
+        if row.tree and not (SOURCES / row.name).exists():
             row.tree.make(SOURCES / row.name)
 
 
@@ -40,10 +40,10 @@ def sources():
 def inventory(system):
     """Write the inventory of one server, with a folder of its own, and return its path."""
     folder = EPHEMERAL / system.replace(" ", "")
-    (folder / "files").mkdir(parents=True)
+    (folder / "files").mkdir(parents=True, exist_ok=True)
     (folder / "files/overlay.py.j2").write_text(OVERLAY)
     (folder / "files/dotenv.env").write_text("# One line.\nexport KEY=one\n")
-    shutil.copytree(ROOT / "group_vars", folder / "group_vars")
+    shutil.copytree(ROOT / "group_vars", folder / "group_vars", dirs_exist_ok=True)
     options = {"UserKnownHostsFile": EPHEMERAL / "ssh/known_hosts", "IdentityFile": EPHEMERAL / "ssh/id_ed25519"}
     host = {
         "ansible_host": ADDRESSES[system],

@@ -65,6 +65,9 @@ def _writable(place: str, release: str) -> str:
     folder = PurePosixPath(place).parent
     if not PurePosixPath(place).is_relative_to(release):
         return f"It may not write to {place}, which writable_paths: [{folder}] opens where the folder is the app's."
+    # What is to be made at the root and has no ending is a folder.
+    if str(folder) == release and not PurePosixPath(place).suffix and not Path(place).is_file():
+        folder = PurePosixPath(place)
     below = folder.relative_to(release)
     # A shared folder with code in it would keep that of the first release.
     if below == PurePosixPath() or code_in(Path(folder)):

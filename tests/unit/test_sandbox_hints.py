@@ -23,6 +23,7 @@ CLOSED, SOME = "PrivateNetwork=true", "IPAddressAllow=192.0.2.1"
         (f"OSError: [Errno 30] Read-only file system: '{RELEASE}/logs/django.log'", "", "shared_paths: [logs]"),
         (f"PermissionError: [Errno 13] Permission denied: '{RELEASE}/var/log/x.log'", "", "shared_paths: [var/log]"),
         (f"OSError: [Errno 30] Read-only file system: '{RELEASE}/db.sqlite3'", "", "$STATE_DIRECTORY"),
+        (f"OSError: [Errno 30] Read-only file system: '{RELEASE}/cache'", "", "shared_paths: [cache]"),
         ("mkdir: cannot create directory: '/var/log/shop': Read-only file system", "", "writable_paths: [/var/log]"),
         ("OSError: [Errno 30] Read-only file system: '/opt/data/x'", "", "writable_paths: [/opt/data]"),
         ("PermissionError: [Errno 1] Operation not permitted", CLOSED, "service_options"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests import playbook
@@ -83,15 +81,6 @@ def test_the_distribution_s_sandbox_is_kept(host, program):
     assert set(shown.split()) == {"ProtectSystem=strict", "NoNewPrivileges=yes", f"User={program}", "Group=shop"}
 
 
-@pytest.mark.testinfra_hosts("ansible://webstack-redis-trixie")
-def test_rq_celery_and_django_use_it_as_they_are(host):
-    script = (Path(__file__).parent / "clients.py").read_text()
-    member = "setpriv --reuid=nobody --regid=shop --clear-groups"
-    said = host.run(f"{member} python3 -c %s /run/redis-shop/redis.sock", script)
-    assert said.stdout.splitlines()[-3:] == ["rq: 36", "celery: 42", "django: value None"], said.stderr
-
-
-@pytest.mark.testinfra_hosts("ansible://webstack-redis-trixie")
 def test_a_changed_setting_waits_for_a_restart_that_somebody_asks_for(host, machine, program, ask):
     ask("set kept canary")
     changed = {"redis_maxmemory": "64mb"}
@@ -113,7 +102,6 @@ def test_a_changed_setting_waits_for_a_restart_that_somebody_asks_for(host, mach
     assert not host.file("/run/foobar.webstack/redis/shop").exists
 
 
-@pytest.mark.testinfra_hosts("ansible://webstack-redis-trixie")
 def test_bad_input_is_refused_in_a_sentence_before_anything_is_changed(machine):
     said = playbook.refusal(
         playbook.play(CONVERGE, f"--limit={machine}", redis_maxmemory="much", redis_package="redis")

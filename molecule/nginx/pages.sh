@@ -7,10 +7,10 @@ for name in assets/index-Diw4gTda.js assets/app-settings.js assets/hero-VERTICAL
     main.3f2a9c1b.js module.wasm site.webmanifest font.woff2 photo.avif main.js.map; do
   echo 2 > $name
 done
-cd ../previous
+cd /srv/page/previous
 echo page 1 > index.html
 echo 1 > assets/index-Old0ld1A.js
-cd ../shared
+cd /srv/page/shared
 umask 077
 mkdir -p media/photos private
 echo a cat > media/cat.txt

@@ -22,6 +22,10 @@ BASES: dict[str, dict[str, str]] = yaml.safe_load((TREES / "bases.yml").read_tex
 CASES: list[dict[str, Any]] = [
     case for path in sorted(TREES.glob("*.yml")) if path.stem != "bases" for case in yaml.safe_load(path.read_text())
 ]
+# Those of which nobody has to say first which of several applications it is.
+DEPLOYABLE = [
+    case for case in CASES if not any(key == "wsgi_app" and "several" in words for key, words in case.get("asked", []))
+]
 
 # Keys of an entry from which a release's packages are installed.
 PACKAGES = ("subdirectory", "requirements", "constraints", "dependency_groups", "extras", "python_packages")
@@ -82,11 +86,10 @@ def test_the_entry_of_a_tree_is_as_the_spec_of_sites_wants_it(case: dict[str, An
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("case", DEPLOYABLE, ids=[case["name"] for case in DEPLOYABLE])
 def test_a_release_of_a_tree_is_made_from_what_its_entry_says(
     case: dict[str, Any], found: Application, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, installer: str
 ) -> None:
-    if any(key == "wsgi_app" and "several" in words for key, words in case.get("asked", [])):
-        pytest.skip("which application it is has to be answered first")
     archive = tmp_path_factory.mktemp("archive") / "source.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(tmp_path, ".")

@@ -10,6 +10,16 @@ from jinja2 import Environment
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 ROLES = ["app_deploy", "dns_records", "gunicorn", "mysql", "nginx", "redis", "swap", "tls", "uwsgi"]
+# Facts that roles leave to the rest of the playbook; their READMEs name them.
+FACTS = {
+    "app_deploy_result",
+    "gunicorn_settings",
+    "mysql_pending_restart",
+    "nginx_pending_restart",
+    "redis_pending_restart",
+    "tls_result",
+    "uwsgi_settings",
+}
 
 
 class Plugins(dict[str, Any]):

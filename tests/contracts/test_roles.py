@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.plugins.modules import release
 from ansible_collections.foobar.webstack.plugins.plugin_utils import app_deploy
 from jinja2 import meta, nodes
 
-from . import ROLES, ROOT, all_options, entry_points, is_old, jinja, load, spec
+from . import FACTS, ROLES, ROOT, all_options, entry_points, is_old, jinja, load, spec
 
 # What holds one entry of a role's lists, where its tasks and templates look into it.
 ENTRIES = {
@@ -31,16 +31,6 @@ ENTRIES = {
 }
 BARE_EXPRESSIONS = {"changed_when", "failed_when", "mistakes", "that", "until", "when"}
 BLOCKS = ("block", "rescue", "always")
-# Facts that a role leaves to the rest of the playbook; its README names them.
-FACTS = {
-    "app_deploy_result",
-    "gunicorn_settings",
-    "mysql_pending_restart",
-    "nginx_pending_restart",
-    "redis_pending_restart",
-    "tls_result",
-}
-FACTS |= {"uwsgi_settings"}
 ANSIBLE = {"hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "role_path"}
 FILE_MODULES = {"ansible.builtin." + name for name in ("copy", "file", "get_url", "template", "unarchive")}
 FILE_MODULES |= {"foobar.webstack.templates"}

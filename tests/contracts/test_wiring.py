@@ -21,7 +21,7 @@ from jinja2 import meta
 
 from tests.calls import server
 
-from . import PLAYBOOKS, ROLES, ROOT, jinja, load, spec
+from . import FACTS, PLAYBOOKS, ROLES, ROOT, jinja, load, spec
 
 ENVIRONMENTS = {"local", "production"}
 SPEC = load(PLAYBOOKS / "meta/sites.yml")
@@ -47,16 +47,6 @@ DEFINED = {name for variables in GROUP_VARS.values() for name in variables}
 ASKED = {
     *("command", "database", "env", "lines", "lose_writes", "mode", "new_secrets", "release", "restart", "site"),
     "version",
-}
-# Facts that roles leave to the last play.
-FACTS = {
-    "app_deploy_result",
-    "gunicorn_settings",
-    "mysql_pending_restart",
-    "nginx_pending_restart",
-    "redis_pending_restart",
-    "tls_result",
-    "uwsgi_settings",
 }
 KNOWN = {name for role in ROLES for name in spec(role)}
 # What the collection's plugins read by themselves.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -39,6 +39,10 @@ PHASES = {
 ADDRESS_WITH_SECRET = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))[^@]*@)"
 # What a release has that no file of a user's may replace.
 MADE = {".git", ".release.json", ".release.json.part", ".venv", "REVISION", "gunicorn.sock"}
+# As git takes the address of a repository, and this role a folder of the controller.
+REPOSITORY = re.compile(r"/|\.\.?/|~|[A-Za-z][A-Za-z0-9+.-]*://|([\w.-]+@)?(\[[0-9a-fA-F:]+\]|[\w.-]+):(?!//)")
+# Names that files have and folders have not.
+FILES = re.compile(r"\.(db|sqlite3?)$|(^|/)\.env$")
 # What keeps secrets out of the addresses of sources.
 INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 
@@ -63,11 +67,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
         ]
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
-        for path in map(str, app.get("shared_paths", []) + app.get("shared_files", [])):
-            if is_outside(path):
-                mistakes.append(
-                    f"app_deploy_apps: {json.dumps(path)} of {app['name']} must be a path below its release."
-                )
+        mistakes += [f"app_deploy_apps: {mistake}" for mistake in (*wrong_source(app), *wrong_shared(app))]
         mistakes += wrong_files(app)
         mistakes += [
             f"app_deploy_apps: {json.dumps(path)} in include of {app['name']} must be a path below its source."
@@ -91,17 +91,63 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
             mistakes.append(f"app_deploy_apps: {app['name']} can't run as {app['user']}, who is the system's.")
         if not str(app["health_path"]).startswith("/"):
             mistakes.append(f'app_deploy_apps: the health_path of {app["name"]} must begin with "/", such as /health.')
+        elif not re.fullmatch(r"[!-~]+", str(app["health_path"])) or "#" in str(app["health_path"]):
+            mistakes.append(
+                f"app_deploy_apps: the health_path of {app['name']} must be as a browser sends it: in ASCII, without a "
+                'space, a line break and a "#".'
+            )
         python = str(app.get("python", "/usr/bin/python3"))
         if not python.startswith("/") and app.get("installer") == "pip":
             mistakes.append(
                 f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
             )
+        elif not python.startswith("/") and re.search(r"[/\s]", python):
+            mistakes.append(
+                f"app_deploy_apps: the python of {app['name']} is {json.dumps(python)}; write the whole path of an "
+                'interpreter, or a version, such as "3.11".'
+            )
     return mistakes
+
+
+def wrong_source(app: App) -> Iterator[str]:
+    """Find a repository that git would look for elsewhere, and keys that are of another kind of source."""
+    name, repo = app["name"], str(app.get("repo", ""))
+    for key, kind in (("version", "repo"), ("checksum", "archive")):
+        if isinstance(app.get(key), str) and kind not in app:
+            yield f"the {key} of {name} counts for nothing, as its source is no {kind}: take it out."
+    if "repo" in app and app.get("version") == "":
+        yield f"the version of {name} is empty; name a branch, a tag or a commit, or leave it out."
+    if re.match(r"ssh://([^@/]*@)?(\[[^]]*\]|[^/:[]*):(?!\d+(/|$))", repo):
+        yield f"the repo of {name} has a colon and no port behind its host; write ssh://git@host/path or git@host:path."
+    elif "repo" in app and not REPOSITORY.match(repo):
+        yield f"the repo of {name} is no address; write https://host/path, git@host:path, or ./path for a folder."
+
+
+def wrong_shared(app: App) -> Iterator[str]:
+    """Find what can't outlive an app's releases, or does so already as a part of something else."""
+    name = app["name"]
+    keys = {key: [str(path) for path in app.get(key, [])] for key in ("shared_paths", "shared_files")}
+    every = {str(PurePosixPath(path)) for paths in keys.values() for path in paths}
+    for key, path in ((key, path) for key, paths in keys.items() for path in paths):
+        plain = str(PurePosixPath(path))
+        around = [other for other in every if other != plain and is_below(plain, [other])]
+        if is_outside(path):
+            yield f"{json.dumps(path)} of {name} must be a path below its release."
+        elif folder_fault(plain, "its release") or plain.partition("/")[0] in MADE:
+            yield (
+                f'{json.dumps(path)} in {key} of {name} must be of letters, digits and "._+@-", and none of what the '
+                "role makes in a release."
+            )
+        elif around:
+            yield f"{path} in {key} of {name} lies in {around[0]}, which outlives its releases as a whole: take it out."
+        elif key == "shared_paths" and FILES.search(plain):
+            yield f"{path} in shared_paths of {name} would be a folder; a file goes into shared_files of app_deploy."
 
 
 def wrong_files(app: App) -> list[str]:
     """Return what is wrong with the files of the user's own that an app's releases have."""
-    dests = [str(PurePosixPath(str(file["dest"]))) for file in app.get("files", [])]
+    written = [str(file["dest"]) for file in app.get("files", [])]
+    dests = [str(PurePosixPath(dest)) for dest in written]
     outlives = [str(path) for path in (*app.get("shared_paths", []), *app.get("shared_files", []))]
     static = [str(path) for path in app.get("static_paths", [])]
     reasons = {
@@ -117,6 +163,11 @@ def wrong_files(app: App) -> list[str]:
         "lies in a static folder, which everybody may read": (lambda dest: is_below(dest, static)),
     }
     faults = {dest: next((why for why, applies in reasons.items() if applies(dest)), "") for dest in dests}
+    faults |= {
+        dest: "must be the name of a file, on one line"
+        for dest in written
+        if dest.endswith("/") or not dest.isprintable()
+    }
     return [
         f"app_deploy_apps: the dest {json.dumps(dest)} in files of {app['name']} {why}."
         for dest, why in faults.items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import app_units
@@ -11,6 +13,35 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import A
 from ansible_collections.foobar.webstack.plugins.plugin_utils.pinned_gunicorn import THREADS
 
 GUNICORN = app_units.Server("gunicorn", "conf.py", "/usr/bin/python3 -m ast %s")
+
+# Kinds of workers that gunicorn knows by a name; others are classes.
+WORKERS = {"asgi", "eventlet", "gevent", "gevent_pywsgi", "gevent_wsgi", "gthread", "sync", "tornado"}
+# What belongs to the unit, or ends gunicorn at once.
+TAKEN = {
+    *("bind", "certfile", "chdir", "check_config", "config", "daemon", "graceful_timeout", "group", "initgroups"),
+    *("keyfile", "paste", "pidfile", "print_config", "protocol", "user", "wsgi_app"),
+}
+# What else gunicorn can be told. It passes over a name that it does not know.
+SETTINGS = {
+    *("access_log_format", "accesslog", "asgi_disconnect_grace_period", "asgi_lifespan", "asgi_loop", "backlog"),
+    *("ca_certs", "capture_output", "casefold_http_method", "cert_reqs", "ciphers", "control_socket"),
+    *("control_socket_disable", "control_socket_mode", "default_proc_name", "dirty_apps", "dirty_graceful_timeout"),
+    *("dirty_threads", "dirty_timeout", "dirty_workers", "disable_redirect_access_to_syslog"),
+    *("do_handshake_on_connect", "dogstatsd_tags", "enable_backlog_metric", "enable_stdio_inheritance", "errorlog"),
+    *("forwarded_allow_ips", "forwarder_headers", "header_map", "http2_cleartext", "http2_initial_window_size"),
+    *("http2_max_concurrent_streams", "http2_max_frame_size", "http2_max_header_list_size", "http_parser"),
+    *("http_protocols", "keepalive", "limit_request_field_size", "limit_request_fields", "limit_request_line"),
+    *("logconfig", "logconfig_dict", "logconfig_json", "logger_class", "loglevel", "max_requests"),
+    *("max_requests_jitter", "permit_obsolete_folding", "permit_unconventional_http_method"),
+    *("permit_unconventional_http_version", "preload_app", "proc_name", "proxy_allow_ips", "proxy_protocol"),
+    *("pythonpath", "raw_env", "raw_paste_global_conf", "reload", "reload_engine", "reload_extra_files", "reuse_port"),
+    *("root_path", "secure_scheme_headers", "sendfile", "spew", "ssl_version", "statsd_host", "statsd_prefix"),
+    *("strip_header_spaces", "suppress_ragged_eofs", "syslog", "syslog_addr", "syslog_facility", "syslog_prefix"),
+    *("threads", "timeout", "tmp_upload_dir", "umask", "uwsgi_allow_ips", "websocket_max_message_size"),
+    *("worker_class", "worker_connections", "worker_tmp_dir", "workers"),
+}
+# As gunicorn reads it: a module, and in it a name, or a call with values that are written out.
+ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\(.*\))?)?")
 
 
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:
@@ -22,6 +53,7 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
         for app in apps
         if "config" in app and "releases_path" in app and is_outside(str(app["config"]))
     ]
+    mistakes += [f"gunicorn_apps: {fault}" for app in apps for fault in _faults(app)]
     major = re.match(r"\d+", str(gunicorn_version))
     if not major or int(major[0]) < THREADS:
         mistakes.append(
@@ -29,6 +61,29 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
             "requests when they stop."
         )
     return mistakes
+
+
+def _faults(app: App) -> Iterator[str]:
+    """Return what gunicorn would not start with, or not understand."""
+    name, entry_point, worker = app["name"], str(app.get("wsgi_app", "app")), str(app.get("worker_class", "sync"))
+    if not ENTRY_POINT.fullmatch(entry_point):
+        yield (
+            f"wsgi_app of {name} is {json.dumps(entry_point)}; write a module and a name in it, such as "
+            "shop.wsgi:application, or a factory, such as shop:create_app()."
+        )
+    if worker not in WORKERS and not re.search(r"[.:#]", worker):
+        yield (
+            f"worker_class of {name} is {worker}, which is none of gunicorn's; write sync, gthread, gevent, tornado or "
+            "asgi, or a class with its module, such as uvicorn_worker.UvicornWorker."
+        )
+    for option in map(str, app.get("options", {})):
+        known = option.lstrip("-").replace("-", "_")
+        if known in TAKEN:
+            yield f"options of {name} has {option}, which the role sets itself."
+        elif option not in SETTINGS and (close := difflib.get_close_matches(known, SETTINGS, 1, 0.85)):
+            yield f"options of {name} has {option}, which is no setting of gunicorn's; did you mean {close[0]}?"
+        elif not option.isidentifier():
+            yield f"options of {name} has {option}, which is no setting of gunicorn's."
 
 
 def gunicorn_files(apps: list[App], defaults: App) -> list[app_units.File]:

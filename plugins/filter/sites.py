@@ -7,6 +7,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
+from posixpath import normpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.filter.mysql import (
@@ -83,8 +84,8 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
-    """Return one sentence for each mistake in paths and services, and for each further key that is lost or amiss."""
-    own = (site_paths.path_mistakes, site_services.relay_mistakes)
+    """Return one sentence for each mistake in names, paths and services, and each further key that is lost or amiss."""
+    own = (site_names.name_mistakes, site_paths.path_mistakes, site_services.relay_mistakes)
     lost = [mistake for site in sites for find in own for mistake in find(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
@@ -138,12 +139,14 @@ def _apps(
             entry_point: site["wsgi_app"],
             **present(site, "background", "scheduled"),
             **environment(site, told),
-            **({"chdir": site["subdirectory"]} if "subdirectory" in site else {}),
+            **({"chdir": site_paths.subdirectory(site)} if "subdirectory" in site else {}),
             **further(
                 site_services.opened(site, site.get(role, {})),
                 after=["mysql.service", *site_services.units(site)],
                 # With the minus one that is not there yet keeps no unit from starting.
-                writable_paths=[f"-{names.path(site['app'])}/shared/{path}" for path in site.get("shared_paths", [])],
+                writable_paths=[
+                    f"-{names.path(site['app'])}/shared/{normpath(str(path))}" for path in site.get("shared_paths", [])
+                ],
             ),
         }
         for site, told in zip(sites, environment_files or [{}] * len(sites), strict=True)
@@ -207,6 +210,7 @@ def app_deploy_apps(
                 "shared_paths",
                 "hooks",
             ),
+            **({"subdirectory": site_paths.subdirectory(site)} if "subdirectory" in site else {}),
             **site.get("app_deploy", {}),
         }
         for site in sites

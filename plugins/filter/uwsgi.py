@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -17,6 +17,8 @@ SOCKET = "fd://3"
 BUFFER = 65535
 # A line per request, as the role gunicorn has it.
 LOG_FORMAT = '[%(ltime)] "%(method) %(uri) %(proto)" %(status) %(size) %(msecs)ms request_id=%(var.HTTP_X_REQUEST_ID)'
+# The long name of an option, which a file of settings has.
+NAME = re.compile(r"[a-z][a-z0-9]+(-[a-z0-9]+)*|pivot_root|start_response-nodelay")
 # What belongs to the unit, or would listen elsewhere.
 TAKEN = {
     *("socket", "uwsgi-socket", "suwsgi-socket", "puwsgi-socket", "ssl-socket", "raw-socket", "http-socket"),
@@ -46,12 +48,28 @@ def uwsgi_mistakes(apps: list[App], threads: int | str = 8) -> list[str]:
         number = app.get("threads", threads)
         if not re.fullmatch(r"[1-9]\d*", str(number)):
             mistakes.append(f"uwsgi_apps: threads of {name} is {number}; uWSGI wants 1 or more.")
-        for option, value in app.get("options", {}).items():
-            if option in TAKEN:
-                mistakes.append(f"uwsgi_apps: options of {name} has {option}, which the role sets itself.")
-            elif any(re.search(r"[\r\n]", line) for line in _lines(option, value)):
-                mistakes.append(f"uwsgi_apps: option {option} of {name} must stand on one line.")
+        mistakes += [
+            f"uwsgi_apps: {fault}"
+            for option, value in app.get("options", {}).items()
+            if (fault := _option_fault(str(option), value, name))
+        ]
     return mistakes
+
+
+def _option_fault(option: str, value: Any, name: str) -> str:
+    """Return what is wrong with one of an app's options, which has to have its long name, or an empty text."""
+    known = option.lstrip("-").replace("_", "-")
+    if known in TAKEN:
+        return f"options of {name} has {option}, which the role sets itself."
+    if any(re.search(r"[\r\n]", line) for line in _lines(option, value)):
+        return f"option {option} of {name} must stand on one line."
+    if not NAME.fullmatch(option) and NAME.fullmatch(known):
+        return f"options of {name} has {option}, which uWSGI calls {known}."
+    if not NAME.fullmatch(option):
+        return f"options of {name} has {option}; write the long name of one of uWSGI's options, such as harakiri."
+    if any(isinstance(item, Mapping | list) for item in (value if isinstance(value, list) else [value])):
+        return f"option {option} of {name} must be text, a number, true or false, or a list of them."
+    return ""
 
 
 def uwsgi_files(apps: list[App], defaults: App) -> list[app_units.File]:

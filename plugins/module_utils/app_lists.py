@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils import app_sandbox
+from ansible_collections.foobar.webstack.plugins.module_utils import app_commands, app_sandbox
 
 App = dict[str, Any]
 
@@ -21,8 +21,15 @@ SYSTEM_USERS = {
     *("postgres", "proxy", "redis", "render", "root", "sasl", "sgx", "shadow", "src", "sshd", "staff", "sudo", "sync"),
     *("sys", "syslog", "tape", "tty", "ubuntu", "users", "utmp", "uucp", "uwsgi", "valkey", "video", "voice"),
 }
+# Keys that count something or say how long, of an app and of what runs beside it.
+COUNTS = (
+    *("workers", "threads", "timeout", "graceful_timeout", "max_requests", "max_requests_jitter", "tasks_max"),
+    *("processes", "harakiri", "max_requests_delta", "worker_reload_mercy", "replicas", "stop_timeout"),
+)
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
+# Linux's MAX_ARG_STRLEN, in bytes: with a longer one no program starts.
+LONGEST_VARIABLE = 131072
 
 
 def wrong_names(variable: str, names: Sequence[str]) -> list[str]:
@@ -76,6 +83,8 @@ def _wrong_variable(name: str, value: Any, where: str) -> str:
     if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         kind = "dictionary" if isinstance(value, Mapping) else "list"
         return f'{name} of {where} is a {kind}: write one text, such as "a,b", or let `| to_json` make one of it.'
+    if len(f"{name}={value}".encode(errors="surrogateescape")) >= LONGEST_VARIABLE:
+        return f"{name} of {where} is too long: Linux takes 128 KiB of a variable with its name; write it into a file."
     if "\0" in str(value):
         return f"{name} of {where} has a NUL character, which no environment can hold."
     return ""
@@ -104,7 +113,8 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
                 f"{variable}: memory_max of {app['name']} is {memory}; write bytes, a number with K, M, G or T, a "
                 "percentage or infinity, as systemd takes no other."
             )
-        mistakes += _wrong_commands(variable, app) + app_sandbox.mistakes(variable, app)
+        mistakes += [*app_commands.mistakes(variable, app), *app_sandbox.mistakes(variable, app)]
+        mistakes += _wrong_numbers(variable, app)
     return mistakes + wrong_variables(variable, "environment", apps)
 
 
@@ -115,20 +125,12 @@ def _chdir_fault(app: App) -> str:
     return "" if str(app["chdir"]).startswith("/") else "must be an absolute path, as there is no releases_path."
 
 
-def _wrong_commands(variable: str, app: App) -> list[str]:
-    """Return what is wrong with what runs beside an app."""
-    mistakes = []
-    names = [str(process["name"]) for key in ("background", "scheduled") for process in app.get(key, [])]
-    if names and "releases_path" not in app:
-        mistakes.append(f"{variable}: {app['name']} has background or scheduled commands, which need releases_path.")
-    for name in names:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or names.count(name) > 1:
-            mistakes.append(
-                f"{variable}: the name {json.dumps(name)} of a command of {app['name']} must be lower-case letters, "
-                'digits and "_", and be listed once.'
-            )
-    for process in app.get("background", []) + app.get("scheduled", []):
-        for key in ("command", "on_calendar"):
-            if re.search(r"[\r\n]", str(process.get(key, ""))):
-                mistakes.append(f"{variable}: the {key} of {process['name']} must stand on one line.")
-    return mistakes
+def _wrong_numbers(variable: str, app: App) -> list[str]:
+    """Return what is wrong with an app's numbers, and those of what runs beside it: nothing counts below zero."""
+    beside = [process for key in ("background", "scheduled") for process in app.get(key, [])]
+    return [
+        f"{variable}: {key} of {entry['name']} is {entry[key]}; it must be 0 or more."
+        for entry in (app, *beside)
+        for key in COUNTS
+        if key in entry and int(entry[key]) < 0
+    ]

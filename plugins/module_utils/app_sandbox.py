@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,6 +49,10 @@ SETTINGS = {
 # Words for networks that systemd knows; `any` is what the key `network` is for.
 NETWORKS = {"localhost", "link-local", "multicast"}
 
+UNIT = re.compile(r"[\w@.:\\-]+\.(automount|device|mount|path|scope|service|slice|socket|swap|target|timer)", re.ASCII)
+# With a minus before it, one that is not there keeps no unit from starting.
+PATH = re.compile(r"[-+]{0,2}/[^\s\"'\\%]*")
+
 
 def mistakes(variable: str, app: App) -> list[str]:
     """Return one sentence for each mistake in what an app changes of its sandbox."""
@@ -54,6 +60,17 @@ def mistakes(variable: str, app: App) -> list[str]:
         f"{variable}: service_options of {app['name']} has {name}, {fault}."
         for name, value in app.get("service_options", {}).items()
         if (fault := _fault(str(name), value))
+    ]
+    found += [
+        f"{variable}: after of {app['name']} has {unit}, which is no unit; write its whole name, such as redis.service."
+        for unit in map(str, app.get("after", []))
+        if not UNIT.fullmatch(unit)
+    ]
+    found += [
+        f"{variable}: {json.dumps(path)} in writable_paths of {app['name']} must be an absolute path without spaces, "
+        "quotes, backslashes and percent signs, such as /var/tmp."
+        for path in map(str, app.get("writable_paths", []))
+        if not PATH.fullmatch(path)
     ]
     networks = [str(network) for network in app.get("ip_address_allow", [])]
     if networks and str(app.get("network", False)).lower() in ("true", "yes", "on", "1"):

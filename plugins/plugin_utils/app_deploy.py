@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from posixpath import normpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import (
@@ -52,7 +53,7 @@ def place(app: App, defaults: App) -> App:
         "sockets": app["sockets_path"],
         "keep": int(_own(app, defaults, "keep_releases")),
         "user": app.get("user", app["name"]),
-        "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "shared_paths": _paths(app, "shared_paths"),
         "shared_settings": app.get("shared_settings", []),
     }
 
@@ -93,10 +94,10 @@ def resolve(app: App, defaults: App, installation: App | None = None) -> App:
         ),
         "uses_uv": installer == "uv" or _calls_uv(app),
         "hooks": app.get("hooks", {}),
-        "static_paths": [str(path) for path in app.get("static_paths", [])],
-        "shared_paths": [str(path) for path in app.get("shared_paths", [])],
+        "static_paths": _paths(app, "static_paths"),
+        "shared_paths": _paths(app, "shared_paths"),
         "subdirectory": str(app.get("subdirectory", "")),
-        "shared_files": [str(path) for path in app.get("shared_files", [])],
+        "shared_files": _paths(app, "shared_files"),
         "build_commands": [str(command) for command in app.get("build_commands", [])],
         "fallback_requirements": app.get("fallback_requirements", []),
         # The app could read the variables of a process that runs as its own user.
@@ -131,6 +132,11 @@ def has_environment(app: App, files: list[dict[str, Any]]) -> bool:
 def is_closed(files: list[dict[str, Any]]) -> bool:
     """Tell whether what a release runs with keeps it from all networks."""
     return any("\nPrivateNetwork=true\n" in file["content"] for file in files)
+
+
+def _paths(app: App, key: str) -> list[str]:
+    """Return an app's paths without what people add to them: a slash at the end, and ./ before them."""
+    return list(dict.fromkeys(normpath(str(path)) for path in app.get(key, [])))
 
 
 def _own(app: App, defaults: App, key: str) -> Any:

@@ -7,6 +7,7 @@ the value as it was written, so that is what is judged here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from difflib import SequenceMatcher, get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
@@ -78,6 +79,8 @@ def _faults(value: Any, option: Mapping[str, Any], place: str) -> Iterator[tuple
     kind = option.get("type", "str")
     if value is None:
         yield place, "is empty; give it a value or leave it out."
+    elif isinstance(value, date):
+        yield place, f"is {value}, which YAML has made a date of; put it in quotes."
     elif kind == "list":
         if isinstance(value, list):
             entry = {**option, "type": option.get("elements", "raw")}
@@ -104,6 +107,9 @@ def _faults_of_keys(value: Mapping[str, Any], option: Mapping[str, Any], place: 
     """Return what is wrong with a dictionary's keys; one whose spec names none may have any."""
     options = option.get("options")
     if not options:
+        for key, item in value.items():
+            if isinstance(item, date):
+                yield from _faults(item, {}, _below(key, place))
         return
     for key in value:
         if key not in options:
@@ -111,7 +117,9 @@ def _faults_of_keys(value: Mapping[str, Any], option: Mapping[str, Any], place: 
             known = f"did you mean {near}?" if near else f"it may have {', '.join(sorted(options))}."
             yield place, f"has the unknown key {key}: {known}"
     for key, suboption in options.items():
-        if key in value:
+        if key in value and suboption.get("required") and value[key] == "":
+            yield _below(key, place), "is empty; give it a value."
+        elif key in value:
             yield from _faults(value[key], suboption, _below(key, place))
         elif suboption.get("required"):
             yield place, f"lacks the key {key}."

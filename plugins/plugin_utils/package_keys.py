@@ -12,6 +12,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import i
 from packaging.requirements import InvalidRequirement, Requirement
 
 App = Mapping[str, Any]
+# A package as apt takes it, which may have an architecture, and a version or a release.
+DISTRIBUTED = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[\w.+:~-]+|/[\w.-]+)?")
 # A netrc, by which uv and pip both log in, parts its words at spaces and reads these in ways of its own.
 NO_LOGIN = re.compile(r"[\s\"'#\\]")
 
@@ -27,6 +29,9 @@ def package_mistakes(app: App) -> Iterator[str]:
         for word in map(str, app.get(key, [])):
             if not re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", word):
                 yield f"{json.dumps(word)} in {key} of {name} must be a name, such as mysql."
+    for item in map(str, app.get("packages", [])):
+        if not DISTRIBUTED.fullmatch(item):
+            yield f"{json.dumps(item)} in packages of {name} must be a name of the distribution's, such as gcc."
     for item in map(str, app.get("python_packages", [])):
         yield from _requirement_mistakes(name, item)
     yield from _index_mistakes(app)

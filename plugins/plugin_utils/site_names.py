@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 Entry = dict[str, Any]
+
+# Also one that stands for all names below another; RFC 1035 says how long a name and its parts are.
+HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LONGEST = 253
 
 
 def served_names(site: Entry) -> list[str]:
@@ -44,6 +50,16 @@ def by_zone(site: Entry) -> dict[str, list[str]]:
     for name in names(site):
         zones.setdefault(zone_of(site, name) or stated_zones(site)[0], []).append(name)
     return zones
+
+
+def name_mistakes(site: Entry) -> Iterator[str]:
+    """Find what is no host name; one with other letters than ASCII's has a sentence of its own."""
+    for name in map(str, names(site)):
+        if name.isascii() and not (HOST.fullmatch(name) and len(name) <= LONGEST):
+            yield (
+                f"sites: {json.dumps(name)} of {site['domain']} is no host name; write it in lower-case letters, "
+                'digits and "-", without scheme, port, path and a dot at its end.'
+            )
 
 
 def zone_mistakes(sites: Iterable[Entry]) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from posixpath import normpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import folder_fault
 
 Entry = dict[str, Any]
 
@@ -18,8 +21,13 @@ _PATH = re.compile(r"/[^\s;{}\"'\\]*")
 
 def shared(site: Entry, folder: str) -> bool:
     """Tell whether a folder is one that outlives a release, or below one."""
-    paths = [str(path).strip("/") for path in site.get("shared_paths", [])]
+    paths = [normpath(str(path)) for path in site.get("shared_paths", [])]
     return any(f"{folder}/".startswith(f"{path}/") for path in paths)
+
+
+def subdirectory(site: Entry) -> str:
+    """Return the folder of a site's source that the application is in, without a slash at the end and ./ before it."""
+    return normpath(str(site.get("subdirectory", "")))
 
 
 def built(site: Entry) -> list[str]:
@@ -82,6 +90,15 @@ def path_mistakes(site: Entry) -> Iterator[str]:
             if not _PATH.fullmatch(path) or (is_folder and not path.endswith("/")):
                 ends = "begin and end" if is_folder else "begin"
                 yield f"sites: {key} {where} has the path {path}, which must {ends} with a slash and have no spaces."
+    for key, folders in {"static": static, "internal": private}.items():
+        for path, folder in folders.items():
+            if fault := folder_fault(folder, "the release"):
+                yield f"sites: {key} {where} has {path}: {site[key][path]}, which {fault}"
+    for path in map(str, site.get("shared_paths", [])):
+        if fault := folder_fault(normpath(path), "the release"):
+            yield f"sites: shared_paths {where} has {json.dumps(path)}, which {fault}"
+    if fault := folder_fault(subdirectory(site), "the source") if "subdirectory" in site else "":
+        yield f"sites: the subdirectory {json.dumps(str(site['subdirectory']))} {where} {fault}"
     times = Counter([*static, *private, *own])
     for path in [*(path for path, count in times.items() if count > 1), *({*static, *private} & {*streaming})]:
         yield f"sites: the path {path} {where} stands in two of {', '.join(OF_PATHS)} and streaming_paths."
@@ -103,5 +120,7 @@ def path_mistakes(site: Entry) -> Iterator[str]:
 
 
 def _folders(site: Entry, key: str) -> dict[str, str]:
-    """Return paths of a site and the folders that they stand for, without a slash at the end."""
-    return {str(path): str(folder).strip("/") for path, folder in site.get(key, {}).items()}
+    """Return paths of a site and the folders that they stand for, without a slash at the end and ./ before them."""
+    return {
+        str(path): normpath(folder) if isinstance(folder, str) else "" for path, folder in site.get(key, {}).items()
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils import names
@@ -74,11 +76,18 @@ def opened(site: Entry, sandbox: Entry) -> Entry:
 
 
 def relay_mistakes(site: Entry) -> list[str]:
-    """Return one sentence where a site's sandbox would keep its application from its mail relay."""
+    """Return a sentence where a mail relay is none, or a site's sandbox would keep its application from it."""
     server = site.get("server", "gunicorn")
-    sandbox = site.get(server, {})
-    if "smtp" not in site or relay_addresses(site):
+    sandbox, smtp = site.get(server, {}), site.get("smtp", {})
+    if not 0 < int(smtp.get("port", SUBMISSION)) < 65536:
+        return [f"sites: port in smtp of {site['domain']} is {smtp['port']}; ports go from 1 to 65535."]
+    if not smtp or relay_addresses(site):
         return []
+    if not re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", str(smtp["host"]), re.ASCII):
+        return [
+            f"sites: host in smtp of {site['domain']} is {json.dumps(smtp['host'])}; write an address or a name alone, "
+            "as the port is a key of its own."
+        ]
     return [
         f"sites: smtp of {site['domain']} has the relay {site['smtp']['host']} by its name, which needs all of the "
         f"network: write its address there, or take {key} out of {server}."

@@ -21,6 +21,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.files import is_us
 from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
 from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import instance, services
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
+from ansible_collections.foobar.webstack.plugins.module_utils.set_up import set_up_by
 
 
 class State(NamedTuple):
@@ -40,6 +41,8 @@ States = dict[str, State]
 # The application's group is that of whoever migrates for it, too, who may be another user. Others have no way in: what
 # nginx serves of it is read as the application's user.
 SHARED_MODE = 0o770
+# Up to version 0.1.0 nginx read it as one of the others, and goes on to until a whole run has set the server up anew.
+FORMER_MODE = 0o751
 
 # What all modules of releases must know of an application.
 APP: dict[str, Any] = {
@@ -188,7 +191,8 @@ def _is_folder_of(path: Path, user: str) -> bool:
     if path.is_symlink() or not path.is_dir() or not is_user(user):
         return False
     stat = path.stat()
-    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == SHARED_MODE
+    modes = [SHARED_MODE] if set_up_by(Path("/")) else [SHARED_MODE, FORMER_MODE]
+    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 in modes
 
 
 def has_ended(state: State | None, watch: int) -> bool:

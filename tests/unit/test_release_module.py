@@ -492,6 +492,32 @@ def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_follo
     assert server.root.stat().st_uid == 0
 
 
+@pytest.mark.parametrize("state", ["locked", "repaired"])
+def test_a_folder_that_nginx_reads_as_up_to_0_1_0_is_closed_when_a_whole_run_has_set_the_server_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    server.app["shared_paths"] = ["uploads"]
+    server.finished("live")
+    server.serves("live")
+    uploads = server.path / "shared/uploads"
+    uploads.mkdir(parents=True)
+    for by, unshared, mode in [("", [], 0o751), ("0.2.0", [str(uploads)], 0o770)]:
+        uploads.chmod(0o751)
+        monkeypatch.setattr(release_state, "set_up_by", lambda _, by=by: by)
+        assert server.found()["unshared"] == unshared
+        server.do(state, release="next", health=HEALTH)
+        assert uploads.stat().st_mode & 0o777 == mode
+
+
+def test_a_folder_that_everybody_may_write_to_is_closed_on_any_server(server: Server) -> None:
+    server.app["shared_paths"] = ["uploads"]
+    uploads = server.path / "shared/uploads"
+    uploads.mkdir(parents=True)
+    uploads.chmod(0o757)
+    server.do("locked", release="a")
+    assert uploads.stat().st_mode & 0o777 == 0o770
+
+
 def served_by(server: Server, service: str) -> list[dict[str, str]]:
     """Return what a release is to run with whose requests a service answers."""
     own = {"owner": USER, "group": GROUP}

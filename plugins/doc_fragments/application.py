@@ -19,6 +19,7 @@ options:
       target: {type: str, required: true, description: "Name before the C(@) of the targets that run beside them."}
       sockets: {type: path, required: true, description: "Folder of the services' sockets."}
       keep: {type: int, default: 5, description: Releases to keep; the live one and the one before always are.}
+      watch: {type: int, default: 5, description: Seconds that what runs beside a release is watched when it starts.}
       user: {type: str, default: "", description: User that runs the application.}
       shared_paths:
         type: list

@@ -37,6 +37,7 @@ def is_bad(info: Info, release: str) -> bool:
 def to_repair(info: Info) -> list[str]:
     """Return what is not as a finished run leaves it, each in a few words."""
     return [
+        *(f"{unit} ended by itself" for unit in info["ended"]),
         *(f"{unit} does not run, or would not at boot" for unit in info["missing"]),
         *(f"{file} was changed" for file in info["drifted"]),
         *(f"{folder} is missing, or not the application's" for folder in info["unshared"]),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pwd
+import re
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.foobar.webstack.plugins.module_utils import (
     log_rotation,
@@ -15,16 +18,31 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     run_program,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.files import is_user
-from ansible_collections.foobar.webstack.plugins.module_utils.names import UNITS
-from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import Instance, instance, services
+from ansible_collections.foobar.webstack.plugins.module_utils.names import INSTANCE, UNITS
+from ansible_collections.foobar.webstack.plugins.module_utils.release_instance import instance, services
 from ansible_collections.foobar.webstack.plugins.module_utils.release_units import Run
+from ansible_collections.foobar.webstack.plugins.module_utils.set_up import set_up_by
 
-# Unit by name, and its state and sub-state, such as ("active", "running").
-States = dict[str, tuple[str, str]]
+
+class State(NamedTuple):
+    """A unit's state and sub-state, such as active and running; of what systemd has restarted, for how long it runs.
+
+    `lives` is in seconds, and infinite for what has not ended since it was started.
+    """
+
+    active: str
+    sub: str
+    lives: float = math.inf
+
+
+# By the unit's name.
+States = dict[str, State]
 
 # The application's group is that of whoever migrates for it, too, who may be another user. Others have no way in: what
 # nginx serves of it is read as the application's user.
 SHARED_MODE = 0o770
+# Up to version 0.1.0 nginx read it as one of the others, and goes on to until a whole run has set the server up anew.
+FORMER_MODE = 0o751
 
 # What all modules of releases must know of an application.
 APP: dict[str, Any] = {
@@ -34,6 +52,7 @@ APP: dict[str, Any] = {
     "target": {"type": "str", "required": True},
     "sockets": {"type": "path", "required": True},
     "keep": {"type": "int", "default": 5},
+    "watch": {"type": "int", "default": 5},
     "user": {"type": "str", "default": ""},
     "shared_paths": {"type": "list", "elements": "str", "default": []},
     "shared_settings": {"type": "list", "elements": "str", "default": []},
@@ -41,14 +60,35 @@ APP: dict[str, Any] = {
 
 
 def unit_states(run: Run) -> States:
-    """Return the states of all units that systemd has loaded, in one call; without systemd there are none."""
+    """Return the states of all units that systemd has loaded, in two calls; without systemd there are none."""
     command = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full"]
     try:
         _, output, _ = run([*command, "--type=service,socket,target,timer"])
     except OSError:
         return {}
     fields = (line.split(maxsplit=4) for line in output.splitlines())
-    return {words[0]: (words[2], words[3]) for words in fields if len(words) > 3}
+    states = {words[0]: State(words[2], words[3]) for words in fields if len(words) > 3}
+    return states | {unit: states[unit]._replace(lives=lives) for unit, lives in _restarted(run, states).items()}
+
+
+def _restarted(run: Run, states: States) -> dict[str, float]:
+    """Return for how many seconds those services of releases have run that systemd has restarted."""
+    units = [
+        unit
+        for unit, state in states.items()
+        if unit.endswith(".service")
+        and _is_name(unit.partition("@")[2].removesuffix(".service"))
+        and (state.active, state.sub) == ("active", "running")
+    ]
+    if not units:
+        return {}
+    _, output, _ = run(["systemctl", "show", "--property=Id,NRestarts,ActiveEnterTimestampMonotonic", *units])
+    found = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.strip().split("\n\n") if block]
+    return {
+        state["Id"]: time.monotonic() - int(state["ActiveEnterTimestampMonotonic"]) / 1_000_000
+        for state in found
+        if state.get("NRestarts", "0") != "0"
+    }
 
 
 def installed(run: Run, packages: list[str]) -> set[str]:
@@ -66,12 +106,25 @@ def applied(app: str, folder: Path = release_settings.MANIFESTS) -> dict[str, st
     return found
 
 
-def has_target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> bool:
-    """Tell whether a release has a target: one of its own, or a template where it has no files of its own."""
-    file = f"{UNITS}/{app['target']}@{release}.target"
+def _target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> str | None:
+    """Return the text of a release's target: of its own one, or of a template where it has no files of its own."""
+    file = Path(f"{UNITS}/{app['target']}@{release}.target")
     if release in manifests:
-        return any(entry["dest"] == file for entry in manifests[release]["files"])
-    return Path(file).exists() or Path(f"{UNITS}/{app['target']}@.target").exists()
+        own = {entry["dest"]: str(entry["content"]) for entry in manifests[release]["files"]}
+        return own.get(str(file))
+    found = [path for path in (file, file.with_name(f"{app['target']}@.target")) if path.exists()]
+    return found[0].read_text() if found else None
+
+
+def has_target(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> bool:
+    """Tell whether something runs beside a release."""
+    return _target(app, release, manifests) is not None
+
+
+def beside(app: dict[str, Any], release: str, manifests: dict[str, Any]) -> list[str]:
+    """Return the services and timers that a release's target wants."""
+    lines = re.findall(r"^Wants=(.*)$", _target(app, release, manifests) or "", re.MULTILINE)
+    return [unit.replace(INSTANCE, release) for line in lines for unit in line.split()]
 
 
 def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
@@ -94,7 +147,10 @@ def gather(app: dict[str, Any], states: States) -> dict[str, Any]:
     found["drifted"] = [dest for manifest in own for dest in release_settings.drifted(manifest)]
     found["unshared"] = [str(path) for path in shared_folders(app) if not _is_folder_of(path, app["user"])]
     found["has_target"] = bool(live) and has_target(app, live, manifests)
-    found["missing"] = _missing(app, found, instance(app, live, manifests, UNITS), states)
+    serving = f"{instance(app, live, manifests, UNITS).unit}.service"
+    wanted = [serving, *beside(app, live, manifests)] if live else []
+    found["ended"] = [unit for unit in wanted if has_ended(states.get(unit), app["watch"])]
+    found["missing"] = _missing(app, found, wanted, states)
     found["busy"] = [name for name in _busy(app, live, states) if name in found["records"] or _is_name(name)]
     return found
 
@@ -135,19 +191,31 @@ def _is_folder_of(path: Path, user: str) -> bool:
     if path.is_symlink() or not path.is_dir() or not is_user(user):
         return False
     stat = path.stat()
-    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 == SHARED_MODE
+    modes = [SHARED_MODE] if set_up_by(Path("/")) else [SHARED_MODE, FORMER_MODE]
+    return stat.st_uid == pwd.getpwnam(user).pw_uid and stat.st_mode & 0o777 in modes
 
 
-def _missing(app: dict[str, Any], found: dict[str, Any], serving: Instance, states: States) -> list[str]:
-    """Return the units of the live release that are not active, or don't start at boot."""
+def has_ended(state: State | None, watch: int) -> bool:
+    """Tell whether a unit has ended by itself, and has not run since for as long as one is watched, in seconds."""
+    if state is None:
+        return False
+    return state.active == "failed" or state.sub == "auto-restart" or state.lives < watch
+
+
+def _missing(app: dict[str, Any], found: dict[str, Any], wanted: list[str], states: States) -> list[str]:
+    """Return the units of the live release that are not active for another reason, or don't start at boot.
+
+    The first one that is wanted serves, and starts at boot by itself; the others do by the target.
+    """
     live = found["live"]
-    wanted = {f"{serving.unit}.service": found["enabled"]} if live else {}
+    at_boot = {unit: found["enabled"] for unit in wanted[:1]}
     if found["has_target"]:
-        wanted[f"{app['target']}@{live}.target"] = found["beside"]
+        at_boot[f"{app['target']}@{live}.target"] = found["beside"]
     return [
         unit
-        for unit, enabled in wanted.items()
-        if states.get(unit, ("inactive", ""))[0] != "active" or live not in enabled
+        for unit in [*at_boot, *wanted[1:]]
+        if live not in at_boot.get(unit, [live])
+        or (unit not in found["ended"] and states.get(unit, State("inactive", "")).active != "active")
     ]
 
 
@@ -156,7 +224,7 @@ def running(app: dict[str, Any], states: States) -> tuple[list[str], list[str]]:
     known = releases.read(Path(app["path"]))
     serving = services(app, release_settings.read(app["name"]), UNITS)
     beside, instances = [], []
-    for unit, (state, _) in states.items():
+    for unit, (state, *_) in states.items():
         name, _, instance = unit.partition("@")
         release, _, kind = instance.rpartition(".")
         # A scheduled command may outlive the folder of its release; a unit of somebody else's has another name.
@@ -178,6 +246,6 @@ def _busy(app: dict[str, Any], live: str, states: States) -> list[str]:
     names = {
         unit.partition("@")[2].removesuffix(".service")
         for unit, state in states.items()
-        if unit.startswith(f"{app['target']}-") and unit.endswith(".service") and state == ("activating", "start")
+        if unit.startswith(f"{app['target']}-") and unit.endswith(".service") and state[:2] == ("activating", "start")
     }
     return sorted(names - {live})

@@ -182,10 +182,16 @@ def unhealthy(reason: str, said: list[str]) -> UnhealthyError:
 
 
 def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
-    """Start an instance, now and at boot, and ask for its health; one that fails is stopped again.
+    """Start an instance as start_again does; one that fails is stopped again."""
+    try:
+        start_again(run, instance, path, health)
+    except UnhealthyError:
+        stop(run, instance)
+        raise
 
-    Raise UnhealthyError then.
-    """
+
+def start_again(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
+    """Start an instance, now and at boot, and ask for its health; raise UnhealthyError where it fails."""
     life = Life(run, f"{instance}.service")
     try:
         try:
@@ -196,16 +202,19 @@ def start(run: Run, instance: str, path: Path, health: dict[str, Any]) -> None:
             raise
         ask(path, health, life.look)
     except UnitError as reason:
-        said = life.words()
-        stop(run, instance)
-        raise unhealthy(str(reason), said) from None
+        raise unhealthy(str(reason), life.words()) from None
 
 
-def watch(run: Run, target: str, seconds: float) -> None:
-    """Watch the services that a target wants for some seconds; raise UnhealthyError when one of them ends."""
-    deadline = time.monotonic() + seconds
+def wanted_by(run: Run, target: str) -> list[str]:
+    """Return the units that a target wants, as systemd says."""
     _, wants, _ = run(["systemctl", "show", "--property=Wants", "--value", target])
-    lives = [Life(run, unit) for unit in wants.split() if unit.endswith(".service")]
+    return wants.split()
+
+
+def watch(run: Run, units: Collection[str], seconds: float) -> None:
+    """Watch the services among some units for some seconds; raise UnhealthyError when one of them ends."""
+    deadline = time.monotonic() + seconds
+    lives = [Life(run, unit) for unit in units if unit.endswith(".service")]
     over = not lives
     while not over:
         over = time.monotonic() > deadline

@@ -13,12 +13,13 @@ description:
     answer is stopped again, its last words are shown, and the module fails. Else the release's record is written,
     C(previous) points to the release that was live, and C(current) is replaced in one rename, so that code, static
     files and socket change for the web server in the same instant. Then the timers of the release that was live are
-    stopped, and what runs beside the new one is started and watched for O(watch) seconds; where a command ends, the
+    stopped, and what runs beside the new one is started and watched for O(app.watch) seconds; where a command ends, the
     release before goes live again, and the module fails.
   - With O(state=stopped) all that runs of the application is stopped, and has ended when the module has; what starts at
     boot still does.
-  - With O(state=repaired) the units of the live release are started and enabled, and files of releases that were
-    changed are restored.
+  - With O(state=repaired) files of releases that were changed are restored, and the units of the live release are
+    started and enabled. Those that did not run, or had ended by themselves, are asked for O(health) and watched, and
+    the module fails where one ends again; it stays live.
   - With O(state=pruned) what is not the live release's is stopped, an instance not before it has taken up all that
     waits at its socket, and releases that are not to be kept are removed with the files that they ran with.
   - The lock is a file on the server that says which run of which controller holds it, and since when. It is taken over
@@ -76,7 +77,6 @@ options:
       path: {type: str, required: true, description: Its path.}
       headers: {type: dict, default: {}, description: "Headers of the request, such as C(Host)."}
       timeout: {type: int, default: 30, description: Seconds to wait for the answer.}
-  watch: {type: int, default: 5, description: Seconds to watch what runs beside the release.}
   event:
     type: str
     default: deploy
@@ -116,11 +116,16 @@ bad: {type: list, elements: str, returned: success, description: Those of them t
 incomplete: {type: list, elements: str, returned: success, description: "Releases that never were."}
 enabled: {type: list, elements: str, returned: success, description: Releases whose instance starts at boot.}
 beside: {type: list, elements: str, returned: success, description: Releases whose target starts at boot.}
+ended:
+  type: list
+  elements: str
+  returned: success
+  description: Services of the live release that have ended by themselves, and not run for O(app.watch) seconds since.
 missing:
   type: list
   elements: str
   returned: success
-  description: Units of the live release that are not active, or don't start at boot.
+  description: Other units of the live release that are not active, or don't start at boot.
 unshared: {type: list, elements: str, returned: success, description: Shared folders that are not as they should be.}
 drifted:
   type: list
@@ -192,7 +197,6 @@ SPEC: dict[str, Any] = {
             "timeout": {"type": "int", "default": 30},
         },
     },
-    "watch": {"type": "int", "default": 5},
     "event": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
     "revision": {"type": "str", "default": ""},
     "bad": {"type": "list", "elements": "str", "default": []},
@@ -320,6 +324,15 @@ def why(app: dict[str, Any], release: str, said: str) -> str:
     return sandbox_hints.hint(said.splitlines(), f"{app['path']}/releases/{release}", units)
 
 
+def unanswered(
+    module: AnsibleModule, app: dict[str, Any], release: str, error: release_units.UnhealthyError, what: str
+) -> Failure:
+    """Return the failure of a release that does not answer its health page; `what` is so now."""
+    page = module.params["health"]["path"]
+    message = f"{app['name']}: release {release} did not answer {page} with 200 ({error}); {what}."
+    return Failure(message + why(app, release, error.words), error.words)
+
+
 def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any]) -> None:
     """Start the release, switch to it when it is healthy, note it in the log, and start what runs beside it."""
     options, path, run = module.params, Path(app["path"]), module.run_command
@@ -329,9 +342,7 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
         release_units.start(run, own.unit, own.socket, options["health"])
     except release_units.UnhealthyError as error:
         serves = f"release {live} serves on" if live else "nothing was switched"
-        page = options["health"]["path"]
-        message = f"{app['name']}: release {release} did not answer {page} with 200 ({error}); {serves}."
-        raise Failure(message + why(app, release, error.words), error.words) from None
+        raise unanswered(module, app, release, error, serves) from None
     details |= {name: options[name] for name in ("revision",) if options[name]}
     releases.switch(path, release, options["bad"], details)
     note(module, app, options["event"], before=live, **details)
@@ -339,7 +350,8 @@ def make_live(module: AnsibleModule, app: dict[str, Any], details: dict[str, Any
     if not release_state.has_target(app, release, release_settings.read(app["name"])):
         return
     try:
-        release_units.watch(run, f"{app['target']}@{release}.target", options["watch"])
+        beside = release_units.wanted_by(run, f"{app['target']}@{release}.target")
+        release_units.watch(run, beside, app["watch"])
     except release_units.UnhealthyError as error:
         message, reason = f"{app['name']}: of release {release}, {error}", why(app, release, error.words)
         if live in ("", release):
@@ -404,9 +416,38 @@ def repair(module: AnsibleModule, app: dict[str, Any]) -> bool:
     release_settings.restore(run_program.manifest())
     reload_systemd(module, any(units))
     release_state.make_shared_folders(app)
-    if found["missing"]:
-        release_units.systemctl(module.run_command, "enable", "--now", *found["missing"])
-    return any(found[name] for name in ("missing", "drifted", "unshared"))
+    start_again(module, app, found)
+    return any(found[name] for name in ("ended", "missing", "drifted", "unshared"))
+
+
+def start_again(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any]) -> None:
+    """Start what does not run of the live release, or has ended; raise Failure where it ends again."""
+    run, release, units = module.run_command, found["live"], {*found["ended"], *found["missing"]}
+    if not units:
+        return
+    own, states = serving(app, release), release_state.unit_states(run)
+    # systemd would count one that waits for its restart as restarted; one that runs by now serves on.
+    down = [unit for unit in found["ended"] if unit in states and states[unit].active != "active"]
+    if down:
+        release_units.systemctl(run, "stop", *down)
+    if found["ended"]:
+        # What was before counts no more.
+        run(["systemctl", "reset-failed", *found["ended"]])
+    try:
+        if f"{own.unit}.service" in units:
+            release_units.start_again(run, own.unit, own.socket, module.params["health"])
+    except release_units.UnhealthyError as error:
+        raise unanswered(module, app, release, error, "it stays live") from None
+    beside = sorted(units - {f"{own.unit}.service"})
+    if not beside:
+        return
+    # It runs already where one of those that it wants has ended, and starts that all the same.
+    release_units.systemctl(run, "enable", "--now", f"{app['target']}@{release}.target")
+    try:
+        release_units.watch(run, beside, app["watch"])
+    except release_units.UnhealthyError as error:
+        message = f"{app['name']}: of release {release}, {error}; it stays live."
+        raise Failure(message + why(app, release, error.words), error.words) from None
 
 
 def prune(module: AnsibleModule, app: dict[str, Any], spared: str = "") -> bool:
@@ -497,7 +538,7 @@ def act(module: AnsibleModule, app: dict[str, Any], state: str) -> bool:
 
 def main() -> None:
     """Run the module."""
-    required = [("state", "live", ["release", "health"])]
+    required = [("state", "live", ["release", "health"]), ("state", "repaired", ["health"])]
     module = AnsibleModule(argument_spec=SPEC, required_if=required, supports_check_mode=True)
     app, state = module.params["app"], module.params["state"]
     # The output of no run shows what a release runs with.

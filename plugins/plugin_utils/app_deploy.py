@@ -52,6 +52,7 @@ def place(app: App, defaults: App) -> App:
         "target": app.get("target", app["name"]),
         "sockets": app["sockets_path"],
         "keep": int(_own(app, defaults, "keep_releases")),
+        "watch": int(_own(app, defaults, "watch_timeout")),
         "user": app.get("user", app["name"]),
         "shared_paths": _paths(app, "shared_paths"),
         "shared_settings": app.get("shared_settings", []),
@@ -81,7 +82,6 @@ def resolve(app: App, defaults: App, installation: App | None = None) -> App:
             "headers": app.get("health_headers", {}),
             "timeout": int(_own(app, defaults, "health_timeout")),
         },
-        "watch": int(_own(app, defaults, "watch_timeout")),
         "dumps": names.dumps(name),
         "packages": list(
             dict.fromkeys(

@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pwd
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from ansible_collections.foobar.webstack.plugins.module_utils import (
     releases,
     run_program,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils.release_state import State
 from ansible_collections.foobar.webstack.plugins.module_utils.secret_fingerprints import Fingerprints
 
 from tests import calls
 
 USER, GROUP = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
 OWNER = {"by": "jane@laptop", "machine": "laptop", "pids": "1", "pid": 1, "boot": "1", "started": "1"}
+
+HEALTH = {"path": "/health"}
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -36,7 +40,7 @@ class Server:
         """Begin with nothing."""
         self.root, self.path, self.units = root, root / "srv/shop", root / "units"
         self.commands: list[list[str]] = []
-        self.listed = ""
+        self.listed = self.restarts = ""
         self.app: dict[str, Any] = {
             "name": "shop",
             "path": str(self.path),
@@ -44,6 +48,7 @@ class Server:
             "target": "shop",
             "sockets": str(root / "run"),
             "keep": 5,
+            "watch": 5,
             "user": USER,
             "shared_settings": [f"{root}/etc/gunicorn/shop.env", f"{self.units}/gunicorn-shop@.service"],
         }
@@ -51,7 +56,15 @@ class Server:
     def run_command(self, command: list[str], **_: Any) -> tuple[int, str, str]:
         """Take the place of a module's run_command; only those units are loaded that are `listed`."""
         self.commands.append(command)
-        return (1 if "is-active" in command else 0), self.listed if "list-units" in command else "", ""
+        output = {"list-units": self.listed, "show": self.restarts}.get(command[1], "")
+        return (1 if "is-active" in command else 0), output, ""
+
+    def serves(self, name: str) -> None:
+        """Let a release's service run, now and at boot."""
+        self.listed += f"gunicorn-shop@{name}.service loaded active running gunicorn\n"
+        wants = self.units / "multi-user.target.wants"
+        wants.mkdir(parents=True, exist_ok=True)
+        (wants / f"gunicorn-shop@{name}.service").symlink_to(f"{self.units}/gunicorn-shop@{name}.service")
 
     def finished(self, *names: str) -> None:
         """Make releases live, one after the other."""
@@ -315,7 +328,8 @@ def test_a_file_that_was_changed_is_found_and_a_repair_restores_it(server: Serve
     file = server.root / "etc/gunicorn/shop/a/env"
     file.write_text("edited")
     assert server.found()["drifted"] == [str(file)]
-    assert server.do("repaired")["drifted"] == []
+    server.serves("a")
+    assert server.do("repaired", health=HEALTH)["drifted"] == []
     assert server.text("a") == 'P="one"\n'
 
 
@@ -327,7 +341,8 @@ def test_the_program_for_single_commands_is_missed_and_written(server: Server, s
     server.finished("a")
     program.write_text("of another version")
     assert server.found()["drifted"] == [str(program)]
-    assert server.do(state)["drifted"] == []
+    server.serves("a")
+    assert server.do(state, health=HEALTH)["drifted"] == []
     assert program.read_text() == before
     assert program.stat().st_mode & 0o777 == 0o755
 
@@ -403,11 +418,11 @@ def test_a_folder_in_the_place_of_a_link_is_refused(server: Server) -> None:
 def test_only_a_scheduled_command_of_another_release_is_busy(server: Server) -> None:
     server.finished("a", "b")
     states = {
-        "shop-backup@daily.service": ("activating", "start"),
-        "shop-purge@a.service": ("activating", "start"),
-        "shop-purge@b.service": ("activating", "start"),
-        "shop-mailer-1@a.service": ("activating", "auto-restart"),
-        "gunicorn-shop@a.service": ("active", "running"),
+        "shop-backup@daily.service": State("activating", "start"),
+        "shop-purge@a.service": State("activating", "start"),
+        "shop-purge@b.service": State("activating", "start"),
+        "shop-mailer-1@a.service": State("activating", "auto-restart"),
+        "gunicorn-shop@a.service": State("active", "running"),
     }
     assert release_state.gather({"shared_paths": [], **server.app}, states)["busy"] == ["a"]
 
@@ -431,7 +446,8 @@ def test_logs_in_a_shared_folder_are_rotated_and_no_longer_when_it_is_none_any_m
     server.finished("a")
     file.write_text("edited")
     assert server.found()["drifted"] == [str(file)]
-    server.do("repaired")
+    server.serves("a")
+    server.do("repaired", health=HEALTH)
     assert server.found()["drifted"] == []
     server.app["shared_paths"] = []
     assert server.found()["unused"] == [str(file)]
@@ -472,8 +488,34 @@ def test_shared_folders_are_made_for_the_app_and_no_link_in_their_place_is_follo
     assert server.found()["unshared"] == []
     made.rmdir()
     made.symlink_to(server.root)
-    assert "is no folder: move it away" in server.fail("repaired")["msg"]
+    assert "is no folder: move it away" in server.fail("repaired", health=HEALTH)["msg"]
     assert server.root.stat().st_uid == 0
+
+
+@pytest.mark.parametrize("state", ["locked", "repaired"])
+def test_a_folder_that_nginx_reads_as_up_to_0_1_0_is_closed_when_a_whole_run_has_set_the_server_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    server.app["shared_paths"] = ["uploads"]
+    server.finished("live")
+    server.serves("live")
+    uploads = server.path / "shared/uploads"
+    uploads.mkdir(parents=True)
+    for by, unshared, mode in [("", [], 0o751), ("0.2.0", [str(uploads)], 0o770)]:
+        uploads.chmod(0o751)
+        monkeypatch.setattr(release_state, "set_up_by", lambda _, by=by: by)
+        assert server.found()["unshared"] == unshared
+        server.do(state, release="next", health=HEALTH)
+        assert uploads.stat().st_mode & 0o777 == mode
+
+
+def test_a_folder_that_everybody_may_write_to_is_closed_on_any_server(server: Server) -> None:
+    server.app["shared_paths"] = ["uploads"]
+    uploads = server.path / "shared/uploads"
+    uploads.mkdir(parents=True)
+    uploads.chmod(0o757)
+    server.do("locked", release="a")
+    assert uploads.stat().st_mode & 0o777 == 0o770
 
 
 def served_by(server: Server, service: str) -> list[dict[str, str]]:
@@ -510,3 +552,128 @@ def test_each_release_is_started_drained_and_gone_back_to_by_the_server_it_was_w
     server.do("live", release=old, health={"path": "/"}, event="rollback")
     assert asked[-1] == (f"gunicorn-shop@{old}", f"/run/gunicorn-shop/{old}.sock")
     assert f"gunicorn-shop@{old}.service" in server.found()["missing"]
+
+
+RELEASE = "11111111-aaaaaaaa"
+WORKER, WEB, TARGET = f"shop-mailer-1@{RELEASE}.service", f"gunicorn-shop@{RELEASE}.service", f"shop@{RELEASE}.target"
+TIMER = f"shop-purge@{RELEASE}.timer"
+
+
+@pytest.fixture
+def live(server: Server) -> Server:
+    """Return a server with a live release that runs, and a worker and a timer beside it."""
+    server.finished(RELEASE)
+    target = {"dest": f"{server.units}/shop@%i.target", "content": f"Wants={WORKER} {TIMER}\n"}
+    own = {"owner": USER, "group": GROUP}
+    settings = [*server.settings(), target | own]
+    release_settings.write("shop", RELEASE, release_settings.manifest_of(RELEASE, settings, {}))
+    server.serves(RELEASE)
+    (server.units / "multi-user.target.wants" / TARGET).symlink_to(server.units / TARGET)
+    server.listed += f"{TARGET} loaded active active\n{TIMER} loaded active waiting\n"
+    return server
+
+
+def states(server: Server) -> dict[str, Any]:
+    """Return what the plan knows of a server."""
+    app = {"shared_paths": [], **server.app}
+    return release_state.gather(app, release_state.unit_states(lambda command: server.run_command(command)))
+
+
+def restarts(count: int, lives: float) -> str:
+    """Return what systemd says of a worker that it has restarted some times, the last time before some seconds."""
+    since = round((time.monotonic() - lives) * 1_000_000)
+    return f"NRestarts=0\nId={WEB}\nActiveEnterTimestampMonotonic=1\n\n" + (
+        f"NRestarts={count}\nId={WORKER}\nActiveEnterTimestampMonotonic={since}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "lives", "has_ended"),
+    [
+        ("failed failed", 0, 0, True),
+        ("activating auto-restart", 0, 0, True),
+        # Between two of its ends.
+        ("active running", 52, 2, True),
+        # It has come to itself, or a run has just started it.
+        ("active running", 1, 3600, False),
+        ("active running", 0, 2, False),
+    ],
+)
+def test_a_worker_of_the_live_release_has_ended_until_it_runs_for_as_long_as_it_is_watched(
+    live: Server, state: str, count: int, lives: float, has_ended: bool
+) -> None:
+    live.listed += f"{WORKER} loaded {state} mailer\n"
+    live.restarts = restarts(count, lives)
+    found = states(live)
+    assert (found["ended"], found["missing"]) == ([WORKER] if has_ended else [], [])
+
+
+def test_what_does_not_run_beside_the_live_release_is_missing_and_a_failed_job_of_a_timer_is_not(live: Server) -> None:
+    live.listed = live.listed.replace(f"{TIMER} loaded active waiting", f"{TIMER} loaded inactive dead")
+    live.listed += f"shop-purge@{RELEASE}.service loaded failed failed purge\n"
+    found = states(live)
+    assert (found["ended"], found["missing"]) == ([], [WORKER, TIMER])
+
+
+def test_the_server_of_a_live_release_that_ends_is_found_as_one_that_ended(live: Server) -> None:
+    live.listed = live.listed.replace(f"{WEB} loaded active running", f"{WEB} loaded activating auto-restart")
+    live.listed += f"{WORKER} loaded active running mailer\n"
+    found = states(live)
+    assert (found["ended"], found["missing"]) == ([WEB], [])
+
+
+def test_what_has_ended_is_started_afresh_and_nothing_else_is_touched(
+    live: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[Any] = []
+    monkeypatch.setattr(release_units, "watch", lambda _, units, seconds: watched.append((units, seconds)))
+    live.listed += f"{WORKER} loaded activating auto-restart mailer\n"
+    assert live.do("repaired", health=HEALTH)["changed"] is True
+    asked = [command[1:] for command in live.commands if command[1] not in ("list-units", "show")]
+    assert asked == [["stop", WORKER], ["reset-failed", WORKER], ["enable", "--now", TARGET]]
+    assert watched == [([WORKER], 5)]
+
+
+def test_one_that_runs_between_two_of_its_ends_is_watched_and_not_stopped(
+    live: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_units, "watch", lambda *_: None)
+    live.listed += f"{WORKER} loaded active running mailer\n"
+    live.restarts = restarts(52, 2)
+    live.do("repaired", health=HEALTH)
+    assert ["systemctl", "reset-failed", WORKER] in live.commands
+    assert not [command for command in live.commands if command[1] == "stop"]
+
+
+def test_a_worker_that_ends_again_fails_the_run_with_its_last_words_and_its_release_stays_live(
+    live: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        reason = f"{WORKER} ended with status 1 (activating, exit-code): KeyError: 'QUEUE'"
+        raise release_units.UnhealthyError(reason, "KeyError: 'QUEUE'")
+
+    monkeypatch.setattr(release_units, "watch", end)
+    live.listed += f"{WORKER} loaded failed failed mailer\n"
+    result = live.fail("repaired", health=HEALTH)
+    assert result["msg"] == (
+        f"shop: of release {RELEASE}, {WORKER} ended with status 1 (activating, exit-code): KeyError: 'QUEUE'; "
+        "it stays live."
+    )
+    assert result["last_lines"] == ["KeyError: 'QUEUE'"]
+    assert states(live)["live"] == RELEASE
+
+
+def test_a_server_of_a_live_release_that_ends_again_fails_the_run_and_is_not_stopped_for_good(
+    live: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        raise release_units.UnhealthyError("it ended with status 3 (activating, exit-code)", "no such table")
+
+    monkeypatch.setattr(release_units, "start_again", end)
+    live.listed = live.listed.replace(f"{WEB} loaded active running", f"{WEB} loaded failed failed")
+    live.listed += f"{WORKER} loaded active running mailer\n"
+    assert live.fail("repaired", health=HEALTH)["msg"] == (
+        f"shop: release {RELEASE} did not answer /health with 200 (it ended with status 3 (activating, exit-code)); "
+        "it stays live."
+    )
+    assert not [command for command in live.commands if "disable" in command]

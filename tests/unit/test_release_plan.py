@@ -33,7 +33,7 @@ CLEAN: dict[str, Any] = {
     "live": LIVE,
     "complete": [LIVE, "00000000-aaaaaaaa"],
     "bad": [],
-    **{key: [] for key in ("missing", "drifted", "unshared", "stale_instances", "stale_targets")},
+    **{key: [] for key in ("ended", "missing", "drifted", "unshared", "stale_instances", "stale_targets")},
     **{key: [] for key in ("removable", "unused")},
 }
 
@@ -155,6 +155,7 @@ def test_bad_code_does_not_come_back_with_other_settings(live: str, bad: list[st
 @pytest.mark.parametrize(
     ("key", "found", "reason"),
     [
+        ("ended", ["shop-mailer-1@1.service"], "shop-mailer-1@1.service ended by itself"),
         ("missing", ["gunicorn-shop@1.service"], "gunicorn-shop@1.service does not run, or would not at boot"),
         ("drifted", ["/etc/gunicorn/shop/1/env"], "/etc/gunicorn/shop/1/env was changed"),
         ("unshared", ["/srv/shop/shared/up"], "/srv/shop/shared/up is missing, or not the application's"),
@@ -191,9 +192,9 @@ def test_only_another_finished_and_good_release_can_be_gone_back_to(release: str
 def test_an_app_s_own_values_win_even_where_they_are_zero() -> None:
     own = {"keep_releases": 0, "health_timeout": 5, "watch_timeout": 0, "installer": "pip"}
     app = resolve({**APP, **own}, DEFAULTS)
-    assert (app["place"]["keep"], app["health"]["timeout"], app["watch"], app["installer"]) == (0, 5, 0, "pip")
+    assert (app["place"]["keep"], app["health"]["timeout"], app["place"]["watch"], app["installer"]) == (0, 5, 0, "pip")
     app = resolve(APP, DEFAULTS)
-    assert (app["place"]["keep"], app["health"]["timeout"], app["watch"], app["installer"]) == (5, 30, 5, "uv")
+    assert (app["place"]["keep"], app["health"]["timeout"], app["place"]["watch"], app["installer"]) == (5, 30, 5, "uv")
 
 
 def test_a_plan_holds_no_secret_of_its_entry() -> None:

@@ -259,18 +259,19 @@ def test_the_last_words_are_those_of_this_try_and_of_no_other_life(path: Path) -
     assert before - 0.002 <= since <= time.time()
 
 
-class Beside(Server):
-    """A systemd with a target that wants a service and a timer; the service has one state after the other."""
+BESIDE = ["shop-mailer-1@b.service", "shop-purge@b.timer"]
 
-    def __init__(self, *states: dict[str, str], wants: str = "shop-mailer-1@b.service") -> None:
+
+class Beside(Server):
+    """A systemd with a service beside a release, which has one state after the other."""
+
+    def __init__(self, *states: dict[str, str]) -> None:
         """Remember the states, of which the last one lasts."""
         super().__init__(*states, journal="ConnectionRefusedError: [Errno 111] Connection refused\n")
-        self.wants, self.asked = wants, 0
+        self.asked = 0
 
     def run(self, command: list[str]) -> tuple[int, str, str]:
         """Answer a command."""
-        if "--property=Wants" in command:
-            return 0, f"{self.wants} shop-purge@b.timer\n", ""
         self.asked += command[-1] == "shop-mailer-1@b.service"
         return super().run(command)
 
@@ -287,7 +288,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> None:
     for first in [{"ActiveState": "inactive", "SubState": "dead"}, {"ActiveState": "activating"}, {}]:
         server = Beside({**RUNS, **first}, RUNS)
-        release_units.watch(server.run, "shop@b.target", 5)
+        release_units.watch(server.run, BESIDE, 5)
         assert server.asked > 5
 
 
@@ -306,7 +307,7 @@ def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> 
 def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: dict[str, str], how: str) -> None:
     server = Beside(RUNS, RUNS, state)
     with pytest.raises(UnhealthyError, match=f"^shop-mailer-1@b.service {re.escape(how)}$") as caught:
-        release_units.watch(server.run, "shop@b.target", 5)
+        release_units.watch(server.run, BESIDE, 5)
     assert server.asked == 3
     assert caught.value.words == "ConnectionRefusedError: [Errno 111] Connection refused"
 
@@ -314,11 +315,11 @@ def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state:
 @pytest.mark.usefixtures("clock")
 def test_a_command_beside_a_release_that_never_comes_up_makes_it_unhealthy() -> None:
     with pytest.raises(UnhealthyError):
-        release_units.watch(Beside({**RUNS, "ActiveState": "inactive"}).run, "shop@b.target", 5)
+        release_units.watch(Beside({**RUNS, "ActiveState": "inactive"}).run, BESIDE, 5)
 
 
-def test_a_target_with_timers_alone_is_not_waited_for() -> None:
-    server, before = Beside(RUNS, wants=""), time.monotonic()
-    release_units.watch(server.run, "shop@b.target", 60)
+def test_timers_alone_are_not_waited_for() -> None:
+    server, before = Beside(RUNS), time.monotonic()
+    release_units.watch(server.run, ["shop-purge@b.timer"], 60)
     assert server.asked == 0
     assert time.monotonic() - before < 30

@@ -313,6 +313,83 @@ def test_what_was_changed_by_hand_is_restored_by_the_next_run_and_the_release_st
     assert "changed=0" in deploy().stdout
 
 
+BESIDE = [
+    {
+        "dest": "/etc/systemd/system/directory@%i.target",
+        "content": "[Unit]\nWants=directory-mailer-1@%i.service\n[Install]\nWantedBy=multi-user.target\n",
+    },
+    {
+        "dest": "/etc/systemd/system/directory-mailer-1@%i.service",
+        "content": (
+            "[Unit]\nPartOf=directory@%i.target\nAfter=directory@%i.target\nStartLimitIntervalSec=0\n"
+            "[Service]\nType=exec\nUser=directory\nRestart=always\nRestartSec=1\n"
+            "ExecStart=sh -c 'test ! -e /run/no-queue || { echo no queue; exit 3; }; exec sleep infinity'\n"
+        ),
+    },
+]
+
+
+@pytest.fixture
+def mailer(host):
+    """Return the service of a worker beside the live release, which ends at its start while it finds no queue."""
+    result = deploy(beside=BESIDE)
+    assert result.returncode == 0, result.stdout
+    yield f"directory-mailer-1@{live(host)}.service"
+    host.check_output("rm -f /run/no-queue")
+    assert deploy().returncode == 0
+
+
+def said(result):
+    """Return what a run has shown, in one line."""
+    return " ".join(result.stdout.split())
+
+
+def test_no_run_ends_well_until_a_worker_of_the_live_release_runs_again(host, mailer):
+    before = live(host)
+    host.check_output(f"touch /run/no-queue && systemctl kill --signal=KILL {mailer}")
+    dry = deploy("--check", beside=BESIDE)
+    assert f"directory: to repair: {mailer} ended by itself." in said(dry)
+    for _ in range(2):
+        result = deploy(beside=BESIDE)
+        assert result.returncode != 0, result.stdout
+        words = f"directory: of release {before}, {mailer} ended with status 3 (activating, exit-code)"
+        assert words in said(result), result.stdout
+        assert "no queue" in result.stdout
+        assert ask(host, "directory")["release"] == live(host) == before
+    host.check_output("rm /run/no-queue")
+    assert deploy(beside=BESIDE).returncode == 0
+    assert host.service(mailer).is_running
+    assert host.check_output(f"systemctl show --property=NRestarts --value {mailer}") == "0"
+    assert "changed=0" in deploy(beside=BESIDE).stdout
+
+
+def test_a_worker_that_was_stopped_is_started_by_the_next_run_and_what_serves_is_left_alone(host, mailer):
+    process = host.check_output("systemctl show --property=MainPID --value 'directory@*.service'")
+    host.check_output(f"systemctl stop {mailer}")
+    result = deploy(beside=BESIDE)
+    assert result.returncode == 0, result.stdout
+    assert host.service(mailer).is_running
+    assert host.check_output("systemctl show --property=MainPID --value 'directory@*.service'") == process
+
+
+def test_a_live_release_whose_server_ends_again_and_again_fails_the_run_with_its_last_words(host):
+    assert deploy().returncode == 0
+    program = f"/srv/directory/releases/{live(host)}/.venv/bin/gunicorn"
+    host.check_output(f"mv {program} {program}.kept")
+    host.check_output(f"printf '#!/bin/sh\necho no such table >&2\nexit 3\n' > {program} && chmod 0755 {program}")
+    host.check_output("systemctl kill --signal=KILL 'directory@*.service'")
+    try:
+        result = deploy()
+    finally:
+        host.check_output(f"mv {program}.kept {program}")
+    assert result.returncode != 0, result.stdout
+    assert f"directory: release {live(host)} did not answer /health with 200 (it ended with" in said(result)
+    assert "no such table" in result.stdout
+    assert deploy().returncode == 0
+    assert ask(host, "directory")["release"] == live(host)
+    assert "changed=0" in deploy().stdout
+
+
 def test_a_deploy_killed_in_the_middle_leaves_the_old_release_and_is_completed_by_the_next(host, source):
     before = live(host)
     (source / "VERSION").write_text("10\n")

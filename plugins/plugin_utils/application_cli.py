@@ -11,7 +11,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listin
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import is_package
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, argument
 
-MIGRATE = ("migrate",)
+MIGRATE = ("migrate", "migrate-database", "migrate-db", "upgrade-db", "db-upgrade")
 WORKER = ("worker", "run-worker")
 
 
@@ -20,9 +20,11 @@ def own_command(code: Code, names: Sequence[str]) -> tuple[str, str]:
     path = next((path for place in (code.home, "") if code.tree.has(path := join(place, "pyproject.toml"))), "")
     scripts = section(toml(code.tree, path), "project", "scripts") if path and is_package(code.tree, path) else {}
     for script, target in scripts.items():
-        place = dirname(code.path(str(target).partition(":")[0]) or "")
-        for file in code.tree.python() if place else ():
-            found = _command(code, file, names) if dirname(file) == place else None
+        # What a script starts may come from another module, whose neighbours have the commands.
+        named = [code.path(str(target).partition(":")[0]), code.resolve(str(target).replace(":", "."))[0]]
+        places = {dirname(file) for file in named if file}
+        for file in code.tree.python():
+            found = _command(code, file, names) if dirname(file) in places else None
             if found:
                 return f"{script} {found[0]}", code.at(file, found[1])
     return "", ""

@@ -69,6 +69,7 @@ def find_database(context: Context, report: Report) -> Database | None:
         scheme=(f"mysql+{DRIVERS[driver]}" if has_dialect else "mysql") if url and is_usable else "",
         query=f"unix_socket={DATABASE_SOCKET}&charset=utf8mb4" if url and is_usable else "",
         variables=parts,
+        is_open=bool(is_usable and driver and not url and not parts and not _is_written(context)),
     )
     _ask(context, database, foreign, report)
     _find_fixed(context, database, report)
@@ -195,7 +196,7 @@ def _ask(context: Context, database: Database, foreign: str, report: Report) -> 
         )
     elif not database.driver:
         report.ask("database", f"{place} reads a database's address, and no driver of MySQL is listed: add {wanted}.")
-    elif not database.url and not database.variables and not _is_written(context):
+    elif database.is_open:
         report.ask(
             "database",
             f"{place}, and nothing tells how the application takes the database's address: write it into "

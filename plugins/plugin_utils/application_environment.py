@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_gathered import gathered_prefix
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     FUNCTIONS,
     argument,
@@ -275,13 +276,17 @@ def _reader(code: Code, path: str, definition: ast.FunctionDef | ast.AsyncFuncti
 
 
 def _settings(code: Code, path: str, files: list[str]) -> Iterator[tuple[Variable, ast.AST]]:
-    """Return the variables that fill the classes of pydantic-settings in a file."""
+    """Return the variables that fill the classes of pydantic-settings in a file, and those that fill themselves."""
     for definition in code.definitions(path).values():
-        if isinstance(definition, ast.ClassDef) and _is_settings(code, path, definition):
-            prefix = _prefix(code, path, definition)
-            for node in definition.body:
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                    yield _field(code, path, node, node.target.id, prefix), node
+        if not isinstance(definition, ast.ClassDef):
+            continue
+        is_strict = _is_settings(code, path, definition)
+        prefix = _prefix(code, path, definition) if is_strict else gathered_prefix(code, path, definition)
+        for node in definition.body if is_strict or prefix else ():
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found = _field(code, path, node, node.target.id, prefix)
+                # A class that gathers its fields itself may be one that is only made where they are set.
+                yield replace(found, required=found.required and is_strict), node
 
 
 def _is_settings(code: Code, path: str, definition: ast.ClassDef, steps: int = 0) -> bool:

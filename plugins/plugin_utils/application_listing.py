@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
-from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project import of_setup_cfg
+from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project import of_extra, of_setup_cfg
 from packaging.version import InvalidVersion, Version
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*(?:={2,3}\s*([^\s;,#]+))?")
@@ -99,7 +99,7 @@ class Listing:
         self._requirements(section(table, "project").get("dependencies"), path)
         self._named(section(poetry, "dependencies"), path)
         for name in chosen or []:
-            self._requirements(section(table, "project", "optional-dependencies").get(name), path)
+            self._requirements(of_extra(section(table, "project"), name), path)
             self._requirements(section(table, "dependency-groups").get(name), path)
             self._named(section(poetry, "group", name, "dependencies"), path)
 

@@ -26,6 +26,7 @@ def find_migrations(
     """Note the commands of Flask-Migrate or Alembic, and ask for revisions that are not in the folder."""
     migrate = next((path for path in files if "flask_migrate.Migrate" in code.imports(path).values()), "")
     revisions = [path for path in code.tree.files if re.search(r"(^|/)versions/[^/]+\.py$", path)]
+    is_alembic = any("down_revision" in code.tree.text(path) for path in revisions[:1])
     ini = next((path for path in code.tree.named("alembic.ini") if not path.startswith("migrations/")), "")
     if migrate and entry and entry.framework == "Flask":
         application, place = flask_app(code, entry), code.at_import(migrate, "flask_migrate.Migrate")
@@ -33,7 +34,7 @@ def find_migrations(
         report.find("migrate_command", f"flask --app {application} db upgrade{folder}", place)
         if not found.is_older("flask-migrate", "4"):
             report.find("migrate_check_command", f"flask --app {application} db check{folder}", place)
-    elif ini and (own := own_command(code, MIGRATE))[0]:
+    elif (ini or is_alembic) and (own := own_command(code, MIGRATE))[0]:
         place = own[1]
         report.find("migrate_command", *own)
     elif ini:
@@ -41,6 +42,13 @@ def find_migrations(
         chosen = "" if path == "alembic.ini" else f"-c {path} "
         # `alembic check` ends with 255 where something is pending, so there is no command to ask with.
         report.find("migrate_command", f"alembic {chosen}upgrade head", place)
+    elif is_alembic and not migrate:
+        report.ask(
+            "migrate_command",
+            f"{code.tree.at(revisions[0])} is a revision of Alembic, and nothing tells how the database is migrated: "
+            "write the command that does it.",
+        )
+        return
     else:
         return
     if not revisions:

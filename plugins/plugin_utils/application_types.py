@@ -58,7 +58,7 @@ class Database:
     `engine` is `mysql`, `postgresql`, `sqlite`, or empty where nothing tells. `url` is the variable that takes the
     whole address, `scheme` and `query` are its ends: `scheme://user:password@localhost/name?query`. `variables` are
     those that take a part of it, by `name`, `user`, `password`, `host`, `port`, `socket` and `engine`. With neither,
-    the address stands in the code.
+    the address stands in the code, or nothing tells how it is taken, and it `is_open`.
     """
 
     engine: str
@@ -68,6 +68,7 @@ class Database:
     scheme: str = ""
     query: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    is_open: bool = False
 
 
 @dataclass(frozen=True)

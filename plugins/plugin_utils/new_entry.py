@@ -186,7 +186,7 @@ def _database(entry: Entry, application: Application, database: Database) -> Non
     defaults = {variable.name: variable.default for variable in read}
     if database.engine not in ("mysql", ""):
         return
-    if not database.url and not database.variables:
+    if not database.url and not database.variables and not database.is_open:
         return
     password = entry.secret("database_password")
     entry.set("database", {"name": entry.app, "user": entry.app, "password": password}, database.reason)

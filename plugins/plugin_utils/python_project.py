@@ -220,18 +220,23 @@ def requirements(project: Table, extras: Sequence[str], groups: Sequence[str]) -
     found = [str(item) for item in own.get("dependencies", [])]
     refuse_unknown("extra", extras, table(own, "optional-dependencies"))
     for extra in extras:
-        found += _of_extra(own, extra, set())
+        found += of_extra(own, extra)
     return [*found, *of_groups(project, groups)]
 
 
+def of_extra(own: Table, extra: str) -> list[str]:
+    """Return the requirements of an extra of a project, and those of its other extras that it names."""
+    return _of_extra(own, extra, set())
+
+
 def _of_extra(own: Table, extra: str, seen: set[str]) -> list[str]:
-    """Return the requirements of an extra, which may name other extras of the same project."""
+    """Return the requirements of an extra without those of extras that have been seen."""
     listed = {canonical(name): value for name, value in table(own, "optional-dependencies").items()}
     if canonical(extra) in seen:
         return []
     seen.add(canonical(extra))
-    found = []
-    for item in map(str, listed.get(canonical(extra), [])):
+    found, given = [], listed.get(canonical(extra))
+    for item in map(str, given if isinstance(given, list) else []):
         inner = re.fullmatch(r"\s*([\w.-]+)\s*\[([^]]*)\]\s*", item)
         if inner and canonical(inner[1]) == canonical(str(own.get("name", ""))):
             found += [line for name in inner[2].split(",") for line in _of_extra(own, name.strip(), seen)]

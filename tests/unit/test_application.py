@@ -504,6 +504,14 @@ def variables_of(folder: Path, code: str, requirements: str = "") -> Application
     return inspect(folder, FLASK, files, {"requirements.txt": f"flask\n{requirements}"})
 
 
+def test_a_class_that_makes_nothing_of_the_environment_has_no_variables(tmp_path: Path) -> None:
+    code = (
+        "import os\nPREFIX = 'SHOP_'\nclass Settings:\n    mailer: str\n"
+        "    def shown(self):\n        return [name[len(PREFIX):] for name in os.environ]\n"
+    )
+    assert variables_of(tmp_path, code).variables == ()
+
+
 @pytest.mark.parametrize(
     ("code", "name", "is_required"),
     [
@@ -536,6 +544,14 @@ def variables_of(folder: Path, code: str, requirements: str = "") -> Application
             "class S(BaseSettings):\n    x: str = Field(..., validation_alias='MAILER')\n",
             "MAILER",
             True,
+        ),
+        (
+            "import os\nPREFIX = 'SHOP_'\nclass Settings(Base):\n    mailer: str\n    @classmethod\n"
+            "    def read(cls):\n        found = {}\n        for name, value in os.environ.items():\n"
+            "            if name.startswith(PREFIX):\n                found[name[len(PREFIX):].lower()] = value\n"
+            "        return cls(**found)\n",
+            "SHOP_MAILER",
+            False,
         ),
         (
             "import os\ndef need(name, default=None):\n    value = os.environ.get(name, default)\n"

@@ -93,6 +93,13 @@ def test_a_database_in_parts_fills_the_variables_of_its_parts() -> None:
     }
 
 
+def test_a_database_whose_variable_is_not_known_has_its_account_and_its_password() -> None:
+    entry, site = written(application(database=Database("mysql", "pymysql", "uv.lock", is_open=True), variables=()))
+    assert site["database"] == {"name": "shop", "user": "shop", "password": "{{ vault_shop_database_password }}"}
+    assert entry.secrets == ["vault_shop_database_password"]
+    assert "environment" not in site
+
+
 def test_a_build_gets_an_address_of_redis_that_a_library_can_read() -> None:
     found = application(variables=[Variable("CELERY_BROKER_URL", "s.py:1", "broker", required=True, at_start=True)])
     _, site = written(found)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.module_utils.release_tree import code_in
 
 PLACE = re.compile(r"(?:\[Errno (?:13|30)\] [\w -]+|Read-only file system|cannot create [\w ]+): ['\"]?(/[^'\":]+)")
@@ -18,6 +19,18 @@ FILTERED = re.compile(r"TimeoutError|timed out|(connect|send|socket).*(\[Errno 1
 NOT_PERMITTED = re.compile(r"\[Errno 1\]|Operation not permitted|Bad system call|status=31/SYS|SIGSYS")
 # What is said, and what to do about it; the first one that fits counts.
 OTHERS = [
+    (
+        re.compile(
+            r"Can't connect to (local )?(MySQL )?server (on|through socket) "
+            r"'((localhost|127\.0\.0\.1|::1)(:\d+)?|/(?!(var/)?run/mysqld/mysqld\.sock')[^']*)'"
+        ),
+        f"MySQL answers at {names.DATABASE_SOCKET} and at no port, unless mysql_bind_address opens one: have the "
+        "database's address name that socket.",
+    ),
+    (
+        re.compile(r"Connections using insecure transport are prohibited"),
+        "By a port MySQL takes encrypted connections only: have the database's address ask for TLS or name the socket.",
+    ),
     (
         re.compile(
             r"cannot enable executable stack|failed to map segment.*not permitted|LLVM ERROR.*(memory|allocat)"

@@ -36,6 +36,18 @@ CLOSED, SOME = "PrivateNetwork=true", "IPAddressAllow=192.0.2.1"
         ("FileNotFoundError: [Errno 2] No such file or directory: '/proc/meminfo'", "", "ProcSubset: all"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/dev/fuse'", "", "DeviceAllow: /dev/fuse rw"),
         ("RuntimeError: can't start new thread", "", "tasks_max"),
+        (
+            "(2003, \"Can't connect to MySQL server on '127.0.0.1' ([Errno 97] Address family not supported)\")",
+            CLOSED,
+            "/run/mysqld/mysqld.sock",
+        ),
+        ("(2003, \"Can't connect to MySQL server on 'localhost:3306' (111)\")", SOME, "mysql_bind_address"),
+        (
+            "(2002, \"Can't connect to local MySQL server through socket '/tmp/mysql.sock' (2)\")",
+            "",
+            "name that socket",
+        ),
+        ("(3159, 'Connections using insecure transport are prohibited while', …)", "", "ask for TLS"),
     ],
 )
 def test_a_failure_by_the_sandbox_names_the_key_that_opens_it(said: str, units: str, key: str) -> None:
@@ -58,6 +70,8 @@ def test_a_folder_with_code_is_not_to_outlive_its_release(tmp_path: Path) -> Non
     ("said", "units"),
     [
         ("ModuleNotFoundError: No module named 'nothing'", CLOSED),
+        ("(2003, \"Can't connect to MySQL server on 'db.example.com' (111)\")", ""),
+        ("(2002, \"Can't connect to local server through socket '/run/mysqld/mysqld.sock' (2)\")", CLOSED),
         ("ConnectionRefusedError: [Errno 111] Connection refused", CLOSED),
         ("OSError: [Errno 101] Network is unreachable", ""),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'local.cfg'", CLOSED),

@@ -59,7 +59,7 @@ def table(seen: Mapping[tuple[str, str], str]) -> str:
         lines.append("")
     lines.append(SIZE)
     for app in APPLICATIONS:
-        changed = [f"`{_short(line)}`" for line in [*(new for _, new in app.changes), *app.settings]]
+        changed = [f"`{_short(line)}`" for line in app.lines]
         lines.append(f"| {app.what} | {', '.join(changed) or 'none'} |")
     lines.append(MORE)
     return "\n".join(lines)

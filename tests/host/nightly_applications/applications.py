@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import textwrap
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-# The beginning of a line of what was written, and what stands in the line's place.
+# The beginning of a line of what was written, and the lines that stand in its place.
 Change = tuple[str, str]
 
 
@@ -23,7 +24,7 @@ class Application:
     """An application: how its source is made, what is changed in the entry that was written, and what it answers.
 
     `pages` are paths and a part of what is answered there with 200; `settings` are lines that are added to the
-    file of settings that was written with it.
+    file of settings that was written with it, `variables` lines beside the entries.
     """
 
     name: str
@@ -32,11 +33,18 @@ class Application:
     pages: Mapping[str, str]
     changes: Sequence[Change] = ()
     settings: Sequence[str] = ()
+    variables: Sequence[str] = ()
 
     @property
     def domain(self) -> str:
         """Return its site's name."""
         return f"{self.name}.example"
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines that are not as they were written, or that were added."""
+        entry = [line.strip() for begin, new in self.changes for line in new.splitlines() if line != begin]
+        return [*entry, *self.settings, *self.variables]
 
     def changed(self, written: str) -> str:
         """Return entries with the changes in its own, which is the last one."""
@@ -45,7 +53,7 @@ class Application:
         for begin, new in self.changes:
             (at,) = (number for number, line in enumerate(lines) if line.strip().startswith(begin))
             indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-            lines[at] = f"{indent}{new}\n"
+            lines[at] = textwrap.indent(f"{new}\n", indent)
         return head + mark + "".join(lines)
 
 
@@ -125,6 +133,26 @@ APPLICATIONS = [
         changes=(("# ? health_path: No route looks like a health page", "health_path: /admin/login/"),),
         # collectstatic asks the cache, which a build does not reach; the address is checked, and was left empty.
         settings=("DJANGO_REDIS_IGNORE_EXCEPTIONS = True", 'ESI_USER_CONTACT_EMAIL = "hostmaster@alliance.example"'),
+    ),
+    Application(
+        "zenml",
+        "ZenML 0.98, with FastAPI, Alembic and a dashboard of React",
+        sdist(
+            "zenml",
+            "zenml-0.98.0.tar.gz",
+            "ed221d95f1992395081b0a4aa3fbe127b6481f9efb3d5d1070ace20da8f8075f",
+        ),
+        {"/": "<title>ZenML Dashboard</title>", "/health": "OK"},
+        # It takes a host and no socket, so MySQL has to listen at one; without the first line its migrations make a
+        # first account with an empty password.
+        changes=(
+            (
+                "environment:",
+                'environment:\n  ZENML_SERVER: "true"\n  ZENML_STORE_URL: "mysql://zenml:'
+                '{{ vault_zenml_database_password }}@127.0.0.1/zenml?ssl=true"',
+            ),
+        ),
+        variables=("mysql_bind_address: 127.0.0.1",),
     ),
     Application(
         "tips",

@@ -43,7 +43,9 @@ def started():
         lines = [
             line for line in difflib.ndiff(before.splitlines(), entries.read_text().splitlines()) if line[0] in "+-"
         ]
-        changed[app.name] = [*lines, *(f"+ {line}" for line in app.settings)]
+        if app.variables:
+            (FOLDER / f"group_vars/all/{app.name}.yml").write_text("\n".join(["---", *app.variables, ""]))
+        changed[app.name] = [*lines, *(f"+ {line}" for line in (*app.settings, *app.variables))]
     shutil.copy(Path(test_galaxy.__file__).with_name("here.yml"), FOLDER / "group_vars/all")
     return changed
 
@@ -59,12 +61,24 @@ def deployed():
     ]
 
 
-def ask(app, path):
-    """Return the status and the text of a page."""
+def send(method, app, path, headers=None, **words):
+    """Return the answer to a request."""
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(f"http://{ADDRESS}{path}", headers={"Host": app.domain}, timeout=60)
+        named = {"Host": app.domain, **(headers or {})}
+        return session.request(method, f"http://{ADDRESS}{path}", headers=named, timeout=60, **words)
+
+
+def ask(app, path):
+    """Return the status and the text of a page."""
+    answer = send("GET", app, path)
     return answer.status_code, answer.text
+
+
+def named(name):
+    """Return an application by its name."""
+    (app,) = (app for app in APPLICATIONS if app.name == name)
+    return app
 
 
 @pytest.mark.parametrize("app", APPLICATIONS, ids=lambda app: app.name)
@@ -107,6 +121,33 @@ def test_what_runs_beside_an_application_has_begun_once(host, unit):
     deployed()
     shown = host.run(f"systemctl show --property=ActiveState,NRestarts '{unit}-1@*.service'").stdout.split()
     assert shown == ["ActiveState=active", "NRestarts=0"] or shown == ["NRestarts=0", "ActiveState=active"], shown
+
+
+def test_a_built_frontend_comes_with_what_it_loads():
+    deployed()
+    app = named("zenml")
+    _, page = ask(app, "/")
+    (script,) = re.findall(r'<script type="module" crossorigin src="([^"]+)"', page)
+    loaded = send("GET", app, script)
+    assert (loaded.status_code, loaded.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert len(loaded.content) > 100_000
+
+
+def test_what_an_api_has_written_stands_in_mysql_at_the_revision_of_alembic(host):
+    deployed()
+    app, account = named("zenml"), {"username": "admin", "password": "Of-this-test-1"}
+    begun = {"admin_username": account["username"], "admin_password": account["password"]}
+    assert send("PUT", app, "/api/v1/activate", json=begun).status_code == 200
+    token = send("POST", app, "/api/v1/login", data=account).json()["access_token"]
+    allowed = {"Authorization": f"Bearer {token}"}
+    made = send("POST", app, "/api/v1/projects", allowed, json={"name": "weather", "display_name": "Weather"})
+    assert made.status_code == 200, made.text
+    # More often than there are workers, each of which has to know the token.
+    read = [send("GET", app, "/api/v1/projects/weather", allowed) for _ in range(8)]
+    assert [(answer.status_code, answer.json()["id"]) for answer in read] == [(200, made.json()["id"])] * 8
+    query = "SELECT name, version_num FROM project, alembic_version WHERE name = 'weather'"
+    stored = host.check_output("mysql --skip-column-names zenml --execute=%s", query)
+    assert stored.split() == ["weather", "0.98.0"]
 
 
 def test_a_second_run_changes_nothing():

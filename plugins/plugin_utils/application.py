@@ -80,6 +80,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
     Report,
     Variable,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import canonical
 
 __all__ = ["Application", "ApplicationError", "Database", "Finding", "Question", "Variable", "inspect_application"]
 
@@ -128,7 +129,7 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     if entry and entry.is_asgi and not report.value("server"):
         report.find("gunicorn.worker_class", "asgi", entry.reason)
     run = [with_app(code, entry, command) for command in run]
-    find_processes(code, run, report)
+    find_processes(code, run, found, report)
     files, overlay, pages = _framework(code, framework, entry, found, run, report)
     find_streams(code, files, pages, entry, report)
     find_frontend(code, pages, framework, report)
@@ -198,6 +199,9 @@ def _entry(
     for server in [*started, *([Server("gunicorn", settings, "gunicorn.conf.py", "")] if settings else [])]:
         if found := named(code, server, known):
             return found, server
+        if not known and _is_listed(code.tree, server):
+            report.find("wsgi_app", server.entry, server.reason)
+            return None, server
         report.ask(
             "wsgi_app", f"{server.reason} starts {server.entry}, which is not in the folder: write the entry point."
         )
@@ -216,6 +220,11 @@ def _entry(
         listed = dict.fromkeys(f"{written(code, entry)} ({entry.path})" for entry in [*equal, *others])
         report.ask("wsgi_app", f"There are several applications, {', '.join(listed)}: write the one that is this site.")
     return best, None
+
+
+def _is_listed(tree: Tree, server: Server) -> bool:
+    """Tell whether what a server starts comes with a package of its name, so that the folder has nothing but a lock."""
+    return bool(packages(tree, "", [], Report()).has(canonical(server.entry.partition(":")[0].partition(".")[0])))
 
 
 def _named_by_flask(code: Code, equal: list[EntryPoint]) -> list[EntryPoint]:

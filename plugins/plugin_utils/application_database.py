@@ -247,7 +247,8 @@ def _find_fixed(context: Context, database: Database, report: Report) -> None:
         report.ask(
             "database",
             f"{host.reason} puts the database's address together from a host, and {database.driver or 'the driver'} "
-            f"would not take MySQL's socket: let it read a DATABASE_URL, or add `unix_socket={DATABASE_SOCKET}`.",
+            f"would not take MySQL's socket: let it read a DATABASE_URL, add `unix_socket={DATABASE_SOCKET}`, or have "
+            "MySQL listen by mysql_bind_address.",
         )
 
 

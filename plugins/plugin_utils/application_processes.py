@@ -15,11 +15,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listin
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import DEVELOPMENT, SERVERS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
+from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import canonical
 
 MIGRATIONS = re.compile(
     r"python \S*manage\.py migrate( --no-?input)?|alembic( -c \S+)? upgrade heads?|flask( --app \S+)? db upgrade|"
     r"aerich upgrade|python -m (alembic|flask) .*upgrade( head)?"
 )
+# Commands that migrate by their name, where a package brings them.
+OF_PACKAGES = re.compile(r"([\w.-]+) (db (upgrade|migrate)|migrate(-database|-db)?|upgrade-db|db-upgrade)")
 # Programs that run beside a web server; all others, such as a proxy or a watcher of npm, are somebody else's.
 WORKERS = {
     *("celery", "rq", "rqworker", "rqscheduler", "huey_consumer", "huey_consumer.py", "dramatiq", "arq", "python"),
@@ -33,14 +36,14 @@ NO_WORKERS = re.compile(
 STATE = "${STATE_DIRECTORY}"
 
 
-def find_processes(code: Code, run: Iterable[Command], report: Report) -> None:
+def find_processes(code: Code, run: Iterable[Command], found: Packages, report: Report) -> None:
     """Note what is run elsewhere beside the web server, and before each release."""
-    found: dict[str, tuple[str, str]] = {}
+    beside: dict[str, tuple[str, str]] = {}
     sources = {command.source for command in run if command.source in ("procfile", "compose", "unit")}
     chosen = next((source for source in ("procfile", "unit", "compose") if source in sources), "")
     for command in run:
         if command.source == "procfile" and command.process == "release":
-            _find_release(command, report)
+            _find_release(command, found, report)
         elif command.source == chosen and _is_worker(command):
             name = _name(command)
             if not command.is_plain:
@@ -48,11 +51,11 @@ def find_processes(code: Code, run: Iterable[Command], report: Report) -> None:
                     "background",
                     f"{command.reason} needs a shell for {name}: write a command without one into `background`.",
                 )
-            elif name not in found:
-                found[name] = (_from_home(code, command), command.reason)
-    if found:
-        listed = [{"name": name, "command": text} for name, (text, _) in found.items()]
-        report.find("background", listed, ", ".join(reason for _, reason in found.values()))
+            elif name not in beside:
+                beside[name] = (_from_home(code, command), command.reason)
+    if beside:
+        listed = [{"name": name, "command": text} for name, (text, _) in beside.items()]
+        report.find("background", listed, ", ".join(reason for _, reason in beside.values()))
 
 
 def _is_worker(command: Command) -> bool:
@@ -90,11 +93,13 @@ def _with_state(words: list[str]) -> list[str]:
     return [*words, "-s", f"{STATE}/celerybeat-schedule"]
 
 
-def _find_release(command: Command, report: Report) -> None:
+def _find_release(command: Command, found: Packages, report: Report) -> None:
     """Note the migrations of a release's command; others may drop tables or fill them, so they are asked for."""
     if command.words[:1] == ("python",) and MIGRATIONS.fullmatch(command.text) and "manage.py" in command.text:
         return  # as for any project of Django
-    if MIGRATIONS.fullmatch(command.text) and command.is_plain:
+    named = OF_PACKAGES.fullmatch(command.text)
+    is_known = bool(MIGRATIONS.fullmatch(command.text) or (named and found.has(canonical(named[1]))))
+    if is_known and command.is_plain:
         report.find("migrate_command", command.text, command.reason)
     elif "collectstatic" not in command.text:
         report.ask(

@@ -52,8 +52,15 @@ DATABASE_PART = re.compile(
 # What stands before a name of a variable for development or tests alone.
 ELSEWHERE = re.compile(r"^(TEST|TESTING|DEV|DEVELOPMENT|LOCAL|CI|PYTEST)_|_(TEST|TESTING|DEV|DEVELOPMENT)(_|$)")
 ELSEWHERE_CLASS = re.compile(r"(?i)^(test|dev|local)|(test|testing|development|local)(config|settings)?$")
+# Of the many that end so, those that are the site's own; others lead to somebody's API, such as OPENAI_BASE_URL.
+OWN_BASE_URL = re.compile(
+    r"((APP|BACKEND|DJANGO|EXTERNAL|FASTAPI|FLASK|FRONTEND|MAIN|PUBLIC|SERVER|SITE|WEB|WEBSITE)_)?BASE_URL$"
+)
 # What every process has, or what a platform or the shell sets.
-GIVEN = {"HOME", "PATH", "USER", "PWD", "PORT", "LANG", "TZ", "PYTHONPATH", "HOSTNAME", "DJANGO_SETTINGS_MODULE"}
+GIVEN = {
+    *("HOME", "PATH", "USER", "PWD", "PORT", "LANG", "TZ", "PYTHONPATH", "HOSTNAME", "DJANGO_SETTINGS_MODULE"),
+    *("APPDATA", "LOCALAPPDATA", "SYSTEMROOT", "USERPROFILE"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
     for path in files:
         for variable, node in [*_reads(code, path, readers), *_settings(code, path, files)]:
             name = variable.name
-            is_name = re.fullmatch(r"[A-Za-z_]\w{,99}", name) and name not in GIVEN
+            # One that begins with `_` is handed from a process to its own children.
+            is_name = re.fullmatch(r"[A-Za-z]\w{,99}", name) and name not in GIVEN
             if is_name and not ELSEWHERE.search(name) and not is_elsewhere(code, path, node):
                 found[name] = _merged(found[name], variable) if name in found else variable
     return [replace(found[name], kind=_kind(found[name])) for name in sorted(found)]
@@ -92,7 +100,9 @@ def _kind(variable: Variable) -> str:
     if DOMAIN.search(name) and (variable.required or not name.endswith("SERVER_NAME")):
         return "domain"
     # An address with a default that leads elsewhere is another site's.
-    if ORIGIN.search(name) and not re.match(r"https?://(?!localhost|127\.|0\.0|[\w.]*example)", variable.default or ""):
+    is_own = OWN_BASE_URL.match(name) or not name.endswith("BASE_URL")
+    leads_elsewhere = re.match(r"https?://(?!localhost|127\.|0\.0|[\w.]*example)", variable.default or "")
+    if ORIGIN.search(name) and is_own and not leads_elsewhere:
         return "origin"
     return "debug" if re.search(r"(^|_)DEBUG$", name) else ""
 

@@ -607,6 +607,9 @@ def test_a_secret_is_made_up_where_nobody_else_gives_it_out(tmp_path: Path, name
         ("SERVER_NAME = os.environ.get('SERVER_NAME')\n", ""),
         ("SITE_URL = os.environ.get('SITE_URL', 'http://localhost:8000')\n", "origin"),
         ("BASE_URL = os.environ.get('BASE_URL', 'https://api.elsewhere.com')\n", ""),
+        ("BASE_URL = os.environ.get('APP_BASE_URL')\n", "origin"),
+        ("BASE_URL = os.environ.get('OPENAI_BASE_URL')\n", ""),
+        ("BASE_URL = os.environ.get('OLLAMA_BASE_URL', 'http://localhost:11434')\n", ""),
     ],
 )
 def test_the_sites_name_is_given_only_where_it_is_asked_for(tmp_path: Path, code: str, kind: str) -> None:
@@ -616,6 +619,11 @@ def test_the_sites_name_is_given_only_where_it_is_asked_for(tmp_path: Path, code
 def test_variables_of_development_and_tests_are_left_out(tmp_path: Path) -> None:
     code = "import os\nclass TestConfig:\n    X = os.environ['ONE']\nclass Config:\n    Y = os.environ['DEV_MAILER']\n"
     assert variables_of(tmp_path, code).variables == ()
+
+
+@pytest.mark.parametrize("name", ["_SHOP_PARENT_ADDRESS", "USERPROFILE"])
+def test_what_a_process_hands_to_its_own_children_and_what_windows_sets_is_left_out(tmp_path: Path, name: str) -> None:
+    assert variables_of(tmp_path, f"import os\nX = os.environ['{name}']\n").variables == ()
 
 
 def test_variables_of_files_that_nothing_imports_are_left_out(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.plugin_utils import pyuwsgi_wheels
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id, users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import installed
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
@@ -42,12 +43,16 @@ class ActionModule(ActionBase):
         os.environ.update({name: str(value) for name, value in environment.items()})
         users, run = users_folder((task_vars or {}).get("inventory_dir")), run_id()
         cache = (users or Path.cwd()) / options["cache"]
+        system = str((task_vars or {}).get("ansible_facts", {}).get("python_version", ""))
 
         def of(app: dict[str, Any]) -> dict[str, Any]:
             try:
                 own = absolute({"installer": options["installer"], **app}, users)
                 found = source(own, cache, run)
-                return {**found, "installation": installed(own, found, cache)}
+                how = installed(own, found, cache)
+                if without_wheel := pyuwsgi_wheels.mistake(app, how["pins"], system):
+                    raise SourceMistake(without_wheel)
+                return {**found, "installation": how}
             except SourceMistake as error:
                 return {"error": f"{app['name']}: {error}", "is_mistake": True}
             except SourceError as error:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import shown
+from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import without_packages
 
 # What a server without data takes, with room for the first tables.
 FIRST_DATA = 300 * 2**20
@@ -113,12 +114,10 @@ def mysql_datadir_refusal(host: str, wanted: str, found: str) -> str:
 
 def mysql_repository_refusal(release: State, host: str, repository: State) -> str:
     """Return why a server can't get MySQL from a repository, by what that has told, or an empty text."""
-    if not release["architectures"] or release["architecture"] in release["architectures"]:
-        return ""
-    own, offered = release["architecture"], ", ".join(release["architectures"])
-    return (
-        f"{host} is {own}, and mysql_repository ({repository['uris']}, suite {repository['suites']}) has packages for "
-        f"{offered} only: name a repository that has MySQL for {own}, see the role's README."
+    named = f"mysql_repository ({repository['uris']}, suite {repository['suites']})"
+    refusal = without_packages(host, release, named)
+    return refusal and (
+        f"{refusal}: name a repository that has MySQL for {release['architecture']}, see the role's README."
     )
 
 

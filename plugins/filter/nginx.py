@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx_locations import location_mistakes
+from ansible_collections.foobar.webstack.plugins.plugin_utils.systems import without_packages
 
 # A site, one of its locations, or an upstream.
 Entry = Mapping[str, Any]
@@ -270,6 +271,15 @@ def nginx_installation(state: Mapping[str, Any], packages: list[str], may_restar
     }
 
 
+def nginx_repository_refusal(release: Mapping[str, Any], host: str, url: str, suite: str) -> str:
+    """Return why a host can't get nginx from the repository of nginx.org, by what that has told, or an empty text."""
+    refusal = without_packages(host, release, f"nginx_repository_url ({url}, suite {suite})")
+    return refusal and (
+        f"{refusal}: set nginx_repository to distribution, or name a repository that has nginx for "
+        f"{release['architecture']}."
+    )
+
+
 def nginx_action(service: Mapping[str, Any], has_new_files: bool, is_outdated: bool, may_restart: bool) -> str:
     """Return what a running nginx needs: `reload`, `restart` or nothing.
 
@@ -314,6 +324,7 @@ class FilterModule:
             "nginx_conflicts": nginx_conflicts,
             "nginx_free_addresses": nginx_free_addresses,
             "nginx_installation": nginx_installation,
+            "nginx_repository_refusal": nginx_repository_refusal,
             "nginx_action": nginx_action,
             "nginx_pending_restart": nginx_pending_restart,
         }

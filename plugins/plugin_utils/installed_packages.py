@@ -10,7 +10,7 @@ from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentN
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-NAMES = ("gunicorn", "setuptools")
+NAMES = ("gunicorn", "pyuwsgi", "setuptools", "uwsgi")
 # Those that servers have, where an entry names none.
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 

@@ -38,3 +38,14 @@ def unsupported(host: str, role: str, facts: Mapping[str, Any], systems: Mapping
 def _is_known(name: str, version: str, systems: Mapping[str, Any]) -> bool:
     """Tell whether a system is among those, and new enough."""
     return name in systems and numbers(version) >= numbers(str(systems[name]))
+
+
+def without_packages(host: str, release: Mapping[str, Any], repository: str) -> str:
+    """Return the beginning of a sentence where a repository has nothing for a host's architecture, or an empty text.
+
+    `release` is what the module apt_repository has returned. A repository that has not told is not refused.
+    """
+    own, offered = release["architecture"], release["architectures"]
+    if not offered or own in offered:
+        return ""
+    return f"{host} is {own}, and {repository} has packages for {', '.join(offered)} only"

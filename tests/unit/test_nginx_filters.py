@@ -9,6 +9,7 @@ from ansible_collections.foobar.webstack.plugins.filter.nginx import (
     nginx_conflicts,
     nginx_free_addresses,
     nginx_mistakes,
+    nginx_repository_refusal,
 )
 from ansible_collections.foobar.webstack.plugins.filter.nginx_files import (
     nginx_reader_files,
@@ -320,3 +321,17 @@ def test_what_reads_files_is_started_reloaded_and_stopped_where_it_must(
         for names in (written, found)
     ]
     assert nginx_reader_steps(READERS, units, *places) == {"start": [], "reload": [], "stop": [], **steps}
+
+
+@pytest.mark.parametrize(("own", "offered"), [("arm64", ["amd64", "arm64"]), ("riscv64", [])])
+def test_a_repository_that_has_nginx_for_a_machine_or_does_not_say_is_not_refused(own: str, offered: list[str]) -> None:
+    told = {"architecture": own, "architectures": offered}
+    assert nginx_repository_refusal(told, "web1", "https://nginx.org/packages/debian", "trixie") == ""
+
+
+def test_a_repository_without_nginx_for_a_machine_is_refused_with_the_ways_out() -> None:
+    told = {"architecture": "riscv64", "architectures": ["amd64", "arm64"]}
+    assert nginx_repository_refusal(told, "web1", "https://nginx.org/packages/debian", "trixie") == (
+        "web1 is riscv64, and nginx_repository_url (https://nginx.org/packages/debian, suite trixie) has packages for "
+        "amd64, arm64 only: set nginx_repository to distribution, or name a repository that has nginx for riscv64."
+    )

@@ -12,10 +12,11 @@ from ansible_collections.foobar.webstack.plugins.module_utils.disk_space import 
 
 Facts = Mapping[str, Any]
 
-# Memory in MB, as measured by bench/memory.py: the system with nginx, MySQL beside its buffer pool (on a small server,
+# Memory in MB, as measured by bench/memory.sh: the system with nginx, MySQL beside its buffer pool (on a small server,
 # and with its performance schema), and a process of an application with a framework.
 SYSTEM = 150
-MYSQL_SMALL, MYSQL = 110, 410
+MYSQL_SMALL = 110
+MYSQL = 410
 PROCESS = 60
 # What gunicorn's and uWSGI's roles give a process that says nothing else.
 THREADS = 8

@@ -113,8 +113,8 @@ def _below(folder: str, place: str) -> str:
 def _fastapi(tree: Tree, command: Command) -> Server | None:
     """Return what `fastapi run` starts: a file, or the one that it finds by itself."""
     files = [word for word in command.words[2:] if word.endswith(".py")]
-    usual = [name for name in ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")]
-    path = next((each for each in [*files, *usual] if tree.has(_below(command.folder, each))), "")
+    usual = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
+    path = next((each for each in (*files, *usual) if tree.has(_below(command.folder, each))), "")
     module = path.removesuffix(".py").replace("/", ".")
     return Server("uvicorn", f"{module}:app", command.reason, command.folder) if path else None
 

@@ -43,8 +43,9 @@ def code():
     broken = before.replace('HttpResponse("OK\\n")', 'HttpResponse("Not at all OK\\n", status=500)')
     assert broken != before
     views.write_text(broken)
-    (SOURCES / "django/further.env").write_text("FROM_A_FILE=one\n")
-    (SOURCES / "django/gunicorn.conf.py").write_text("workers = 1\n")
+    further = {"further.env": "FROM_A_FILE=one\n", "gunicorn.conf.py": "workers = 1\n"}
+    for name, text in further.items():
+        (SOURCES / "django" / name).write_text(text)
     for place in (SOURCES / "elsewhere", SOURCES / "board.git"):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(SOURCES / "django", place)
@@ -52,8 +53,23 @@ def code():
     git = ["git", "-C", SOURCES / "board.git", "-c", "user.name=a", "-c", "user.email=a@board.example"]
     for words in (["init", "-q", "-b", "refused"], ["add", "."], ["commit", "-q", "-m", "Refuse"]):
         subprocess.run([*git, *words], check=True)
-    yield {"sources": str(SOURCES), "checksum": hashlib.sha256(Path(archive).read_bytes()).hexdigest()}
+    yield {
+        "sources": str(SOURCES),
+        "checksum": hashlib.sha256(Path(archive).read_bytes()).hexdigest(),
+        **certificate(SOURCES / "board"),
+    }
     views.write_text(before)
+    for name in further:
+        (SOURCES / "django" / name).unlink()
+
+
+def certificate(place):
+    """Make a certificate of the site's own, and return where it and its key are."""
+    files = {"certificate": f"{place}.pem", "private_key": f"{place}.key"}
+    names = ["-subj", "/CN=board.example", "-addext", "subjectAltName=DNS:board.example,DNS:www.board.example"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", *names]
+    subprocess.run([*command, "-out", files["certificate"], "-keyout", files["private_key"]], check=True)
+    return files
 
 
 def records():

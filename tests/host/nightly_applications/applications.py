@@ -142,7 +142,7 @@ APPLICATIONS = [
             "zenml-0.98.0.tar.gz",
             "ed221d95f1992395081b0a4aa3fbe127b6481f9efb3d5d1070ace20da8f8075f",
         ),
-        {"/": "<title>ZenML Dashboard</title>", "/health": "OK"},
+        {"/": "<title>ZenML Dashboard</title>", "/health": "ok"},
         # It takes a host and no socket, so MySQL has to listen at one; without the first line its migrations make a
         # first account with an empty password.
         changes=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from posixpath import normpath
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ App = Mapping[str, Any]
 class Files(Protocol):
     """The files of a source, by their paths from its root."""
 
-    files: Sequence[str]
+    files: list[str]
 
     def has(self, path: str) -> bool:
         """Tell whether there is such a file or folder."""

@@ -120,6 +120,14 @@ def project_command(how: Installation, installer: str, uv: str, python: str) -> 
     return f"{PIP} --no-cache-dir --no-deps {shlex.join(wanted)}"
 
 
+def scm_versions(revision: str) -> dict[str, str]:
+    """Return the variables by which builds that ask git for a version have one: a release has no history."""
+    version = f"0+{revision[:12]}"
+    names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION")
+    bypasses = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
+    return dict.fromkeys([*names, *bypasses], version)
+
+
 def _sync(how: Installation, uv: str, python: str) -> str:
     """Return the command that installs exactly what uv.lock says."""
     words = ["--python", python]

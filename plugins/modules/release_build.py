@@ -322,7 +322,8 @@ class Build:
         uv, python = f"{self.options['uv']}/bin/uv", self.options["python"]
         project = release_environment.project_command(self.how, self.options["installer"], uv, python)
         if project:
-            own = {**environment, **self.where_from(), **told}
+            scm = release_environment.scm_versions(self.options["revision"])
+            own = {**environment, **scm, **self.where_from(), **told}
             sandbox = self.sandbox(names.builder(self.name), environment=own)
             sandbox.run(release_environment.with_logins(project), shown=f"install the source by its {self.how['lock']}")
         # Not before what installs has run, which is others' code with a network.

@@ -5,6 +5,7 @@ It is told by reading the archive of the source on the controller, before any se
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -20,6 +21,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils import (
     installed_packages,
     lock_files,
     python_project,
+    requirement_lists,
+    source_places,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_files import LockError, table, toml
@@ -40,8 +43,16 @@ UNREAD = {
     "Pipfile": "run pipenv lock, and commit what it writes",
     "environment.yml": "list what a server needs in a requirements.txt",
     "environment.yaml": "list what a server needs in a requirements.txt",
+    "conda-lock.yml": "list what a server needs in a requirements.txt",
+    "pixi.lock": "list what a server needs in a requirements.txt",
+    "pixi.toml": "list what a server needs in a requirements.txt",
 }
-LISTS = re.compile(r"(^|/)([\w.-]*requirements?[\w.-]*\.(txt|in|pip)|requirements/[\w./-]+\.(txt|in)|reqs?\.txt)$")
+# As people write them, slips of the pen included.
+LISTS = re.compile(
+    r"(^|/)([\w.-]*requi?re?ments?[\w.-]*\.(txt|in|pip|lock)|requirements/[\w./-]+\.(txt|in)"
+    r"|(reqs?|dependencies|deps)\.txt)$",
+    re.IGNORECASE,
+)
 # Files that are read while the names are, so that the archive is gone through once.
 READ = {*ORDER}
 # Lists that a release has no need of, and folders that are not the application's.
@@ -60,6 +71,7 @@ class Tree:
         self._members: dict[str, tarfile.TarInfo] = {}
         self._folders: set[str] = set()
         self._texts: dict[str, str] = {}
+        self._loose: set[str] = set()
         with tarfile.open(archive) as tar:
             for member in tar:
                 path = "/".join(member.name.removeprefix("./").strip("/").split("/")[strip:])
@@ -69,6 +81,8 @@ class Tree:
                     self._folders.add(path)
                 else:
                     self._members[path] = member
+                if member.issym() or member.islnk():
+                    self._loose.add(path)
                 if member.isfile() and (basename(path) in READ or LISTS.search(path)):
                     self._texts[path] = _text(tar, member)
                 while path := dirname(path):
@@ -82,6 +96,20 @@ class Tree:
     def is_folder(self, path: str) -> bool:
         """Tell whether something is a folder."""
         return normpath(path) in self._folders
+
+    def leads_nowhere(self, path: str) -> bool:
+        """Tell whether something is a link to what is not in the source."""
+        path = normpath(path)
+        return path in self._loose and not self._leads_to(self._members[path])
+
+    def _leads_to(self, member: tarfile.TarInfo) -> bool:
+        """Tell whether a link leads to something of the archive."""
+        with tarfile.open(self._archive) as tar:
+            try:
+                tar.extractfile(member)
+            except KeyError:
+                return False
+        return True
 
     def inside(self, folder: str) -> list[str]:
         """Return the names of what is in a folder; the empty one is the root."""
@@ -104,7 +132,13 @@ def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
         content = tar.extractfile(member)
     except KeyError:
         content = None
-    return content.read().decode(errors="replace") if content else ""
+    return decoded(content.read()) if content else ""
+
+
+def decoded(content: bytes) -> str:
+    """Return a text as uv and pip read it: in UTF-8, unless it begins as PowerShell begins one in UTF-16."""
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
 
 
 @dataclass
@@ -168,6 +202,7 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
         lock, passed = named[0], list[str]()
     elif named is not None:
         _refuse_names(extras, groups)
+        _refuse_locks(named)
         method = "listed" if named else "none"
         return Installation(method, ", ".join(named), folder, requirements=named, constraints=constraints)
     else:
@@ -179,8 +214,17 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
     if constraints and kind in lock_files.READERS:
         raise SourceMistake(f"constraints are for lists that pin nothing, and {lock} pins all: take the key out.")
     made = _of_lock(kind, lock, installer, tree, extras, groups, folder)
-    made.lock, made.constraints, made.passed_over = lock, constraints, passed
+    made.constraints, made.passed_over = constraints, passed
     return made
+
+
+def _refuse_locks(paths: Sequence[str]) -> None:
+    """Refuse a lock or a project among lists of requirements."""
+    for path in filter(_kind, paths):
+        raise SourceMistake(
+            f"requirements names {path} beside {_enumerated([other for other in paths if other != path])}: a lock or a "
+            "project is named alone."
+        )
 
 
 def _refuse_names(extras: Sequence[str], groups: Sequence[str]) -> None:
@@ -214,6 +258,8 @@ def _found(folder: str, tree: Tree, has_names: bool) -> tuple[str, list[str]]:
 
 def _counts(path: str, tree: Tree, has_names: bool = False) -> bool:
     """Tell whether a file lists packages. Raise LockError."""
+    if basename(path) == "requirements.txt" and not tree.leads_nowhere(path):
+        return not requirement_lists.is_empty(tree.text(path))
     return python_project.lists_packages(path, tree, lambda path: _project(path, tree), has_names)
 
 
@@ -238,9 +284,12 @@ def _of_lock(
     folder = dirname(lock)
     project = _project(join(folder, "pyproject.toml"), tree)
     is_package = python_project.installs_itself(lock, project, tree)
-    made = Installation(folder=folder, extras=extras, groups=groups, is_package=is_package)
+    made = Installation(lock=lock, folder=folder, extras=extras, groups=groups, is_package=is_package)
     try:
+        lock_files.refuse_older(kind, tree.text(lock), project, tree.text(join(folder, "Pipfile")))
         if kind == "uv.lock":
+            if installer != "pip" and not tree.has(join(folder, "pyproject.toml")):
+                raise LockError("has no pyproject.toml beside it, which uv needs: commit it, too.")
             own = _project(join(app_folder, "pyproject.toml"), tree) if app_folder not in ("", folder) else {}
             made.member = str(table(own, "project").get("name", ""))
             _refuse_unknown_names(kind, tree.text(lock), folder, made.member, extras, groups)
@@ -248,6 +297,7 @@ def _of_lock(
                 _take(made, lock_files.uv(tree.text(lock), folder, made.member, extras, groups))
             else:
                 made.method = "sync"
+                _refuse_places(_of_uv(made, tree).local, tree)
         elif kind == "pylock.toml":
             found = lock_files.pylock(tree.text(lock), folder, extras, groups)
             if installer == "pip":
@@ -270,11 +320,29 @@ def _of_lock(
             refuse_lacking(tree, [lock])
             lock_files.refuse_unknown("extra", extras, [])
             lock_files.refuse_unknown("dependency group", groups, [])
+        _refuse_places(made.local, tree)
     except LockError as error:
         raise LockError(f"{lock} {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise LockError(f"{lock} is not as its tool writes it: {type(error).__name__} {error}.") from None
     return made
+
+
+def _of_uv(made: Installation, tree: Tree) -> Locked:
+    """Return what a uv.lock installs, as far as it can be told: uv itself reads more of its locks."""
+    try:
+        return lock_files.uv(tree.text(made.lock), made.folder, made.member, made.extras, made.groups)
+    except lock_files.OutsideError:
+        raise
+    except (LockError, KeyError, TypeError, AttributeError):
+        return Locked()
+
+
+def _refuse_places(paths: Sequence[str], tree: Tree) -> None:
+    """Raise LockError where a folder or a file that a lock installs is not in the source."""
+    for path in paths:
+        if normpath(path) != "." and not tree.has(path):
+            raise LockError(f"installs {path}, which is not in the source.")
 
 
 def _take(made: Installation, found: Locked) -> None:
@@ -296,6 +364,8 @@ def _of_project(made: Installation, kind: str, project: Mapping[str, Any], insta
         # uv knows more of the file than its dependencies, such as where they come from.
         if installer == "pip" or not table(project, "project"):
             made.method, made.locked = "locked", {"listed": "\n".join(named) + "\n"} if named else {}
+    elif not made.is_package and (files := python_project.dynamic_files(own)):
+        raise LockError(f"takes what it depends on from {', '.join(files)}: write requirements: [{', '.join(files)}].")
     elif not made.is_package:
         tool = "poetry.lock" if table(project, "tool", "poetry") else "a lock"
         raise LockError(
@@ -342,6 +412,9 @@ def refuse_lacking(tree: Tree, paths: Sequence[str]) -> None:
         for place, included in _includes(path, tree):
             if not tree.has(included):
                 raise SourceMistake(f"{place} includes {included}, which is not in its source.")
+    lists = dict.fromkeys([*paths, *(included for path in paths for _, included in _includes(path, tree, LIST))])
+    if faults := [fault for path in lists for fault in requirement_lists.faults(path, tree)]:
+        raise SourceMistake(faults[0])
 
 
 def _refuse_unread(path: str) -> None:
@@ -352,8 +425,8 @@ def _refuse_unread(path: str) -> None:
 
 def _includes(path: str, tree: Tree, options: str = ANY_LIST, seen: frozenset[str] = frozenset()) -> Iterator[Include]:
     """Return where files are included, and which, by a list of requirements and those that it includes."""
-    for found in re.findall(rf"(?m)^\s*(?:{options})[\s=]*([^\s#]+)", tree.text(path)):
-        included = normpath(join(dirname(path), found))
+    for found in re.findall(rf"(?m)^\s*(?:{options})[\s=]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)", tree.text(path)):
+        included = normpath(join(dirname(path), found.strip("\"'")))
         if "://" in found or included in seen:
             continue
         yield path, included
@@ -377,7 +450,7 @@ def _installed_lines(made: Installation, tree: Tree) -> list[Line]:
     lines += [line for path in _all_lists(made, tree, LIST) for line in _lines_of(tree, path)]
     try:
         if made.method == "sync":
-            locked = lock_files.uv(tree.text(made.lock), made.folder, made.member, *names)
+            locked = _of_uv(made, tree)
         elif made.method == "pylock":
             locked = lock_files.pylock(tree.text(made.lock), made.folder, *names)
         else:
@@ -404,8 +477,12 @@ def _instead(tree: Tree) -> str:
 
 def listed(tree: Tree) -> list[str]:
     """Return the files that list packages, those for production first and none that is for development."""
-    locks = {*ORDER, *UNREAD} - PROJECTS
-    found = [path for path in tree.files if LISTS.search(path) or basename(path) in locks]
+    locks = {*ORDER, *UNREAD} - PROJECTS - {"requirements.txt"}
+    found = [
+        path
+        for path in tree.files
+        if (LISTS.search(path) and not requirement_lists.is_empty(tree.text(path))) or basename(path) in locks
+    ]
     projects = [path for path in tree.files if basename(path) in PROJECTS - {"setup.py"} and "/" in path]
     found += [path for path in projects if _counts(path, tree)]
     found = [path for path in dict.fromkeys(found) if not ASIDE.search(path) and path.count("/") < 4]
@@ -441,7 +518,10 @@ def installed(app: App, found: App, cache: Path) -> dict[str, Any]:
 
     `found` is its source. Raise SourceMistake, or SourceError where a repository can't be had.
     """
-    how = installation(app, str(app["installer"]), Tree(Path(found["path"]), found["strip_components"]))
+    source = Tree(Path(found["path"]), found["strip_components"])
+    how = installation(app, str(app["installer"]), source)
+    if mistakes := list(source_places.place_mistakes(app, source)):
+        raise SourceMistake(mistakes[0])
     locked = {name: str(_kept(text, cache)) for name, text in how["locked"].items()}
     return {**how, "locked": locked, "git": git_packages.bundles(how["git"], cache, str(app.get("key_file", "")))}
 

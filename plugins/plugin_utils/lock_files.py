@@ -30,9 +30,17 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages im
     walk,
     without_user,
 )
+from packaging.requirements import InvalidRequirement, Requirement
+
+# What writes a lock anew, of those that lie beside a pyproject.toml.
+TOOLS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock"}
 
 Table = dict[str, Any]
 Reached = dict[str, Ways]
+
+
+class OutsideError(LockError):
+    """A lock installs something that is not in the source."""
 
 
 def toml(text: str) -> Table:
@@ -64,11 +72,62 @@ def refuse_unknown(kind: str, wanted: Iterable[str], known: Iterable[str]) -> No
         raise LockError(f"has no {kind} {', '.join(missing)}; it has {', '.join(there) or 'none'}.")
 
 
+def refuse_older(kind: str, text: str, project: Table, pipfile: str) -> None:
+    """Raise LockError where a lock lacks what its project has come to depend on since.
+
+    `project` is the pyproject.toml and `pipfile` the text of the Pipfile beside it. What is listed under a condition
+    may be missing, as may be what an extra brings.
+    """
+    if kind == "Pipfile.lock":
+        wanted, have = _unconditional(table(toml(pipfile), "packages")), _of_json(text)
+        tool, source = "pipenv lock", "Pipfile"
+    elif kind in TOOLS:
+        wanted = set(_required(table(project, "project").get("dependencies", [])))
+        poetry = table(project, "tool", "poetry", "dependencies")
+        wanted |= _unconditional(poetry) if kind == "poetry.lock" else set()
+        have = {canonical(str(entry.get("name"))) for entry in rows(toml(text), "package")}
+        tool, source = TOOLS[kind], "pyproject.toml"
+    else:
+        return
+    own = canonical(str(table(project, "project").get("name", "")))
+    if missing := sorted(wanted - have - {own}):
+        raise LockError(f"lacks {', '.join(missing)}, which {source} lists: run {tool}, and commit what it writes.")
+
+
+def _of_json(text: str) -> set[str]:
+    """Return the names of the packages of a Pipfile.lock; what is no JSON has none that is missed here."""
+    try:
+        return set(map(canonical, table(json.loads(text), "default")))
+    except (ValueError, RecursionError) as error:
+        raise LockError(f"is no valid JSON: {error}.") from None
+
+
+def _required(listed: Any) -> Iterator[str]:
+    """Return the names of requirements without a condition."""
+    for item in listed if isinstance(listed, list) else []:
+        try:
+            requirement = Requirement(str(item))
+        except InvalidRequirement:
+            continue
+        if not requirement.marker:
+            yield canonical(requirement.name)
+
+
+def _unconditional(listed: Table) -> set[str]:
+    """Return the names of the packages of a table of Poetry's or Pipenv's that are needed everywhere."""
+    keys = {"optional", "python", "platform", "markers", "sys_platform", "os_name", "python_version"}
+    return {
+        canonical(name)
+        for name, value in listed.items()
+        if name != "python" and not isinstance(value, list) and not (isinstance(value, dict) and keys & value.keys())
+    }
+
+
 def _path(folder: str, path: str) -> str:
     """Return where something of a lock lies, by the root of the source. Raise LockError where it is outside."""
     place = normpath(join(folder, path))
     if place.startswith(("/", "..")):
-        raise LockError(f"installs {path}, which is not in the source.")
+        raise OutsideError(f"installs {path}, which is not in the source.")
     return "." if place == "." else f"./{place}"
 
 

@@ -103,6 +103,12 @@ def _setup_cfg_list(value: str) -> list[str]:
     return [item.strip() for item in items if item.strip()]
 
 
+def dynamic_files(project: Table) -> list[str]:
+    """Return the lists that setuptools is told to read an application's dependencies from."""
+    files = table(project, "tool", "setuptools", "dynamic", "dependencies").get("file", [])
+    return [str(file) for file in (files if isinstance(files, list) else [files])]
+
+
 def is_static(project: Table) -> bool:
     """Tell whether what an application depends on stands in its pyproject.toml, so that nothing need be run for it."""
     own = table(project, "project")

@@ -88,9 +88,13 @@ def large_files(tar: tarfile.TarFile, members: Sequence[tarfile.TarInfo]) -> lis
 
 
 def strip(paths: Sequence[str], subdirectory: str = "") -> int:
-    """Return how many leading folders a release leaves out: 1 where all is in one, unless the application says so."""
+    """Return how many leading folders a release leaves out: 1 where all is in one, unless the application says so.
+
+    A package of Python is no such folder: it is imported by its name.
+    """
     tops = {path.partition("/")[0] for path in paths}
     is_wrapped = len(tops) == 1 and any("/" in path.rstrip("/") for path in paths)
+    is_wrapped &= not any(f"{top}/__init__.py" in paths for top in tops)
     return int(is_wrapped and not (subdirectory and below(paths, subdirectory)))
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,9 @@ class Part:
     folder: str
     fetch: dict[str, str]
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, success: Sequence[int] = (0,)) -> str:
         """Run git in the mirror of its repository."""
-        return git(f"--git-dir={self.store}", *arguments, environment=self.fetch)
+        return git(f"--git-dir={self.store}", *arguments, success=success, environment=self.fetch)
 
     def entries(self) -> dict[str, list[str]]:
         """Return mode, kind and object of each path of the commit."""
@@ -162,6 +162,9 @@ def large_files(part: Part) -> dict[str, str]:
     if not any("filter=lfs" in part.git("cat-file", "blob", entries[path][2]) for path in attributes):
         return {}
     if not shutil.which("git-lfs"):
+        # A .gitattributes may speak of files that there are none of.
+        if not part.git("grep", "--name-only", "-e", "^version https://git-lfs", part.commit, success=(0, 1)):
+            return {}
         raise SourceMistake("the repository keeps files in Git LFS: install git-lfs on this machine, such as by apt.")
     # The repository's own .lfsconfig is read there.
     part.git("update-ref", "--no-deref", "HEAD", part.commit)

@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Tree, installation, installed
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import (
+    Tree,
+    decoded,
+    installation,
+    installed,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
+from ansible_collections.foobar.webstack.plugins.plugin_utils.source_places import place_mistakes
 
 from tests import calls
 
@@ -20,6 +26,7 @@ UV_LOCK = 'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { vi
 PYLOCK = 'lock-version = "1.0"\ncreated-by = "x"\npackages = []\n'
 POETRY = '[metadata]\nlock-version = "2.1"\n'
 PROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["flask==3.1.0"]\n'
+EMPTY = '[project]\nname = "shop"\nversion = "1"\n'
 TOOLS = "[tool.ruff]\nline-length = 100\n"
 PIPFILE = '{"_meta": {"sources": []}, "default": {}, "develop": {}}'
 PDM = '[metadata]\ngroups = ["default"]\nstrategy = ["inherit_metadata"]\nlock_version = "4.5.0"\n'
@@ -65,13 +72,13 @@ def mistake(tmp_path: Path) -> Callable[..., str]:
     ("files", "lock", "method", "passed_over"),
     [
         (
-            {"uv.lock": UV_LOCK, "pyproject.toml": PROJECT, "requirements.txt": ""},
+            {"uv.lock": UV_LOCK, "pyproject.toml": EMPTY, "requirements.txt": "flask\n"},
             "uv.lock",
             "sync",
             ["requirements.txt"],
         ),
         ({"pylock.toml": PYLOCK, "poetry.lock": POETRY}, "pylock.toml", "pylock", ["poetry.lock"]),
-        ({"poetry.lock": POETRY, "requirements.txt": ""}, "poetry.lock", "locked", ["requirements.txt"]),
+        ({"poetry.lock": POETRY, "requirements.txt": "flask\n"}, "poetry.lock", "locked", ["requirements.txt"]),
         ({"pdm.lock": PDM, "Pipfile.lock": PIPFILE}, "pdm.lock", "locked", ["Pipfile.lock"]),
         ({"Pipfile": "", "Pipfile.lock": PIPFILE}, "Pipfile.lock", "locked", []),
         ({"requirements.txt": "flask\n", "pyproject.toml": PROJECT}, "requirements.txt", "listed", []),
@@ -93,7 +100,7 @@ def test_one_file_is_taken_and_the_others_are_named(
 @pytest.mark.parametrize("lock", ["uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "Pipfile.lock"])
 def test_pip_passes_over_no_lock(found: Found, lock: str) -> None:
     texts = {"uv.lock": UV_LOCK, "pylock.toml": PYLOCK, "poetry.lock": POETRY, "pdm.lock": PDM, "Pipfile.lock": PIPFILE}
-    how = found({lock: texts[lock], "requirements.txt": "flask\n", "pyproject.toml": PROJECT}, "pip")
+    how = found({lock: texts[lock], "requirements.txt": "flask\n", "pyproject.toml": EMPTY}, "pip")
     assert (how["lock"], how["method"]) == (lock, "locked")
 
 
@@ -128,7 +135,7 @@ def test_named_files_are_taken_in_the_place_of_a_lock(found: Found) -> None:
 
 
 def test_a_lock_can_be_named(found: Found) -> None:
-    files = {"uv.lock": UV_LOCK, "locks/pylock.prod.toml": PYLOCK, "poetry.lock": POETRY}
+    files = {"uv.lock": UV_LOCK, "locks/pylock.prod.toml": PYLOCK, "poetry.lock": POETRY, "pyproject.toml": EMPTY}
     assert found(files, requirements=["poetry.lock"])["lock"] == "poetry.lock"
     assert found(files, requirements=["locks/pylock.prod.toml"])["method"] == "pylock"
 
@@ -201,7 +208,11 @@ def test_keys_that_do_not_fit_the_source_are_refused(
     ("files", "keys", "words"),
     [
         ({"uv.lock": UV_LOCK}, {"constraints": ["c.txt"]}, "constraints are for lists that pin nothing, and uv.lock"),
-        ({"uv.lock": UV_LOCK}, {"extras": ["mysql"]}, "uv.lock has no extra mysql; it has none."),
+        (
+            {"uv.lock": UV_LOCK, "pyproject.toml": EMPTY},
+            {"extras": ["mysql"]},
+            "uv.lock has no extra mysql; it has none.",
+        ),
         ({"pyproject.toml": PROJECT}, {"extras": ["mysql"]}, "pyproject.toml has no extra mysql; it has none."),
         (
             {"pyproject.toml": PROJECT},
@@ -298,9 +309,9 @@ PYLOCK_WITH = PYLOCK.replace(
         # What is not installed says nothing.
         ({"poetry.lock": POETRY, "requirements-old.txt": "gunicorn==20.0.4"}, {}, {}),
         ({"requirements.txt": "django", "requirements-dev.txt": "gunicorn==20.1.0"}, {}, {}),
-        ({"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": PROJECT}, {}, {}),
+        ({"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": EMPTY}, {}, {}),
         (
-            {"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": PROJECT},
+            {"uv.lock": GUNICORN_IN_DEV, "pyproject.toml": EMPTY},
             {"dependency_groups": ["dev"]},
             {"gunicorn": ("23.0.0", "uv.lock")},
         ),
@@ -425,3 +436,138 @@ def test_what_a_list_that_is_found_includes_has_to_be_there(mistake: Callable[..
 @pytest.mark.parametrize("path", ["Pipfile", "environment.yml", "deploy/environment.yaml"])
 def test_what_neither_pip_nor_uv_reads_can_t_be_named(mistake: Callable[..., str], path: str) -> None:
     assert mistake({path: ""}, requirements=[path]).startswith(f"{path} is no list that pip or uv could install from: ")
+
+
+OLD_POETRY = "[tool.poetry.dependencies]\npython = '^3.11'\nflask = '*'\nextra = {version = '1', optional = true}\n"
+OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib"\nversion = "1"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"requirements.txt": "./wheels/lib.whl\n"}, "installs ./wheels/lib.whl, which is not in the source"),
+        ({"requirements.txt": "-e ../lib\n"}, "requirements.txt installs ../lib, which is not in the source"),
+        ({"requirements.txt": "-e .\n"}, "requirements.txt installs ., which has no pyproject.toml and no setup.py."),
+        ({"requirements.txt": "--editable=./lib[x]\n", "lib/x.py": ""}, "installs ./lib, which has no pyproject.toml"),
+        ({"requirements.txt": "-r a.txt\n", "a.txt": "/opt/lib.whl\n"}, "a.txt installs /opt/lib.whl, a path of the"),
+        ({"requirements.txt": "lib @ file:///croot/lib/work\n"}, "installs /croot/lib/work, a path of the machine"),
+        ({"requirements.txt": "lib @ file:///C:/ci/lib\n"}, "installs C:/ci/lib, a path of the machine"),
+        ({"requirements.txt": "pkg_resources==0.0.0\n"}, "has pkg-resources==0.0.0, which Debian's pip freeze adds"),
+        ({"requirements.txt": "git+git@host:me/lib.git@v1\n"}, "write git+ssh://git@host/me/lib.git."),
+        ({"requirements.txt": "-f wheels\nlib\n"}, "requirements.txt looks for packages in wheels, which is not in"),
+        ({"requirements.txt": "# gr\ufffd\ufffde\nflask\n"}, "requirements.txt is not in UTF-8"),
+        ({"requirements.txt": "", "requirements/prod.txt": "flask\n"}, "there is requirements/prod.txt: name what"),
+        ({"Requirements.txt": "flask\n"}, "there is Requirements.txt: name what is to be installed"),
+        ({"requirments.txt": "flask\n"}, "there is requirments.txt: name what is to be installed"),
+        ({"requirements.lock": "flask==3.1.0\n"}, "there is requirements.lock: name what is to be installed"),
+        ({"pixi.toml": "", "pixi.lock": "version: 6\n"}, "pixi.lock is no list that pip or uv could install from"),
+        ({"uv.lock": "<<<<<<< HEAD\n", "pyproject.toml": EMPTY}, "uv.lock is no valid TOML"),
+        ({"uv.lock": UV_LOCK}, "uv.lock has no pyproject.toml beside it, which uv needs: commit it, too."),
+        (
+            {"uv.lock": UV_LOCK, "pyproject.toml": PROJECT},
+            "uv.lock lacks flask, which pyproject.toml lists: run uv lock",
+        ),
+        ({"poetry.lock": POETRY, "pyproject.toml": OLD_POETRY}, "poetry.lock lacks flask, which pyproject.toml lists"),
+        (
+            {"pdm.lock": PDM, "pyproject.toml": PROJECT},
+            "pdm.lock lacks flask, which pyproject.toml lists: run pdm lock",
+        ),
+        ({"Pipfile.lock": PIPFILE, "Pipfile": "[packages]\nflask = '*'\n"}, "Pipfile.lock lacks flask, which Pipfile"),
+        (
+            {"uv.lock": OUTSIDE + 'source = { directory = "../lib" }\n', "pyproject.toml": EMPTY},
+            "uv.lock installs ../lib, which is not in the source.",
+        ),
+        (
+            {"uv.lock": OUTSIDE + 'source = { editable = "lib" }\n', "pyproject.toml": EMPTY},
+            "uv.lock installs ./lib, which is not in the source.",
+        ),
+        (
+            {
+                "pyproject.toml": EMPTY + "dynamic = ['dependencies']\n[tool.setuptools.dynamic]\n"
+                "dependencies = {file = ['reqs/prod.txt']}\n",
+                "reqs/prod.txt": "flask\n",
+            },
+            "pyproject.toml takes what it depends on from reqs/prod.txt: write requirements: [reqs/prod.txt].",
+        ),
+    ],
+)
+def test_what_no_server_could_install_is_refused_on_the_controller(
+    mistake: Callable[..., str], files: Files, words: str
+) -> None:
+    assert words in mistake(files)
+
+
+def test_a_lock_among_lists_is_refused(mistake: Callable[..., str]) -> None:
+    files = {"uv.lock": UV_LOCK, "requirements.txt": "flask\n"}
+    words = "requirements names uv.lock beside requirements.txt: a lock or a project is named alone."
+    assert words in mistake(files, requirements=["requirements.txt", "uv.lock"])
+
+
+@pytest.mark.parametrize(
+    ("files", "requirements"),
+    [
+        ({"requirements.txt": "-e .\n", "setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "-e file:.\n", "pyproject.toml": EMPTY}, "requirements.txt"),
+        ({"requirements.txt": "./lib[x] ; python_version > '3'\n", "lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "lib @ file:./wheels/lib.whl\n", "wheels/lib.whl": ""}, "requirements.txt"),
+        ({"requirements.txt": "-f ./wheels\nlib\n", "wheels/lib.whl": ""}, "requirements.txt"),
+        ({"requirements.txt": "-r 'my list.txt'\n", "my list.txt": "flask\n"}, "requirements.txt"),
+        ({"requirements.txt": "lib @ https://host/lib.tar.gz\nhttps://host/x.whl\n"}, "requirements.txt"),
+        ({"requirements.txt": "-i https://host/simple\n--pre\nzope.interface==7.2 # ./x\n"}, "requirements.txt"),
+        ({"requirements.txt": "lib @ git+ssh://git@host:22/me/lib.git@v1\n"}, "requirements.txt"),
+    ],
+)
+def test_a_list_that_can_be_installed_from_is_taken(found: Found, files: Files, requirements: str) -> None:
+    assert found(files)["requirements"] == [requirements]
+
+
+def test_a_list_that_lists_nothing_hides_no_project(found: Found) -> None:
+    how = found({"requirements.txt": "# see pyproject.toml\n", "pyproject.toml": PROJECT})
+    assert (how["lock"], how["passed_over"]) == ("pyproject.toml", [])
+    assert found({"requirements.txt": "\n", "app.py": ""})["method"] == "none"
+
+
+def test_what_a_condition_or_an_extra_brings_may_be_missing_in_a_lock(found: Found) -> None:
+    listed = EMPTY + "dependencies = [\"tomli; python_version < '3.11'\", 'shop[more]']\n"
+    assert found({"uv.lock": UV_LOCK, "pyproject.toml": listed})["method"] == "sync"
+    listed = OLD_POETRY.replace("flask = '*'", "flask = {version = '*', python = '<3.11'}")
+    assert found({"poetry.lock": POETRY, "pyproject.toml": listed})["method"] == "locked"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_list_is_read_as_powershell_writes_it(encoding: str) -> None:
+    assert decoded("gunicorn==20.1.0\r\n".encode(encoding)) == "gunicorn==20.1.0\r\n"
+
+
+def test_a_link_to_what_is_not_in_the_source_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "prod.txt").write_text("flask\n")
+    for name, to in {"requirements.txt": "../../etc/requirements.txt", "there.txt": "prod.txt"}.items():
+        (tmp_path / name).symlink_to(to)
+    with tarfile.open(tmp_path / "source.tar", "w") as tar:
+        for name in ("prod.txt", "requirements.txt", "there.txt"):
+            tar.add(tmp_path / name, name)
+    source = Tree(tmp_path / "source.tar", 0)
+    with pytest.raises(SourceMistake, match=r"^requirements\.txt is a link to what is not in the source"):
+        installation({"name": "shop"}, "uv", source)
+    assert installation({"name": "shop", "requirements": ["there.txt"]}, "uv", source)["method"] == "listed"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"shared_paths": ["data.txt"]}, "data.txt of shared_paths is a file of the source; shared_files of"),
+        ({"shared_paths": ["./media/"]}, "media of shared_paths holds code (media/a/b.py), which would stay that of"),
+        ({"shared_files": ["media"]}, "media of shared_files is a folder of the source, and a file can't take its"),
+        ({"files": [{"src": "x", "dest": "media/a"}]}, "media/a of files is a folder of the source, and a file can't"),
+    ],
+)
+def test_a_place_where_the_source_has_something_else_is_refused(
+    tmp_path: Path, keys: dict[str, Any], words: str
+) -> None:
+    archive = tree(tmp_path, {"media/a/b.py": "", "data.txt": "", "pictures/a.png": "", "media2/x.py": ""})
+    source = {"path": str(tmp_path / "source.tar"), "strip_components": 1}
+    with pytest.raises(SourceMistake) as error:
+        installed({"name": "shop", "installer": "uv", **keys}, source, tmp_path)
+    assert words in str(error.value)
+    fine = {"shared_paths": ["pictures", "uploads"], "files": [{"src": "x", "dest": "data.txt"}]}
+    assert list(place_mistakes(fine, archive)) == []

@@ -187,3 +187,5 @@ def test_the_source_s_own_build_gets_what_build_commands_get(server: Path, monke
     for environment in (ran["make"], ran["."]):
         assert told.items() <= environment.items()
         assert environment["SECRET_KEY"]
+    # A package's build may ask git for its version.
+    assert ran["."]["PDM_BUILD_SCM_VERSION"].startswith("0+")

@@ -25,10 +25,12 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_environmen
     lines_file,
     logins,
     project_command,
+    scm_versions,
     with_logins,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils import git_packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import Installation
+from packaging.version import Version
 
 from tests.wheels import index, python_mirror, repository, served, wheel
 
@@ -412,3 +414,9 @@ def test_a_file_that_is_no_valid_python_fails_no_release(tmp_path: Path) -> None
     output = subprocess.run(["sh", "-euc", compile_command("shop")], cwd=tmp_path, capture_output=True, text=True)
     assert output.returncode == 0
     assert [code.name.partition(".")[0] for code in (tmp_path / "shop/__pycache__").iterdir()] == ["good"]
+
+
+@pytest.mark.parametrize("revision", ["5e1f" * 10, "0" * 64])
+def test_a_build_that_asks_git_for_a_version_gets_one_of_the_revision(revision: str) -> None:
+    version = Version(scm_versions(revision)["SETUPTOOLS_SCM_PRETEND_VERSION"])
+    assert (str(version.public), version.local) == ("0", str(Version(f"0+{revision[:12]}").local))

@@ -175,6 +175,14 @@ def test_git_lfs_is_asked_for_where_it_is_needed_and_missing(
         from_repository(str(large), "main", cache)
 
 
+def test_a_repository_that_only_speaks_of_git_lfs_needs_none(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository(tmp_path / "small", {".gitattributes": "*.psd filter=lfs -text\n", "manage.py": ""})
+    monkeypatch.setattr(source_repository.shutil, "which", lambda _: None)
+    assert "manage.py" in content(from_repository(str(folder), "main", cache)[1])
+
+
 def test_a_key_that_is_not_there_is_named(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(SourceError, match=f"^key_file {tmp_path}/deploy_key is not a file on this machine"):
         from_repository("git@git.example.com:shop.git", "main", cache, f"{tmp_path}/deploy_key")

@@ -234,6 +234,8 @@ def make(path: Path, *names: str) -> Path:
         (["app.py"], (["app.py"], 0)),
         (["shop/", "shop/app.py", "README"], (["README", "shop"], 0)),
         (["./", "./shop/", "./shop/app.py", "./shop/lib/x"], (["app.py", "lib"], 1)),
+        # A package is imported by its name.
+        (["shop/", "shop/app.py", "shop/__init__.py"], (["shop"], 0)),
     ],
 )
 def test_the_root_of_a_release_is_found(tmp_path: Path, names: list[str], found: tuple[list[str], int]) -> None:

@@ -1,0 +1,90 @@
+"""What of a list of requirements no server could install: lines that mean something on the machine they come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import dirname, join, normpath
+from typing import Protocol
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.installed_packages import joined
+
+COMMENT = re.compile(r"(?:^|\s)#.*")
+# `-e ./lib`, `./lib[extra] ; marker`, `lib @ file:///home/me/lib`: what stands there of a folder or a file.
+EDITABLE = re.compile(r"(?:-e|--editable)[\s=]+")
+DIRECT = re.compile(r"[\w.-]+(?:\[[^]]*\])?\s*@\s*(?=file:)")
+PLACE = re.compile(
+    r"(?:file:)?(?P<path>\.{0,2}/\S*?|\.{1,2}|[A-Za-z]:[\\/]\S*|(?!\S+://)\S+?\.(?:whl|zip|tar\.gz))(?:\[[^]]*\])?(?:\s.*)?"
+)
+FIND_LINKS = re.compile(r"(?:-f|--find-links)[\s=]+(?P<path>\S+)")
+ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
+PROJECTS = ("pyproject.toml", "setup.py")
+
+
+class Files(Protocol):
+    """The files of a source, by their paths from its root."""
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is such a file or folder."""
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether something is a folder."""
+
+    def leads_nowhere(self, path: str) -> bool:
+        """Tell whether something is a link to what is not in the source."""
+
+    def text(self, path: str) -> str:
+        """Return what is in a file, or an empty text."""
+
+
+def is_empty(text: str) -> bool:
+    """Tell whether a list has no line that says something."""
+    return not any(COMMENT.sub("", line).strip() for line in joined(text))
+
+
+def faults(path: str, files: Files) -> Iterator[str]:
+    """Return why a list can't be installed from as it is, each as a sentence that begins with its path."""
+    text = files.text(path)
+    if files.leads_nowhere(path):
+        yield f"{path} is a link to what is not in the source: commit the file itself."
+    elif re.search("[\0\ufffd]", text):
+        yield f"{path} is not in UTF-8, in which uv and pip read it: write it anew."
+    else:
+        for line in joined(text):
+            yield from (f"{path} {fault}" for fault in _faults(COMMENT.sub("", line).strip(), dirname(path), files))
+
+
+def _faults(line: str, folder: str, files: Files) -> Iterator[str]:
+    """Return what is wrong with one line of a list in a folder."""
+    if re.match(r"pkg[-_]resources\s*==\s*0\.0\.0\b", line, re.IGNORECASE):
+        yield "has pkg-resources==0.0.0, which Debian's pip freeze adds and nobody can install: take the line out."
+    elif found := re.search(r"git\+(?!ssh:)([\w.-]+@[\w.-]+):(?!//)([^\s@#]*)", line):
+        yield f"has git+{found[1]}:{found[2]}, which pip and uv can't read: write git+ssh://{found[1]}/{found[2]}."
+    elif found := FIND_LINKS.match(line):
+        if "://" not in found["path"] and not _is_there(found["path"], folder, files):
+            yield f"looks for packages in {found['path']}, which is not in the source."
+    elif place := _place(line):
+        if ABSOLUTE.match(place):
+            yield (
+                f"installs {place}, a path of the machine that it was written on: write a version in its place, as "
+                "pip list --format=freeze does."
+            )
+        elif not _is_there(place, "", files):
+            yield f"installs {place}, which is not in the source; a path goes by the source's root."
+        elif (normpath(place) == "." or files.is_folder(place)) and not any(
+            files.has(join(place, name)) for name in PROJECTS
+        ):
+            yield f"installs {place}, which has no pyproject.toml and no setup.py."
+
+
+def _place(line: str) -> str:
+    """Return the folder or file that a line installs, or an empty text; three slashes of an address are one."""
+    found = PLACE.fullmatch(DIRECT.sub("", EDITABLE.sub("", line)))
+    return re.sub(r"^/+(?=[A-Za-z]:)|^/{2,}(?:localhost)?(?=/)", "", found["path"]) if found else ""
+
+
+def _is_there(path: str, folder: str, files: Files) -> bool:
+    """Tell whether a path, by the root of the source or by a folder, is something in it."""
+    if ABSOLUTE.match(path):
+        return True
+    return any(place == "." or files.has(place) for place in (normpath(path), normpath(join(folder, path))))

@@ -94,7 +94,7 @@ def strip(paths: Sequence[str], subdirectory: str = "") -> int:
     """
     tops = {path.partition("/")[0] for path in paths}
     is_wrapped = len(tops) == 1 and any("/" in path.rstrip("/") for path in paths)
-    is_wrapped &= not any(f"{top}/__init__.py" in paths for top in tops)
+    is_wrapped &= not any(top.isidentifier() and f"{top}/__init__.py" in paths for top in tops)
     return int(is_wrapped and not (subdirectory and below(paths, subdirectory)))
 
 

@@ -236,6 +236,7 @@ def make(path: Path, *names: str) -> Path:
         (["./", "./shop/", "./shop/app.py", "./shop/lib/x"], (["app.py", "lib"], 1)),
         # A package is imported by its name.
         (["shop/", "shop/app.py", "shop/__init__.py"], (["shop"], 0)),
+        (["shop-1.0/", "shop-1.0/app.py", "shop-1.0/__init__.py"], (["__init__.py", "app.py"], 1)),
     ],
 )
 def test_the_root_of_a_release_is_found(tmp_path: Path, names: list[str], found: tuple[list[str], int]) -> None:

@@ -58,6 +58,13 @@ class ActionModule(ActionBase):
         source = folder / Path(file["src"]).expanduser()
         if not source.is_file():
             raise AnsibleActionFail(f"app_deploy_apps: files of {app['name']} has {source}, which is no file.")
+        try:
+            source.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise AnsibleActionFail(
+                f"app_deploy_apps: files of {app['name']} has {source}, which is no text in UTF-8: a template is one, "
+                "and what is binary goes into the source."
+            ) from None
         template = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         try:
             (content,) = template.run([str(source)], variables=variables)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.foobar.webstack.plugins.plugin_utils import pyuwsgi_wheels
+from ansible_collections.foobar.webstack.plugins.plugin_utils import app_python, pyuwsgi_wheels
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import run_id, users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import installed
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
@@ -52,6 +52,8 @@ class ActionModule(ActionBase):
                 how = installed(own, found, cache)
                 if without_wheel := pyuwsgi_wheels.mistake(app, how["pins"], system):
                     raise SourceMistake(without_wheel)
+                if unfit := app_python.mistake(app, how, system):
+                    raise SourceMistake(unfit)
                 return {**found, "installation": how}
             except SourceMistake as error:
                 return {"error": f"{app['name']}: {error}", "is_mistake": True}

@@ -85,7 +85,10 @@ def further(keys: Entry, **lists: list[str]) -> Entry:
 
 def sites_mistakes(sites: list[Entry]) -> list[str]:
     """Return one sentence for each mistake in names, paths and services, and each further key that is lost or amiss."""
-    own = (site_names.name_mistakes, site_paths.path_mistakes, site_services.relay_mistakes)
+    own = (
+        *(site_names.name_mistakes, site_paths.path_mistakes, site_paths.entry_point_mistakes),
+        site_services.relay_mistakes,
+    )
     lost = [mistake for site in sites for find in own for mistake in find(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites

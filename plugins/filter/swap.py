@@ -14,12 +14,12 @@ LEAST = 64
 LEFT = 500 * 2**20
 
 
-def swap_mistakes(size: str, host: str, path: str, facts: Mapping[str, Any]) -> list[str]:
+def swap_mistakes(size: str | int, host: str, path: str, facts: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each thing that keeps a server from a swap file of a size, such as 1G, at a path."""
     if not size:
         return []
     mistakes = []
-    if size.isdecimal() or (bytes_of(size, "MG") or 0) < LEAST * 2**20:
+    if str(size).isdecimal() or (bytes_of(size, "MG") or 0) < LEAST * 2**20:
         mistakes.append(f"swap_file_size is {size!r}: write a number with M or G, at least {LEAST}M, such as 1G.")
     if not re.fullmatch(r"(/[\w.-]+)+", path):
         mistakes.append(f"swap_file_path is {path!r}: write an absolute path without spaces, such as /swapfile.")

@@ -102,6 +102,12 @@ class Tree:
         path = normpath(path)
         return path in self._loose and not self._leads_to(self._members[path])
 
+    def leads_out(self, path: str) -> bool:
+        """Tell whether something is a link to a place outside the source, whatever a build makes in it."""
+        member = self._members.get(normpath(path))
+        to = normpath(join(dirname(normpath(path)), member.linkname)) if member and member.issym() else ""
+        return to.startswith(("/", "../"))
+
     def _leads_to(self, member: tarfile.TarInfo) -> bool:
         """Tell whether a link leads to something of the archive."""
         with tarfile.open(self._archive) as tar:
@@ -148,7 +154,7 @@ class Installation:
     `method` is `sync` (uv reads its own lock), `pylock` (so does it this one), `locked` (the lines of `locked`),
     `listed` (the files in `requirements`), `project` (by the pyproject.toml or setup.py in `folder`) or `none`.
     `git` has by address the commits that are pinned of repositories that are read by SSH; `pins` is as
-    installed_packages tells it.
+    installed_packages tells it. `requires_python` is what an installation insists on.
     """
 
     method: str = "none"
@@ -163,6 +169,7 @@ class Installation:
     local: list[str] = field(default_factory=list)
     member: str = ""
     is_package: bool = False
+    requires_python: str = ""
     needs_git: bool = False
     git: dict[str, Any] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
@@ -264,9 +271,15 @@ def _counts(path: str, tree: Tree, has_names: bool = False) -> bool:
 
 
 def _package(folder: str, tree: Tree) -> str:
-    """Return the pyproject.toml of a package that depends on nothing, where there is one and nothing lists packages."""
-    paths = [path for place in (folder, "") if tree.has(path := join(place, "pyproject.toml"))]
-    return next((path for path in paths if python_project.installs_itself(path, _project(path, tree), tree)), "")
+    """Return what makes a package of an application that depends on nothing, where nothing lists packages."""
+    names = [join(place, name) for place in (folder, "") for name in ("setup.py", "pyproject.toml")]
+    paths = [path for path in names if tree.has(path)]
+    return next((path for path in paths if python_project.installs_itself(path, _beside(path, tree), tree)), "")
+
+
+def _beside(path: str, tree: Tree) -> dict[str, Any]:
+    """Return what the pyproject.toml in a file's folder holds. Raise LockError."""
+    return _project(join(dirname(path), "pyproject.toml"), tree)
 
 
 def _project(path: str, tree: Tree) -> dict[str, Any]:
@@ -321,6 +334,8 @@ def _of_lock(
             lock_files.refuse_unknown("extra", extras, [])
             lock_files.refuse_unknown("dependency group", groups, [])
         _refuse_places(made.local, tree)
+        if made.is_package or made.method == "sync":
+            made.requires_python = str(table(project, "project").get("requires-python", ""))
     except LockError as error:
         raise LockError(f"{lock} {error}") from None
     except (KeyError, TypeError, AttributeError) as error:

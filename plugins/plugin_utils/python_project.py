@@ -58,6 +58,9 @@ def lists_packages(path: str, files: Files, project: Callable[[str], Table], has
     """
     if basename(path) == "setup.cfg":
         return bool(of_setup_cfg(files.text(path)))
+    if basename(path) == "setup.py":
+        beside = files.text(join(dirname(path), "setup.cfg"))
+        return has_names or "install_requires" in files.text(path) or bool(of_setup_cfg(beside))
     return basename(path) != "pyproject.toml" or has_dependencies(project(path), has_names)
 
 

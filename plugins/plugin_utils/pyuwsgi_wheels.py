@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils import installed_packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils import app_python, installed_packages
 from packaging.version import Version
 
 # The newest pyuwsgi whose wheels are known, and the newest Python that it has one for; none is free-threaded.
@@ -21,7 +20,7 @@ def mistake(app: Mapping[str, Any], pins: Mapping[str, tuple[str, str]], system:
     `app` is an entry of `app_deploy_apps`, `pins` what its source pins, as installed_packages tells it, and `system`
     the version of the server's own Python, or an empty text. What is not known is no mistake.
     """
-    python, is_free = _python(str(app.get("python", "")), system)
+    python, is_free = app_python.version(str(app.get("python", "")), system)
     version = _pyuwsgi(app, pins)
     is_built = not COMPILERS.isdisjoint(map(str, app.get("packages", [])))
     if not version or is_built or Version(version) > PYUWSGI or not python:
@@ -42,11 +41,3 @@ def _pyuwsgi(app: Mapping[str, Any], pins: Mapping[str, tuple[str, str]]) -> str
         fallbacks = [("", str(line)) for line in app.get("fallback_requirements", [])]
         own = installed_packages.pins(fallbacks, [], [], str(app.get("python", "")))
     return own.get("pyuwsgi", ("", ""))[0]
-
-
-def _python(named: str, system: str) -> tuple[str, bool]:
-    """Return the version of the Python that an app names, as 3.14, and whether it is free-threaded."""
-    if named in ("", "/usr/bin/python3"):
-        return ".".join(system.split(".")[:2]), False
-    found = re.fullmatch(r"(?:.*/)?(?:c?python)?@?(\d+\.\d+)(?:\.\d+)?(t|\+freethreaded)?", named)
-    return (found[1], bool(found[2])) if found else ("", False)

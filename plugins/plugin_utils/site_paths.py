@@ -79,6 +79,13 @@ def with_users(site: Entry, places: list[Entry]) -> list[Entry]:
     ]
 
 
+def entry_point_mistakes(site: Entry) -> Iterator[str]:
+    """Find an entry point as Django's WSGI_APPLICATION has it, which servers take for a module."""
+    found = re.fullmatch(r"([\w.]*\b[aw]sgi)\.(\w+)", str(site.get("wsgi_app", "")))
+    if found:
+        yield f"sites: wsgi_app of {site['domain']} is {found[0]}, a module by its dots: write {found[1]}:{found[2]}."
+
+
 def path_mistakes(site: Entry) -> Iterator[str]:
     """Find mistakes in what an entry says of paths."""
     where = f"of {site['domain']}"

@@ -20,6 +20,9 @@ class Files(Protocol):
     def is_folder(self, path: str) -> bool:
         """Tell whether something is a folder."""
 
+    def leads_out(self, path: str) -> bool:
+        """Tell whether something is a link to a place outside the source."""
+
 
 def place_mistakes(app: App, source: Files) -> Iterator[str]:
     """Find places of a release that a link or a file can't take, each in a sentence."""
@@ -32,6 +35,8 @@ def place_mistakes(app: App, source: Files) -> Iterator[str]:
                 f"{path} of shared_paths holds code ({code}), which would stay that of the first release: move it, or "
                 "share another folder."
             )
+    for path in filter(source.leads_out, map(str, app.get("static_paths", []))):
+        yield f"{path} of static is a link out of the source, to nothing that a server has: commit the folder itself."
     for key, paths in {
         "shared_files": map(str, app.get("shared_files", [])),
         "files": (str(file["dest"]) for file in app.get("files", [])),

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake, locked
@@ -84,7 +85,7 @@ def source(app: dict[str, Any], cache: Path, run: str) -> dict[str, Any]:
 
 def made(app: dict[str, Any], kind: str, cache: Path) -> dict[str, Any]:
     """Return the same for a kind of source, made unless the cache holds it."""
-    commands, include = app.get("local_build_commands", []), [str(name) for name in app.get("include", [])]
+    commands, include = app.get("local_build_commands", []), [normpath(str(name)) for name in app.get("include", [])]
     if kind == "directory":
         # What commands make is not taken from where somebody has tried them.
         revision, path = from_directory(Path(app["directory"]), cache, [] if commands else include)

@@ -459,6 +459,7 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
         ({"requirements.txt": "", "requirements/prod.txt": "flask\n"}, "there is requirements/prod.txt: name what"),
         ({"Requirements.txt": "flask\n"}, "there is Requirements.txt: name what is to be installed"),
         ({"requirments.txt": "flask\n"}, "there is requirments.txt: name what is to be installed"),
+        ({"setup.py": "setup()", "requirements/prod.txt": "flask\n"}, "there is requirements/prod.txt: name what is"),
         ({"requirements.lock": "flask==3.1.0\n"}, "there is requirements.lock: name what is to be installed"),
         ({"pixi.toml": "", "pixi.lock": "version: 6\n"}, "pixi.lock is no list that pip or uv could install from"),
         ({"uv.lock": "<<<<<<< HEAD\n", "pyproject.toml": EMPTY}, "uv.lock is no valid TOML"),
@@ -495,6 +496,32 @@ def test_what_no_server_could_install_is_refused_on_the_controller(
     mistake: Callable[..., str], files: Files, words: str
 ) -> None:
     assert words in mistake(files)
+
+
+@pytest.mark.parametrize("beside", [{}, {"setup.cfg": "[options]\ninstall_requires = flask\n"}])
+def test_a_setup_py_counts_where_it_lists_packages_or_nothing_else_does(found: Found, beside: Files) -> None:
+    listed = {"setup.py": "setup()" if beside else "setup(install_requires=['flask'])"}
+    assert found({**listed, **beside, "requirements/prod.txt": "flask\n"})["lock"] == "setup.py"
+    assert found({"setup.py": "setup()", "requirements-dev.txt": "flask\n"})["lock"] == "setup.py"
+
+
+def test_a_static_folder_that_is_a_link_out_of_the_source_is_refused(tmp_path: Path) -> None:
+    for name, to in {"static": "/var/www/static", "up": "../static", "built": "dist/static"}.items():
+        (tmp_path / name).symlink_to(to)
+    with tarfile.open(tmp_path / "source.tar", "w") as tar:
+        for name in ("static", "up", "built"):
+            tar.add(tmp_path / name, name)
+    mistakes = list(place_mistakes({"static_paths": ["static", "up", "built"]}, Tree(tmp_path / "source.tar", 0)))
+    assert [mistake.partition(" of static is a link out of the source")[0] for mistake in mistakes] == ["static", "up"]
+
+
+@pytest.mark.parametrize(
+    ("files", "insists"),
+    [({"uv.lock": UV_LOCK}, True), ({"shop.py": ""}, False), ({"shop/__init__.py": "", "setup.py": ""}, True)],
+)
+def test_what_is_synchronised_or_built_insists_on_its_python(found: Found, files: Files, insists: bool) -> None:
+    project = PROJECT.replace("flask==3.1.0", "shop") + 'requires-python = ">=3.14"\n'
+    assert found({"pyproject.toml": project, **files})["requires_python"] == (">=3.14" if insists else "")
 
 
 def test_a_lock_among_lists_is_refused(mistake: Callable[..., str]) -> None:

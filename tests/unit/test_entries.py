@@ -104,6 +104,7 @@ def timer(on_calendar: Any) -> Entry:
         ({"health_path": "/größe"}, "the health_path of shop must be as a browser sends it"),
         ({"wsgi_app": ""}, "sites: wsgi_app of foobar.com is empty; give it a value"),
         ({"wsgi_app": "shop/wsgi.py"}, 'wsgi_app of shop is "shop/wsgi.py"; write a module and a name in it'),
+        ({"wsgi_app": "shop.wsgi.application"}, "is shop.wsgi.application, a module by its dots: write shop.wsgi:appl"),
         ({"wsgi_app": "my-shop.wsgi:app"}, 'wsgi_app of shop is "my-shop.wsgi:app"; write a module'),
         ({"wsgi_app": "gunicorn shop.wsgi:app"}, 'wsgi_app of shop is "gunicorn shop.wsgi:app"; write a module'),
         ({"gunicorn": {"workers": -1}}, "gunicorn_apps: workers of shop is -1; it must be 0 or more"),

@@ -68,6 +68,14 @@ def test_what_can_t_be_filled_in_is_named_without_a_value(tmp_path: Path, templa
     assert "canary" not in str(error.value)
 
 
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\xff", "größe".encode("utf-16")])
+def test_what_is_no_text_is_no_template(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "logo.png").write_bytes(content)
+    app = {"name": "shop", "files": [{"src": "logo.png", "dest": "logo.png"}]}
+    with pytest.raises(AnsibleActionFail, match=r"files of shop has .*/logo\.png, which is no text in UTF-8"):
+        calls.action("release_files", {"apps": [app]}, {"inventory_dir": str(tmp_path)})
+
+
 def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
     app = {"name": "shop", "files": [{"src": "files/local.py.j2", "dest": "local.py"}]}
     with pytest.raises(AnsibleActionFail, match=r"files of shop has .*/files/local\.py\.j2, which is no file"):

@@ -59,7 +59,7 @@ def test_files_that_git_ignores_go_up_where_they_are_named(tmp_path: Path) -> No
     folder = write(tmp_path / "shop", {"manage.py": "", ".gitignore": "dist\n*.log\nsecret\n", **made})
     (folder / "frontend/dist/latest").symlink_to("index.html")
     assert set(found(folder)) == {"manage.py", ".gitignore"}
-    wanted = found(folder, include=["frontend/dist", "frontend/x.log"])
+    wanted = found(folder, include=["./frontend/dist/", "frontend/x.log"])
     assert set(wanted) == {
         *("manage.py", ".gitignore"),
         *("frontend/dist/index.html", "frontend/dist/latest", "frontend/x.log"),

@@ -13,8 +13,8 @@ def test_a_size_with_its_unit_is_no_mistake(size: str) -> None:
     assert swap.swap_mistakes(size, "web01", "/swapfile", {"virtualization_tech_guest": ["kvm"]}) == []
 
 
-@pytest.mark.parametrize("size", ["1", "1 GB", "63M", "0G", "-1G", "1T", "1.5G"])
-def test_another_size_is_refused(size: str) -> None:
+@pytest.mark.parametrize("size", ["1", 2**30, "1 GB", "63M", "0G", "-1G", "1T", "1.5G"])
+def test_another_size_is_refused(size: str | int) -> None:
     (sentence,) = swap.swap_mistakes(size, "web01", "/swapfile", {})
     assert sentence.startswith(f"swap_file_size is {size!r}: write a number with M or G, at least 64M")
 

@@ -17,20 +17,23 @@ NETWORK = re.compile(
 # What becomes of a packet that systemd's firewall lets through no door.
 FILTERED = re.compile(r"TimeoutError|timed out|(connect|send|socket).*(\[Errno 1\]|not permitted)", re.DOTALL)
 NOT_PERMITTED = re.compile(r"\[Errno 1\]|Operation not permitted|Bad system call|status=31/SYS|SIGSYS")
-# What is said, and what to do about it; the first one that fits counts.
-OTHERS = [
+# Where the database is looked for in vain: what is said, in one line, and what to do about it.
+DATABASE = [
     (
         re.compile(
             r"Can't connect to (local )?(MySQL )?server (on|through socket) "
             r"'((localhost|127\.0\.0\.1|::1)(:\d+)?|/(?!(var/)?run/mysqld/mysqld\.sock')[^']*)'"
         ),
-        f"MySQL answers at {names.DATABASE_SOCKET} and at no port, unless mysql_bind_address opens one: have the "
-        "database's address name that socket.",
+        f"MySQL answers at {names.DATABASE_SOCKET}, so have the database's address name that socket: a port needs "
+        "mysql_bind_address, and the application network: true for it.",
     ),
     (
         re.compile(r"Connections using insecure transport are prohibited"),
         "By a port MySQL takes encrypted connections only: have the database's address ask for TLS or name the socket.",
     ),
+]
+# What is said, and what to do about it; the first one that fits counts.
+OTHERS = [
     (
         re.compile(
             r"cannot enable executable stack|failed to map segment.*not permitted|LLVM ERROR.*(memory|allocat)"
@@ -59,6 +62,11 @@ def hint(said: Sequence[str], release: str, units: str = "") -> str:
     `release` is the folder of the release, and `units` the text of its units.
     """
     text = "\n".join(said)
+    # Command lines with frames and colours break what they say to the width of a terminal.
+    line = " ".join(text.split())
+    for pattern, sentence in DATABASE:
+        if pattern.search(line):
+            return f" {sentence}"
     for pattern, sentence in OTHERS:
         if match := pattern.search(text):
             return f" {sentence.replace('{place}', match.groupdict().get('place', ''))}"

@@ -47,6 +47,11 @@ CLOSED, SOME = "PrivateNetwork=true", "IPAddressAllow=192.0.2.1"
             "",
             "name that socket",
         ),
+        (
+            "(2003, \"Can't connect to MySQL \nserver on '127.0.0.1' ([Errno 111] Connection refused)\")",
+            "",
+            "a port needs",
+        ),
         ("(3159, 'Connections using insecure transport are prohibited while', …)", "", "ask for TLS"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.filter import gunicorn
 from ansible_collections.foobar.webstack.plugins.module_utils import environment_files
+
+from tests.environment_values import VALUES, sourced
 
 from . import render, value
 
@@ -153,39 +154,12 @@ def test_further_settings_keep_their_type_and_replace_the_role_s() -> None:
     assert {name: found[name] for name in options} == options
 
 
-VALUES = [
-    "plain",
-    "",
-    " spaces at both ends ",
-    "it's",
-    'say "yes"',
-    "back\\slash \\n \\",
-    "$HOME ${HOME} $(id) `id`",
-    "# no comment ; none",
-    "%i %h %%",
-    "mysql+pymysql://u:p@localhost/db?unix_socket=/run/x.sock&charset=utf8mb4",
-    "grüße",
-    "tab\tin it",
-    "!history",
-    "-----BEGIN KEY-----\nMIIB=\n\n-----END KEY-----\n",
-    "\n",
-    "one\\\ntwo\n  AFTER=3\n",
-    "carriage\r\nreturn",
-]
-
-
 @pytest.mark.parametrize("value", VALUES)
 def test_a_value_of_the_environment_comes_through_as_it_is(value: str, tmp_path: Path) -> None:
-    r"""What systemd undoes within double quotes is what a POSIX shell does: a backslash before \, ", ` and $."""
     app = {**PLAIN, "environment": {"VALUE": value, "AFTER": "1"}}
     file = tmp_path / "environment"
     file.write_text(written("environment", app), newline="")
-    shell = subprocess.run(
-        ["/bin/sh", "-euc", '. "$0"; printf "%s|%s" "$VALUE" "$AFTER"', file],
-        capture_output=True,
-        check=True,
-    )
-    assert shell.stdout.decode() == f"{value}|1"
+    assert sourced(file, "VALUE", "AFTER") == [value, "1"]
     assert environment_files.variables(file.read_bytes().decode()) == {"VALUE": value, "AFTER": "1"}
 
 

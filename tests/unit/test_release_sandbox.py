@@ -15,40 +15,19 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release_sandbox im
     open_log,
 )
 
+from tests.environment_values import VALUES, sourced
+
 
 def test_a_command_that_fails_is_named_with_its_status_and_its_error() -> None:
     assert str(CommandError("make", 2, ["error: no"])) == "`make` ended with 2: error: no"
     assert str(CommandError("false", 1, [])) == "`false` ended with 1"
 
 
-VALUES = [
-    "plain",
-    "",
-    " spaces at both ends ",
-    "it's",
-    'say "yes"',
-    "back\\slash \\n \\",
-    "$HOME ${HOME} $(id) `id`",
-    "# no comment ; none",
-    "%i %h %%",
-    "mysql+pymysql://u:p@localhost/db?unix_socket=/run/x.sock&charset=utf8mb4",
-    "grüße",
-    "tab\tin it",
-    "!history",
-]
-
-
 @pytest.mark.parametrize("value", VALUES)
 def test_a_value_comes_through_as_it_is(value: str, tmp_path: Path) -> None:
-    r"""What systemd undoes within double quotes is what a POSIX shell does: a backslash before \, ", ` and $."""
-    (tmp_path / "variables").write_text(f"VALUE={quoted(value)}\nAFTER={quoted('1')}\n")
-    shell = subprocess.run(
-        ["/bin/sh", "-euc", '. "$0"; printf "%s|%s" "$VALUE" "$AFTER"', tmp_path / "variables"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shell.stdout == f"{value}|1"
+    file = tmp_path / "variables"
+    file.write_text(f"VALUE={quoted(value)}\nAFTER={quoted('1')}\n", newline="")
+    assert sourced(file, "VALUE", "AFTER") == [value, "1"]
 
 
 @pytest.fixture

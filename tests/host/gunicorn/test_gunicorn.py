@@ -1,28 +1,19 @@
 """gunicorn's units, asked through their sockets on a machine that the role has set up."""
 
-import json
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
+from tests import socket_units
 from tests.playbook import wait_for
 
 APPS = ["plain", "open", "threaded"]
 USERS = {"threaded": "clerk"}
 
-
-def ask(host, app, path="/", seconds=60):
-    """Return the application's answer as gunicorn gives it to a client of the socket."""
-    result = host.run(
-        f"curl -sS --max-time {seconds} --unix-socket /run/gunicorn-{app}/gunicorn.sock http://localhost{path}"
-    )
-    assert result.rc == 0, result.stderr + host.run(f"journalctl -u gunicorn-{app} -n 30 -o cat").stdout
-    return json.loads(result.stdout)
-
-
-def restarts(host, app):
-    """Return how often systemd has started the app again."""
-    return int(host.check_output(f"systemctl show -p NRestarts --value gunicorn-{app}"))
+curl = partial(socket_units.curl, "gunicorn")
+ask = partial(socket_units.ask, "gunicorn")
+restarts = partial(socket_units.restarts, "gunicorn")
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -62,20 +53,8 @@ def test_the_environment_can_be_read_by_root_and_the_application_alone(host):
 def test_only_the_web_server_and_the_application_reach_the_socket(host):
     file = host.file("/run/gunicorn-plain/gunicorn.sock")
     assert (file.user, file.group, file.mode) == ("plain", "www-data", 0o660)
-    assert (
-        host.run(
-            "runuser -u www-data -- curl -sS --max-time 5 --unix-socket "
-            "/run/gunicorn-plain/gunicorn.sock http://localhost/"
-        ).rc
-        == 0
-    )
-    assert (
-        host.run(
-            "runuser -u clerk -- curl -sS --max-time 5 --unix-socket "
-            "/run/gunicorn-plain/gunicorn.sock http://localhost/"
-        ).rc
-        != 0
-    )
+    assert host.run(f"runuser -u www-data -- {curl('plain', seconds=5)}").rc == 0
+    assert host.run(f"runuser -u clerk -- {curl('plain', seconds=5)}").rc != 0
 
 
 def test_nothing_but_sshd_listens_on_the_network(host):
@@ -147,19 +126,17 @@ def test_workers_are_as_many_as_the_machine_has_cores(host):
 
 @pytest.mark.parametrize("header", ["X-Forwarded-Protocol: ssl", "X-Forwarded-Ssl: on"])
 def test_only_the_proxys_own_header_makes_a_request_https(host, header):
-    curl = "curl -sS --max-time 5 --unix-socket /run/gunicorn-plain/gunicorn.sock http://localhost/"
-    assert json.loads(host.check_output(f"{curl} -H '{header}'"))["scheme"] == "http"
-    assert json.loads(host.check_output(f"{curl} -H 'X-Forwarded-Proto: https'"))["scheme"] == "https"
+    assert ask(host, "plain", "/", f"-H{header}")["scheme"] == "http"
+    assert ask(host, "plain", "/", "-HX-Forwarded-Proto: https")["scheme"] == "https"
 
 
 def test_a_killed_master_loses_no_request_and_comes_back(host):
     before = restarts(host, "plain")
-    socket = "/run/gunicorn-plain/gunicorn.sock"
     result = host.run(
-        f"curl -sS --max-time 20 --unix-socket {socket} http://localhost/slow -o /tmp/slow & sleep 0.5; "
+        f"{curl('plain', '/slow', seconds=20)} -o /tmp/slow & sleep 0.5; "
         "kill -9 $(systemctl show -p MainPID --value gunicorn-plain); "
-        f"for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS --max-time 20 -o /dev/null -w '%{{http_code}} ' "
-        f"--unix-socket {socket} http://localhost/; done; wait $!; cat /tmp/slow"
+        f"for i in 1 2 3 4 5 6 7 8 9 10; do {curl('plain', seconds=20)} -o /dev/null -w '%{{http_code}} '; done; "
+        "wait $!; cat /tmp/slow"
     )
     assert result.stdout.count("200 ") == 10, result.stdout + result.stderr
     assert '"user"' in result.stdout, "the request that was under way has got no answer"
@@ -168,8 +145,7 @@ def test_a_killed_master_loses_no_request_and_comes_back(host):
 
 def test_logs_in_the_journal_carry_the_request_id(host):
     request_id = str(uuid4())
-    curl = "curl -sS --max-time 60 --unix-socket /run/gunicorn-plain/gunicorn.sock http://localhost/"
-    host.check_output(f"{curl} -H 'X-Request-ID: {request_id}'")
+    ask(host, "plain", "/", f"-HX-Request-ID: {request_id}")
     # journald writes what it is sent in its own time.
     wait_for(lambda: f"request_id={request_id}" in host.check_output("journalctl -u gunicorn-plain -o cat"), seconds=30)
 

@@ -1,32 +1,19 @@
 """uWSGI's units, asked through their sockets on machines that the role has set up."""
 
-import json
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
+from tests import socket_units
 from tests.playbook import wait_for
 
 APPS = ["plain", "open", "threaded"]
 USERS = {"threaded": "clerk"}
 
-
-def curl(app, path="/", *options, seconds=60):
-    """Return the command that asks an app for a page through its socket."""
-    words = " ".join(f"'{option}'" for option in options)
-    return f"curl -sS --max-time {seconds} --unix-socket /run/uwsgi-{app}/uwsgi.sock http://localhost{path} {words}"
-
-
-def ask(host, app, path="/", *options):
-    """Return the application's answer as uWSGI gives it to a client of the socket."""
-    result = host.run(curl(app, path, *options))
-    assert result.rc == 0, result.stderr + host.run(f"journalctl -u uwsgi-{app} -n 30 -o cat").stdout
-    return json.loads(result.stdout)
-
-
-def restarts(host, app):
-    """Return how often systemd has started the app again."""
-    return int(host.check_output(f"systemctl show -p NRestarts --value uwsgi-{app}"))
+curl = partial(socket_units.curl, "uwsgi")
+ask = partial(socket_units.ask, "uwsgi")
+restarts = partial(socket_units.restarts, "uwsgi")
 
 
 @pytest.mark.parametrize("app", APPS)

@@ -98,6 +98,8 @@ def _moved():
         "hosts.yml": {"all": {"hosts": {MACHINE.name: connection}, "children": groups}},
         "group_vars/all/sites.yml": {"sites": sites()},
         "group_vars/all/vault.yml": {name: value for name, value in variables.items() if name.startswith("vault_")},
+        # No CA knows these names.
+        "group_vars/production/tls.yml": {"default_tls": variables["default_tls"]},
         "group_vars/production/mysql.yml": yaml.safe_load((ROOT / "group_vars/local/mysql.yml").read_text()),
     }
     for name, content in files.items():

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import source_archive, sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git_reason, host_of
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import (
+    SourceError,
+    SourceMistake,
+    git_reason,
+    host_of,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import contents
 
 from tests import calls

@@ -95,6 +95,8 @@ def timer(on_calendar: Any) -> Entry:
         ({"domain": "FooBar.com"}, '"FooBar.com" of FooBar.com is no host name; write it in lower-case letters'),
         ({"domain": "foobar.com."}, '"foobar.com." of foobar.com. is no host name'),
         ({"domain": "foobar.com www.foobar.com"}, "is no host name; write it in lower-case letters"),
+        ({"app": "my-shop"}, 'sites: the name "my-shop" must be lower-case letters, digits and "_"'),
+        ({"app": "mysql"}, "sites: the name mysql is that of a user of the system's"),
         ({"domain": "192.0.2.7"}, "192.0.2.7 of 192.0.2.7 is no name on the internet: set provider: none or"),
         ({"domain": "localhost"}, "sites: localhost of localhost is no name on the internet"),
         ({"app_deploy": {"health_timeout": -1}}, "app_deploy_apps: health_timeout of shop is -1; it must be 0 or more"),

@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import (
     folder_fault,
     is_outside,
     wrong_names,
+    wrong_numbers,
     wrong_variables,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.package_keys import package_mistakes
@@ -68,7 +69,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
         if len({"directory", "repo", "archive"} & app.keys()) != 1:
             mistakes.append(f"app_deploy_apps: {app['name']} needs one source: directory, repo or archive.")
         mistakes += [f"app_deploy_apps: {mistake}" for mistake in (*wrong_source(app), *wrong_shared(app))]
-        mistakes += wrong_files(app)
+        mistakes += [*wrong_numbers("app_deploy_apps", app), *wrong_files(app)]
         mistakes += [
             f"app_deploy_apps: {json.dumps(path)} in include of {app['name']} must be a path below its source."
             for path in map(str, app.get("include", []))

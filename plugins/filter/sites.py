@@ -16,6 +16,7 @@ from ansible_collections.foobar.webstack.plugins.filter.mysql import (
     mysql_size_command,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import wrong_names
 from ansible_collections.foobar.webstack.plugins.plugin_utils import site_names, site_paths, site_services, site_tls
 from ansible_collections.foobar.webstack.plugins.plugin_utils.site_tls import caa_issuer, served_at, with_tls
 
@@ -89,7 +90,8 @@ def sites_mistakes(sites: list[Entry]) -> list[str]:
         *(site_names.name_mistakes, site_paths.path_mistakes, site_paths.entry_point_mistakes),
         site_services.relay_mistakes,
     )
-    lost = [mistake for site in sites for find in own for mistake in find(site)] + [
+    lost = wrong_names("sites", [str(site["app"]) for site in sites if "app" in site])
+    lost += [mistake for site in sites for find in own for mistake in find(site)] + [
         f"sites: {key} of {role} of {site['domain']} follows from the entry: take it out, and use the entry's own keys."
         for site in sites
         for role, keys in FOLLOWS.items()

@@ -24,7 +24,17 @@ SYSTEM_USERS = {
 # Keys that count something or say how long, of an app and of what runs beside it.
 COUNTS = (
     *("workers", "threads", "timeout", "graceful_timeout", "max_requests", "max_requests_jitter", "tasks_max"),
-    *("processes", "harakiri", "max_requests_delta", "worker_reload_mercy", "replicas", "stop_timeout"),
+    *(
+        "health_timeout",
+        "keep_releases",
+        "watch_timeout",
+        "processes",
+        "harakiri",
+        "max_requests_delta",
+        "worker_reload_mercy",
+        "replicas",
+        "stop_timeout",
+    ),
 )
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
@@ -114,7 +124,7 @@ def wrong_apps(variable: str, apps: list[App]) -> list[str]:
                 "percentage or infinity, as systemd takes no other."
             )
         mistakes += [*app_commands.mistakes(variable, app), *app_sandbox.mistakes(variable, app)]
-        mistakes += _wrong_numbers(variable, app)
+        mistakes += wrong_numbers(variable, app)
     return mistakes + wrong_variables(variable, "environment", apps)
 
 
@@ -125,7 +135,7 @@ def _chdir_fault(app: App) -> str:
     return "" if str(app["chdir"]).startswith("/") else "must be an absolute path, as there is no releases_path."
 
 
-def _wrong_numbers(variable: str, app: App) -> list[str]:
+def wrong_numbers(variable: str, app: App) -> list[str]:
     """Return what is wrong with an app's numbers, and those of what runs beside it: nothing counts below zero."""
     beside = [process for key in ("background", "scheduled") for process in app.get(key, [])]
     return [

@@ -334,6 +334,7 @@ def _of_lock(
             lock_files.refuse_unknown("extra", extras, [])
             lock_files.refuse_unknown("dependency group", groups, [])
         _refuse_places(made.local, tree)
+        _refuse_lines(kind, project, made, tree)
         if made.is_package or made.method == "sync":
             made.requires_python = str(table(project, "project").get("requires-python", ""))
     except LockError as error:
@@ -356,8 +357,25 @@ def _of_uv(made: Installation, tree: Tree) -> Locked:
 def _refuse_places(paths: Sequence[str], tree: Tree) -> None:
     """Raise LockError where a folder or a file that a lock installs is not in the source."""
     for path in paths:
-        if normpath(path) != "." and not tree.has(path):
-            raise LockError(f"installs {path}, which is not in the source.")
+        for fault in requirement_lists.place_faults(path, tree):
+            raise LockError(fault)
+
+
+def _refuse_lines(kind: str, project: Mapping[str, Any], made: Installation, tree: Tree) -> None:
+    """Raise LockError where what a project without a lock depends on can't be installed."""
+    if kind != "pyproject.toml" or made.method not in ("project", "locked"):
+        return
+    own = table(project, "project")
+    if not isinstance(own.get("dependencies", []), list):
+        raise LockError('has dependencies of [project] that are no list: write dependencies = ["flask==3.1.0"].')
+    for line in python_project.requirements(dict(project), made.extras, made.groups):
+        # Hatch fills in what stands in braces.
+        for fault in requirement_lists.line_faults(line, made.folder, tree) if "{" not in line else ():
+            raise LockError(fault)
+    paths = [
+        source.get("path") for source in table(project, "tool", "uv", "sources").values() if isinstance(source, dict)
+    ]
+    _refuse_places([join(made.folder, str(path)) for path in paths if path and made.method == "project"], tree)
 
 
 def _take(made: Installation, found: Locked) -> None:

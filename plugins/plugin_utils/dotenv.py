@@ -40,6 +40,9 @@ def variables(text: str, shown: str) -> dict[str, str]:
     filled in for ${NAME}: it is refused.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    # In the place of what could not be read.
+    if re.search("[\udc80-\udcff]", text):
+        raise DotenvError(f"{shown}: it is not in UTF-8; write it anew.")
     found: dict[str, str] = {}
     place = 0
     while blank := BLANK.match(text, place):

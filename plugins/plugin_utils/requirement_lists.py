@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 from typing import Protocol
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.installed_packages import joined
+from packaging.requirements import InvalidRequirement, Requirement
 
 COMMENT = re.compile(r"(?:^|\s)#.*")
 # `-e ./lib`, `./lib[extra] ; marker`, `lib @ file:///home/me/lib`: what stands there of a folder or a file.
@@ -18,6 +20,9 @@ PLACE = re.compile(
 )
 FIND_LINKS = re.compile(r"(?:-f|--find-links)[\s=]+(?P<path>\S+)")
 ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Packages without a wheel for any other system, and without a source.
+WINDOWS = {"pypiwin32", "pywin32"}
 PROJECTS = ("pyproject.toml", "setup.py")
 
 
@@ -51,11 +56,11 @@ def faults(path: str, files: Files) -> Iterator[str]:
         yield f"{path} is not in UTF-8, in which uv and pip read it: write it anew."
     else:
         for line in joined(text):
-            yield from (f"{path} {fault}" for fault in _faults(COMMENT.sub("", line).strip(), dirname(path), files))
+            yield from (f"{path} {fault}" for fault in line_faults(COMMENT.sub("", line).strip(), dirname(path), files))
 
 
-def _faults(line: str, folder: str, files: Files) -> Iterator[str]:
-    """Return what is wrong with one line of a list in a folder."""
+def line_faults(line: str, folder: str, files: Files) -> Iterator[str]:
+    """Return what is wrong with one line of a list in a folder, as the end of a sentence."""
     if re.match(r"pkg[-_]resources\s*==\s*0\.0\.0\b", line, re.IGNORECASE):
         yield "has pkg-resources==0.0.0, which Debian's pip freeze adds and nobody can install: take the line out."
     elif found := re.search(r"git\+(?!ssh:)([\w.-]+@[\w.-]+):(?!//)([^\s@#]*)", line):
@@ -64,17 +69,40 @@ def _faults(line: str, folder: str, files: Files) -> Iterator[str]:
         if "://" not in found["path"] and not _is_there(found["path"], folder, files):
             yield f"looks for packages in {found['path']}, which is not in the source."
     elif place := _place(line):
-        if ABSOLUTE.match(place):
-            yield (
-                f"installs {place}, a path of the machine that it was written on: write a version in its place, as "
-                "pip list --format=freeze does."
-            )
-        elif not _is_there(place, "", files):
-            yield f"installs {place}, which is not in the source; a path goes by the source's root."
-        elif (normpath(place) == "." or files.is_folder(place)) and not any(
-            files.has(join(place, name)) for name in PROJECTS
-        ):
-            yield f"installs {place}, which has no pyproject.toml and no setup.py."
+        yield from place_faults(place, files)
+    elif line and not line.startswith("-") and not ADDRESS.match(line):
+        yield from _requirement_faults(line)
+
+
+def place_faults(place: str, files: Files) -> Iterator[str]:
+    """Return why a folder or a file can't be installed, as the end of a sentence; a path goes by the source's root."""
+    if ABSOLUTE.match(place):
+        yield (
+            f"installs {place}, a path of the machine that it was written on: write a version in its place, as "
+            "pip list --format=freeze does."
+        )
+    elif not _is_there(place, "", files):
+        yield f"installs {place}, which is not in the source; a path goes by the source's root."
+    elif (normpath(place) == "." or files.is_folder(place)) and not any(
+        files.has(join(place, name)) for name in PROJECTS
+    ):
+        yield f"installs {place}, which has no pyproject.toml and no setup.py."
+
+
+def _requirement_faults(line: str) -> Iterator[str]:
+    """Return what is wrong with a line that is to name a package."""
+    try:
+        requirement = Requirement(re.split(r"\s--", line, maxsplit=1)[0])
+    except InvalidRequirement:
+        # An address may hold a secret.
+        shown = line[:1] + re.split("[@:/]", line[1:60], maxsplit=1)[0]
+        yield f"has {json.dumps(shown)}, which is no requirement of pip's: write name==version, or take it out."
+        return
+    if requirement.name.lower() in WINDOWS and not requirement.marker:
+        yield (
+            f"has {requirement.name}, which is for Windows alone: take it out, or write ; sys_platform == 'win32' "
+            "behind it."
+        )
 
 
 def _place(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -125,6 +126,10 @@ def tls_mistakes(sites: list[Entry], directory: str, issuer: str, challenge: str
         for name in [*names(site), *tls.get("names", [])]:
             if not name.isascii():
                 yield f"sites: {name} is {ascii_name(name)} to name servers and CAs; write it like that."
+        is_public = tls["provider"] == "acme" and directory in ("", LETS_ENCRYPT, STAGING)
+        for name in names(site) if is_public else []:
+            if "." not in name or re.fullmatch(r"[\d.]+", name):
+                yield f"sites: {name} of {domain} is no name on the internet: set provider: none or self_signed in tls."
         for name in tls.get("names", []):
             if name.isascii() and not any(f".{name}".endswith(f".{zone}") for zone in zones):
                 yield f"sites: names in tls of {domain} has {name}, which is not in the zone {zones[0]}; take it out."

@@ -43,7 +43,7 @@ def from_archive(archive: str, checksum: str | None, cache: Path) -> tuple[str, 
             raise SourceError(f"archive {shown(archive)} can't be read: {type(error).__name__}.") from error
         digest = hashlib.sha256(content).hexdigest()
         if checksum and digest != checksum:
-            raise SourceError(f"archive {shown(archive)} has the SHA-256 {digest}, not the one in checksum.")
+            raise SourceMistake(f"archive {shown(archive)} has the SHA-256 {digest}, not the one in checksum.")
         checksum, path = digest, cache / f"{digest}.tar"
         part = path.with_suffix(f".{os.getpid()}")
         part.write_bytes(content)
@@ -58,7 +58,7 @@ def contents(archive: Path) -> list[str]:
             members = tar.getmembers()
             pointers = large_files(tar, members)
     except tarfile.TarError as error:
-        raise SourceError(f"archive {archive} is not a tar archive: {error}") from error
+        raise SourceMistake(f"archive {archive} is not a tar archive: {error}") from error
     for member in members:
         if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
             raise SourceError(f"archive {archive} holds {member.name}, which is neither a file, a folder nor a link.")

@@ -67,14 +67,15 @@ def from_repository(repo: str, version: str, cache: Path, key_file: str = "") ->
         store = mirror(repo, cache, [f"+HEAD:{DEFAULT}"] if version == "HEAD" else [], environment=fetch)
     except SourceError as error:
         if "couldn't find remote ref HEAD" in str(error):
-            raise SourceError("version is needed: the repository's HEAD leads to no branch that it has.") from None
+            raise SourceMistake("version is needed: the repository's HEAD leads to no branch that it has.") from None
         raise
-    name = DEFAULT if version == "HEAD" else version
-    try:
+    # A branch of origin's, as a clone calls it, is the repository's own.
+    for name in [DEFAULT] if version == "HEAD" else dict.fromkeys([version, version.removeprefix("origin/")]):
         wanted = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
-        commit = git(f"--git-dir={store}", *wanted)
-    except SourceError:
-        raise SourceError(f"version {version} is neither a branch, a tag nor a commit of the repository.") from None
+        if commit := git(f"--git-dir={store}", *wanted, success=(0, 1, 128)):
+            break
+    else:
+        raise SourceMistake(f"version {version} is neither a branch, a tag nor a commit of the repository.")
     return commit, known(commit, cache) or whole(Part(store, repo, commit, "", fetch), cache)
 
 

@@ -455,6 +455,33 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
         ({"requirements.txt": "pkg_resources==0.0.0\n"}, "has pkg-resources==0.0.0, which Debian's pip freeze adds"),
         ({"requirements.txt": "git+git@host:me/lib.git@v1\n"}, "write git+ssh://git@host/me/lib.git."),
         ({"requirements.txt": "-f wheels\nlib\n"}, "requirements.txt looks for packages in wheels, which is not in"),
+        (
+            {"requirements.txt": "flask=3.0.0=pyhd8ed1ab_0\n"},
+            'has "flask=3.0.0=pyhd8ed1ab_0", which is no requirement of',
+        ),
+        ({"requirements.txt": "<<<<<<< HEAD\nflask\n"}, 'requirements.txt has "<<<<<<< HEAD", which is no requirement'),
+        ({"requirements.txt": "lib# @ http//robot:canary@host\n"}, 'has "lib# ", which is no requirement of pip\'s'),
+        (
+            {"requirements.txt": "pywin32==306\n"},
+            "has pywin32, which is for Windows alone: take it out, or write ; sys_",
+        ),
+        (
+            {"pyproject.toml": PROJECT.replace("==", "=")},
+            'pyproject.toml has "flask=3.1.0", which is no requirement of',
+        ),
+        ({"pyproject.toml": EMPTY + "[project.dependencies]\nflask = '3'\n"}, "has dependencies of [project] that are"),
+        (
+            {"pyproject.toml": PROJECT.replace("flask==3.1.0", "lib @ file:///home/me/lib")},
+            "pyproject.toml installs /home/me/lib, a path of the machine that it was written on",
+        ),
+        (
+            {"pyproject.toml": PROJECT + '[tool.uv.sources]\nflask = { path = "../flask" }\n'},
+            "pyproject.toml installs ../flask, which is not in the source",
+        ),
+        (
+            {"Pipfile.lock": PIPFILE.replace('"default": {}', '"default": {"shop": {"path": "."}}')},
+            "Pipfile.lock installs ., which has no pyproject.toml and no setup.py.",
+        ),
         ({"requirements.txt": "# gr\ufffd\ufffde\nflask\n"}, "requirements.txt is not in UTF-8"),
         ({"requirements.txt": "", "requirements/prod.txt": "flask\n"}, "there is requirements/prod.txt: name what"),
         ({"Requirements.txt": "flask\n"}, "there is Requirements.txt: name what is to be installed"),
@@ -480,7 +507,7 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
         ),
         (
             {"uv.lock": OUTSIDE + 'source = { editable = "lib" }\n', "pyproject.toml": EMPTY},
-            "uv.lock installs ./lib, which is not in the source.",
+            "uv.lock installs ./lib, which is not in the source; a path goes by",
         ),
         (
             {
@@ -541,6 +568,8 @@ def test_a_lock_among_lists_is_refused(mistake: Callable[..., str]) -> None:
         ({"requirements.txt": "-r 'my list.txt'\n", "my list.txt": "flask\n"}, "requirements.txt"),
         ({"requirements.txt": "lib @ https://host/lib.tar.gz\nhttps://host/x.whl\n"}, "requirements.txt"),
         ({"requirements.txt": "-i https://host/simple\n--pre\nzope.interface==7.2 # ./x\n"}, "requirements.txt"),
+        ({"requirements.txt": "pytz (==2020.1)\nA.b[c] >= 1,<2 ; python_version<'4' --hash=x\n"}, "requirements.txt"),
+        ({"requirements.txt": "pywin32==306 ; sys_platform == 'win32'\n"}, "requirements.txt"),
         ({"requirements.txt": "lib @ git+ssh://git@host:22/me/lib.git@v1\n"}, "requirements.txt"),
     ],
 )

@@ -97,3 +97,10 @@ def test_a_file_may_be_encrypted(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DotenvError, match=f"environment_file: there is no file {tmp_path}/shop.env."):
         lookup(tmp_path, "shop.env")
+
+
+@pytest.mark.parametrize("content", ["KEY=größe\n".encode("latin-1"), "KEY=a\n".encode("utf-16")])
+def test_a_file_that_is_not_in_utf_8_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "shop.env").write_bytes(content)
+    with pytest.raises(DotenvError, match=r"^shop\.env: it is not in UTF-8; write it anew\.$"):
+        lookup(tmp_path, "shop.env")

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils import source_archive, sources
-from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, git_reason, host_of
+from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import (
+    SourceError,
+    SourceMistake,
+    git_reason,
+    host_of,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.source_archive import contents
 
 from tests import calls
@@ -114,7 +119,7 @@ def test_other_content_has_another_revision(source: Path, cache: Path, change: s
     assert sources.from_directory(source, cache)[0] != revision
 
 
-@pytest.mark.parametrize("version", ["main", "v1", "HEAD", "commit"])
+@pytest.mark.parametrize("version", ["main", "origin/main", "v1", "HEAD", "commit"])
 def test_a_branch_a_tag_and_a_commit_lead_to_the_commit(repository: Path, cache: Path, version: str) -> None:
     commit = git(repository, "rev-parse", "main")
     version = commit if version == "commit" else version
@@ -136,9 +141,9 @@ def test_a_known_commit_is_had_without_the_repository(repository: Path, cache: P
     assert sources.from_repository(str(repository), commit, cache) == (commit, archive)
 
 
-@pytest.mark.parametrize("version", ["v9", "0" * 40, "--output=/tmp/x", "main:manage"])
+@pytest.mark.parametrize("version", ["v9", "origin/v9", "", "0" * 40, "--output=/tmp/x", "main:manage"])
 def test_an_unknown_version_is_named(repository: Path, cache: Path, version: str) -> None:
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(SourceMistake) as error:
         sources.from_repository(str(repository), version, cache)
     assert str(error.value) == f"version {version} is neither a branch, a tag nor a commit of the repository."
 

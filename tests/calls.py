@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from ansible.template import Templar
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
+from jinja2 import Environment
 
 from tests.playbook import ROOT
 
@@ -36,6 +38,22 @@ def find_plugins() -> None:
     """Let Python find plugins as Ansible does; it has to be so before any test imports one of the collection."""
     if AnsibleCollectionConfig.collection_finder is None:
         init_plugin_loader()
+        compile_once()
+
+
+def compile_once() -> None:
+    """Let Jinja compile each text once for all tests: Ansible does so at each use, which took most of their time."""
+    known: dict[tuple[object, ...], CodeType] = {}
+    compile_anew: Callable[..., CodeType] = Environment.compile
+
+    def compiled(environment: Environment, source: Any, *where: Any, **options: Any) -> CodeType:
+        # Jinja has one lexer for all environments of the same syntax.
+        key = (type(environment), environment.lexer, source, *where, *options.items())
+        if key not in known:
+            known[key] = compile_anew(environment, source, *where, **options)
+        return known[key]
+
+    pytest.MonkeyPatch().setattr(Environment, "compile", compiled)
 
 
 def module(name: str, arguments: Mapping[str, Any]) -> Result:

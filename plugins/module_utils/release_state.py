@@ -72,23 +72,26 @@ def unit_states(run: Run) -> States:
 
 
 def _restarted(run: Run, states: States) -> dict[str, float]:
-    """Return for how many seconds those services of releases have run that systemd has restarted."""
+    """Return for how many seconds those services of releases have run that systemd has restarted; 0 between lives."""
     units = [
         unit
         for unit, state in states.items()
         if unit.endswith(".service")
         and _is_name(unit.partition("@")[2].removesuffix(".service"))
-        and (state.active, state.sub) == ("active", "running")
+        and state.active != "inactive"
     ]
     if not units:
         return {}
-    _, output, _ = run(["systemctl", "show", "--property=Id,NRestarts,ActiveEnterTimestampMonotonic", *units])
+    wanted = "Id,ActiveState,NRestarts,ActiveEnterTimestampMonotonic"
+    _, output, _ = run(["systemctl", "show", f"--property={wanted}", *units])
     found = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.strip().split("\n\n") if block]
-    return {
-        state["Id"]: time.monotonic() - int(state["ActiveEnterTimestampMonotonic"]) / 1_000_000
-        for state in found
-        if state.get("NRestarts", "0") != "0"
-    }
+    return {state["Id"]: _lives(state) for state in found if state["NRestarts"] != "0"}
+
+
+def _lives(state: dict[str, str]) -> float:
+    """Return for how many seconds a service has been active, by what systemd shows of it; 0 where it is not."""
+    since = int(state["ActiveEnterTimestampMonotonic"]) / 1_000_000
+    return time.monotonic() - since if state["ActiveState"] == "active" else 0
 
 
 def installed(run: Run, packages: list[str]) -> set[str]:

@@ -579,11 +579,11 @@ def states(server: Server) -> dict[str, Any]:
     return release_state.gather(app, release_state.unit_states(lambda command: server.run_command(command)))
 
 
-def restarts(count: int, lives: float) -> str:
+def restarts(count: int, lives: float, state: str = "active") -> str:
     """Return what systemd says of a worker that it has restarted some times, the last time before some seconds."""
     since = round((time.monotonic() - lives) * 1_000_000)
-    return f"NRestarts=0\nId={WEB}\nActiveEnterTimestampMonotonic=1\n\n" + (
-        f"NRestarts={count}\nId={WORKER}\nActiveEnterTimestampMonotonic={since}\n"
+    return f"NRestarts=0\nId={WEB}\nActiveState=active\nActiveEnterTimestampMonotonic=1\n\n" + (
+        f"NRestarts={count}\nId={WORKER}\nActiveState={state}\nActiveEnterTimestampMonotonic={since}\n"
     )
 
 
@@ -594,6 +594,7 @@ def restarts(count: int, lives: float) -> str:
         ("activating auto-restart", 0, 0, True),
         # Between two of its ends.
         ("active running", 52, 2, True),
+        ("activating start", 52, 3600, True),
         # It has come to itself, or a run has just started it.
         ("active running", 1, 3600, False),
         ("active running", 0, 2, False),
@@ -603,7 +604,7 @@ def test_a_worker_of_the_live_release_has_ended_until_it_runs_for_as_long_as_it_
     live: Server, state: str, count: int, lives: float, has_ended: bool
 ) -> None:
     live.listed += f"{WORKER} loaded {state} mailer\n"
-    live.restarts = restarts(count, lives)
+    live.restarts = restarts(count, lives, state.split()[0])
     found = states(live)
     assert (found["ended"], found["missing"]) == ([WORKER] if has_ended else [], [])
 

@@ -352,8 +352,8 @@ def test_no_run_ends_well_until_a_worker_of_the_live_release_runs_again(host, ma
     for _ in range(2):
         result = deploy(beside=BESIDE)
         assert result.returncode != 0, result.stdout
-        words = f"directory: of release {before}, {mailer} ended with status 3 (activating, exit-code)"
-        assert words in said(result), result.stdout
+        # On a busy machine systemd may have started it again by the time that it is looked at.
+        assert f"directory: of release {before}, {mailer} ended" in said(result), result.stdout
         assert "no queue" in result.stdout
         assert ask(host, "directory")["release"] == live(host) == before
     host.check_output("rm /run/no-queue")

@@ -130,9 +130,7 @@ def scm_versions(revision: str) -> dict[str, str]:
 
 def _sync(how: Installation, uv: str, python: str) -> str:
     """Return the command that installs exactly what uv.lock says."""
-    words = ["--python", python]
-    if "dev" not in how["groups"]:
-        words.append("--no-dev")
+    words = ["--python", python, "--no-default-groups"]
     if how["folder"]:
         words += ["--project", how["folder"]]
     if how["member"]:

@@ -201,6 +201,7 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
     """Return what the files of a source, and the keys of an entry, say. Raise LockError or SourceMistake."""
     folder = str(app.get("subdirectory", "")).strip("/")
     extras, groups = ([str(name) for name in app.get(key, [])] for key in ("extras", "dependency_groups"))
+    has_groups = "dependency_groups" in app
     named = [normpath(str(path)) for path in app["requirements"]] if "requirements" in app else None
     constraints = [normpath(str(path)) for path in app.get("constraints", [])]
     refuse_missing(tree, "requirements", named or [])
@@ -220,6 +221,8 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
     kind = _kind(lock)
     if constraints and kind in lock_files.READERS:
         raise SourceMistake(f"constraints are for lists that pin nothing, and {lock} pins all: take the key out.")
+    if kind == "uv.lock" and not has_groups:
+        groups = _default_groups(folder, dirname(lock), tree)
     made = _of_lock(kind, lock, installer, tree, extras, groups, folder)
     made.constraints, made.passed_over = constraints, passed
     return made
@@ -288,6 +291,14 @@ def _project(path: str, tree: Tree) -> dict[str, Any]:
         return toml(tree.text(path))
     except LockError as error:
         raise LockError(f"{path} {error}") from None
+
+
+def _default_groups(app_folder: str, folder: str, tree: Tree) -> list[str]:
+    """Return the groups that uv installs of a project unless it is told which: the member's of a workspace."""
+    own = _project(join(app_folder, "pyproject.toml"), tree)
+    return python_project.default_groups(
+        own if table(own, "project") else _project(join(folder, "pyproject.toml"), tree)
+    )
 
 
 def _of_lock(
@@ -426,7 +437,7 @@ def _refuse_unknown_names(
         entries = lock_files.rows(toml(text), "package")
         root = next((entry for entry in entries if lock_files.is_root(entry, member)), {})
         lock_files.refuse_unknown("extra", extras, table(root, "optional-dependencies"))
-        lock_files.refuse_unknown("group", groups, table(root, "dev-dependencies"))
+        lock_files.refuse_unknown("group", groups, lock_files.groups_of(root))
 
 
 def refuse_missing(tree: Tree, key: str, paths: Sequence[str]) -> None:

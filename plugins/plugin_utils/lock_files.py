@@ -387,7 +387,7 @@ def uv(text: str, folder: str, name: str, extras: Sequence[str], groups: Sequenc
     if root is None:
         raise LockError("has no entry for the application itself.")
     refuse_unknown("extra", extras, table(root, "optional-dependencies"))
-    refuse_unknown("group", groups, table(root, "dev-dependencies"))
+    refuse_unknown("group", groups, groups_of(root))
     by_name: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
         by_name.setdefault(canonical(str(entry["name"])), []).append(number)
@@ -420,6 +420,11 @@ def uv(text: str, folder: str, name: str, extras: Sequence[str], groups: Sequenc
         if entries[int(key)] is not root and "virtual" not in table(entries[int(key)], "source")
     }
     return lines({key: _of_uv(entries[int(key)], folder) for key in reached}, reached)
+
+
+def groups_of(root: Table) -> set[str]:
+    """Return the groups of the application's entry in a uv.lock; one without packages stands in its metadata alone."""
+    return {*table(root, "dev-dependencies"), *table(root, "metadata", "requires-dev")}
 
 
 def is_root(entry: Table, name: str) -> bool:

@@ -220,6 +220,13 @@ def _is_like(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def default_groups(project: Table) -> list[str]:
+    """Return the dependency groups that uv installs of itself, by `default-groups`, without that for development."""
+    told = table(project, "tool", "uv").get("default-groups", [])
+    names = table(project, "dependency-groups") if told == "all" else told
+    return [str(name) for name in names if canonical(str(name)) != "dev"] if isinstance(names, list | dict) else []
+
+
 def requirements(project: Table, extras: Sequence[str], groups: Sequence[str]) -> list[str]:
     """Return what an application depends on by its pyproject.toml, with the extras and groups that are asked for.
 

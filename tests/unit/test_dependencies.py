@@ -627,3 +627,40 @@ def test_a_place_where_the_source_has_something_else_is_refused(
     assert words in str(error.value)
     fine = {"shared_paths": ["pictures", "uploads"], "files": [{"src": "x", "dest": "data.txt"}]}
     assert list(place_mistakes(fine, archive)) == []
+
+
+# Made by `uv lock` of uv 0.13.9.
+DEFAULTS = Path(__file__).parent / "locks/default_groups"
+
+
+@pytest.mark.parametrize(
+    ("told", "keys", "groups", "names"),
+    [
+        ('["dev", "none", "prod"]', {}, ["none", "prod"], ["blinker", "pluggy"]),
+        ('"all"', {}, ["docs", "none", "prod"], ["blinker", "itsdangerous", "pluggy"]),
+        ('["dev"]', {}, [], ["blinker"]),
+        ('["prod"]', {"dependency_groups": ["docs"]}, ["docs"], ["blinker", "itsdangerous"]),
+        ('["prod"]', {"dependency_groups": []}, [], ["blinker"]),
+        ('["prod"]', {"dependency_groups": ["dev", "none"]}, ["dev", "none"], ["blinker", "iniconfig"]),
+    ],
+)
+def test_the_default_groups_of_uv_are_installed_but_for_dev_unless_the_entry_names_others(
+    told: str, keys: dict[str, Any], groups: list[str], names: list[str], found: Found
+) -> None:
+    project = (DEFAULTS / "pyproject.toml").read_text().replace('["dev", "none", "prod"]', told)
+    files = {"uv.lock": (DEFAULTS / "uv.lock").read_text(), "pyproject.toml": project}
+    by_pip = found(files, "pip", **keys)["locked"]["hashed"]
+    assert [line.partition("==")[0] for line in by_pip.splitlines()] == names
+    by_uv = found(files, "uv", **keys)
+    assert (by_uv["method"], by_uv["groups"]) == ("sync", groups)
+
+
+def test_the_default_groups_are_those_of_the_member_of_a_workspace(found: Found) -> None:
+    member = '[[package]]\nname = "api"\nversion = "1"\nsource = { virtual = "services/api" }\n'
+    member += "[package.dev-dependencies]\nprod = []\n"
+    files = {
+        "uv.lock": UV_LOCK + member,
+        "pyproject.toml": PROJECT + '[tool.uv]\ndefault-groups = ["docs"]\n',
+        "services/api/pyproject.toml": '[project]\nname = "api"\nversion = "1"\n[tool.uv]\ndefault-groups = ["prod"]\n',
+    }
+    assert found(files, subdirectory="services/api", requirements=["uv.lock"])["groups"] == ["prod"]

@@ -162,13 +162,19 @@ def test_a_lock_of_uv_in_a_folder_makes_the_environment_of_the_release() -> None
     found = how("sync", lock="backend/uv.lock", folder="backend", extras=["mysql"], groups=["prod"])
     (command,) = install_commands(found, "uv", UV, PYTHON, [])
     assert command.startswith('UV_PROJECT_ENVIRONMENT="$VIRTUAL_ENV" ')
-    for words in ("--project backend", "--extra mysql", "--group prod", "--no-dev"):
+    for words in ("--project backend", "--extra mysql", "--group prod", "--no-default-groups"):
         assert f" {words} " in f"{command} "
 
 
 def test_the_development_group_is_installed_where_it_is_asked_for() -> None:
     (command,) = install_commands(how("sync", lock="uv.lock", groups=["dev"]), "uv", UV, PYTHON, [])
-    assert "--no-dev" not in command
+    assert " --no-default-groups --group dev" in command
+
+
+def test_uv_installs_no_group_that_is_not_told() -> None:
+    (command,) = install_commands(how("sync", lock="uv.lock"), "uv", UV, PYTHON, [])
+    assert " --no-default-groups" in command
+    assert " --group" not in command
 
 
 @TOOLS

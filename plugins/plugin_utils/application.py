@@ -14,7 +14,7 @@ from posixpath import join, relpath
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils import application_django, application_settings
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command, commands
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import commands
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_database import find_database, used
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import Context
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import (
@@ -43,10 +43,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packag
     is_package,
     packages,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_platforms import health_check
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_processes import (
     find_processes,
     find_schedulers,
-    find_workers,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_python import python
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_routes import Route, decorated, find_health
@@ -63,6 +63,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servic
     with_workers,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_settings_file import find_settings_file
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shiny import find_shiny
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_static import (
     find_builds,
@@ -80,6 +81,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
     Report,
     Variable,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_workers import Queues, find_workers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import canonical
 
 __all__ = ["Application", "ApplicationError", "Database", "Finding", "Question", "Variable", "inspect_application"]
@@ -120,28 +122,30 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     if code.home and not is_open:
         report.find("subdirectory", code.home, manage or (entry.reason if entry else code.home))
     found = packages(tree, code.home, run, report)
-    framework = entry.framework if entry else "Django" if manage else ""
+    framework = (entry.framework if entry else "") or ("Django" if manage else "")
     if entry:
         _find_entry(code, entry, found, report, is_open)
     if server:
         find_options(server, report)
     find_settings(tree, started, report)
+    if entry and entry.framework == "aiohttp":
+        report.find("gunicorn.worker_class", "aiohttp.GunicornWebWorker", entry.reason)
     if entry and entry.is_asgi and not report.value("server"):
         report.find("gunicorn.worker_class", "asgi", entry.reason)
     run = [with_app(code, entry, command) for command in run]
     find_processes(code, run, found, report)
     files, overlay, pages = _framework(code, framework, entry, found, run, report)
+    settings = overlay.project.settings if overlay else ""
+    files = find_workers(Queues(code, files, found, settings), run, report)
     find_streams(code, files, pages, entry, report)
     find_frontend(code, pages, framework, report)
     read = variables(code, files)
     own, further = find_settings_file(code, files, read, report) if framework == "Flask" else ((), ())
     read += further
-    settings = overlay.project.settings if overlay else ""
     database = find_database(Context(code, files, found, tuple(read), framework, settings, overlay), report)
     own = overlay.files(report) if overlay else own
     read = _with_overlay(_with_kinds(read, database), overlay)
     read = with_redis(read, found)
-    find_workers(code, files, found, report)
     read = with_workers(read, report)
     find_schedulers(code, files, report)
     find_services(code, files, read, report)
@@ -260,7 +264,7 @@ def _framework(
         overlay = application_django.find_django(code, project, found, report)
         find_builds(code, run, report)
         pages = application_django.routes(code, project)
-        find_health(pages, report)
+        _find_health(code, pages, report)
         return project.files, overlay, pages
     files = tuple(code.closure([entry.path])) if entry else tuple(code.tree.python())
     find_migrations(code, files, entry, found, report)
@@ -271,8 +275,17 @@ def _framework(
     if framework == "Shiny" and entry:
         find_shiny(entry.reason, report)
     else:
-        find_health(pages, report)
+        _find_health(code, pages, report)
     return files, None, pages
+
+
+def _find_health(code: Code, pages: list[Route], report: Report) -> None:
+    """Note the health page: the one that a platform or an image asks, or else one of the pages."""
+    path, reason = health_check(code.tree)
+    if path.strip("/"):
+        report.find("health_path", path, reason)
+    else:
+        find_health(pages, report)
 
 
 def _with_overlay(read: Iterable[Variable], overlay: Overlay | None) -> list[Variable]:

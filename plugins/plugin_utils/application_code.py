@@ -66,6 +66,8 @@ class Code(Names):
             return self._attribute(path, node, further)
         if isinstance(node, ast.BinOp):
             return self._operation(path, node, further)
+        if isinstance(node, ast.BoolOp):
+            return self._choice(path, node, further)
         if isinstance(node, ast.JoinedStr):
             parts = [
                 self.value(path, part.value if isinstance(part, ast.FormattedValue) else part, further)
@@ -134,6 +136,13 @@ class Code(Names):
             return place.joinpath(*[".."] * min(right, MAX_STEPS))  # environ.Path(__file__) - 2
         return UNKNOWN
 
+    def _choice(self, path: str, node: ast.BoolOp, steps: int) -> Any:
+        """Return the first value of `a or b` that is known to count; without an environment its variables are empty."""
+        if not isinstance(node.op, ast.Or):
+            return UNKNOWN
+        values = [self.value(path, part, steps) for part in node.values]
+        return next((value for value in values[:-1] if value and value is not UNKNOWN), values[-1])
+
     def _item(self, path: str, node: ast.Subscript, steps: int) -> Any:
         """Return a parent of a path by its number, or an item of a dictionary."""
         index = self.value(path, node.slice, steps)
@@ -179,6 +188,8 @@ class Code(Names):
             return UNKNOWN
         named = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
         is_get = self.qualified(path, node.func) in ("os.environ.get", "os.getenv")
+        if isinstance(node.func, ast.Attribute):
+            is_get = is_get or self.maker(path, node.func.value).endswith(".Env")  # of environ and environs
         found = named or (node.args[1:2] if is_get else [])
         return self.value(path, found[0], steps) if found else UNKNOWN
 

@@ -6,64 +6,43 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from posixpath import basename, dirname, join, normpath
 from typing import Any
 
 import yaml
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_platforms import platform_commands
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import (
+    MODULES,
+    VARIABLE,
+    Command,
+    Place,
+    split,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
-# Words before a command that start it in its environment.
-WRAPPERS = {
-    *("exec", "env", "time", "nice", "tini", "dumb-init", "newrelic-admin", "run-program", "ddtrace-run", "--", "gosu"),
-    *("opentelemetry-instrument", "wait-for-it", "then", "do", "else"),
+SCRIPTED = {
+    *MODULES,
+    "python",
+    "manage.py",
+    "pybabel",
+    "rqscheduler",
+    "huey_consumer",
+    "huey_consumer.py",
+    "honcho",
+    "uwsgi",
 }
-RUNNERS = {"poetry", "pipenv", "uv", "pdm", "hatch", "rye"}
-# Programs that are run by `python -m`, too.
-MODULES = {
-    *("gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "granian", "uwsgi", "celery", "flask", "alembic"),
-    *("rq", "huey", "dramatiq", "arq", "fastapi", "django", "aerich"),
-}
-SCRIPTED = {*MODULES, "python", "pybabel", "rqscheduler", "huey_consumer", "huey_consumer.py", "honcho", "uwsgi"}
+# A variable of a script, by a constant or with one as its default.
+GIVEN = re.compile(r"(?:export\s+)?([A-Z]\w*)=[\"']?(?:\$\{\1:-)?([\w./:@+-]+)\}?[\"']?$")
 # Words in the paths of what is not for production.
 DEVELOPMENT = re.compile(
     r"(?i)(^|[^a-z])(dev|devel|development|local|tests?|testing|debug|override|ci|demo|examples?|contrib|samples?)([^a-z]|$)"
 )
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command that is run somewhere, without a shell: its words, the folder it runs in, and where it is written.
-
-    `source` is what it stands in: procfile, image, compose, unit or script; `process` is what it is called there, and
-    `build` for what an image runs while it is built.
-    """
-
-    words: tuple[str, ...]
-    reason: str
-    process: str = ""
-    folder: str = ""
-    is_plain: bool = True
-    source: str = ""
-
-    @property
-    def text(self) -> str:
-        """Return the command as it is written; what systemd fills in has no quotes."""
-        return " ".join(word if re.fullmatch(r"[\w./:=${}@%+,-]+", word) else shlex.quote(word) for word in self.words)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where commands are read: the source's kind, the folder that they run in, and what each process is called."""
-
-    source: str
-    folder: str = ""
-    process: str = ""
-
-
 def commands(tree: Tree) -> list[Command]:
     """Return the commands that run the application in production, the most reliable first."""
-    found = [*_procfiles(tree), *_dockerfiles(tree), *_compose(tree), *_units(tree)]
+    found = [*_procfiles(tree), *platform_commands(tree), *_dockerfiles(tree), *_compose(tree), *_units(tree)]
     for path in tree.files:
         name = basename(path)
         is_script = path.endswith(".sh") or "." not in name or re.search(r"(^|/)bin/", path)
@@ -133,7 +112,12 @@ class _Image:
     def __init__(self, tree: Tree, path: str) -> None:
         """Begin with nothing; the folder of the Dockerfile is the context where what it copies lies there."""
         self._tree = tree
-        self._context = dirname(path)
+        place = f"{dirname(path)}/"
+        # A folder with nothing but what is made of the source is none that an image is made from.
+        has_code = any(
+            other.startswith(place) and other.endswith((".py", ".toml", ".lock", ".txt")) for other in tree.files
+        )
+        self._context = dirname(path) if has_code else ""
         self._workdir = "/"
         self._places: dict[str, str] = {}
 
@@ -149,6 +133,8 @@ class _Image:
         target = normpath(join(self._workdir, re.sub(r"\$\{?\w+\}?", "app", given[1])))
         source = normpath(given[0].lstrip("/") or ".")
         inner = normpath(join(self._context, source)) if self._context else source
+        if self._context and not self._tree.has(inner) and self._tree.has(source):
+            self._context = ""  # it is the root, wherever the Dockerfile lies
         if self._context and source != "." and not self._tree.has_folder(inner) and self._tree.has_folder(source):
             inner = source
         if self._tree.has_folder(inner):
@@ -222,20 +208,35 @@ def _units(tree: Tree) -> Iterator[Command]:
     for path in tree.files:
         if not path.endswith((".service", ".conf", ".ini")) or DEVELOPMENT.search(basename(path)):
             continue
-        name = basename(path).removesuffix(".service")
+        name, is_chosen = basename(path).removesuffix(".service"), True
         for number, line in tree.lines(path):
             if program := re.match(r"\[program:([^\]]+)\]", line):
                 name = program[1]
+            elif re.match(r"\s*(if-\w+|endif|end-if)\b", line):
+                is_chosen = line.strip().startswith("end")
+            elif daemon := re.match(r"\s*(?:attach|legion-attach)-daemon\s*=\s*(.+)", line):
+                # What uWSGI runs beside itself; under a condition it is a choice.
+                for command in split(daemon[1], tree.at(path, number), Place("unit", "", "")) if is_chosen else ():
+                    yield replace(command, process=_task(command.words))
             elif found := re.match(r"(?:ExecStart|command)\s*=\s*(.+)", line):
                 text = re.sub(r"(^|\s)/\S*/(bin/)", r"\1", found[1])
                 yield from split(text, tree.at(path, number), Place("unit", "", name))
 
 
+def _task(words: tuple[str, ...]) -> str:
+    """Return what a command without a name of its own is about: the last word of its program that is no option."""
+    named = [word for word in words[:3] if re.fullmatch(r"[a-z][\w-]*", word) and word != "python"]
+    return named[-1] if named else "worker"
+
+
 def _script(tree: Tree, path: str) -> Iterator[Command]:
     """Return the commands of a shell script that have to do with an application; `cd` leads to the next one's."""
-    place = ""
+    place, given = "", dict[str, str]()
     for number, line in tree.lines(path):
         text = line.strip()
+        if named := GIVEN.match(text):
+            given[named[1]] = named[2]
+        text = VARIABLE.sub(lambda found: given.get(found[1], found[0]), text) if given else text
         if text.startswith("#") or not re.search(r"\bcd\b|" + "|".join(map(re.escape, sorted(SCRIPTED))), text):
             continue
         for command in split(text, tree.at(path, number), Place("script", place, "script")):
@@ -246,49 +247,3 @@ def _script(tree: Tree, path: str) -> Iterator[Command]:
         if (moved := re.match(r"cd\s+([\w./-]+)\s*$", text)) and tree.has_folder(moved[1].lstrip("/")):
             place = normpath(moved[1])
             place = "" if place == "." or place.startswith(("/", "..")) else place
-
-
-def split(text: str, reason: str, where: Place) -> Iterator[Command]:
-    """Return the commands of a line of a shell, without what only starts them; `cd` leads to the folder of the next."""
-    try:
-        lexer = shlex.shlex(text, posix=True, punctuation_chars="&|;<>")
-        lexer.whitespace_split = True
-        lexer.commenters = ""
-        tokens = list(lexer)
-    except ValueError:
-        return
-    place, parts = where.folder, list[list[str]]([[]])
-    for token in tokens:
-        if token in ("&&", ";", "||", "|", "&"):
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    is_plain = not re.search(r"[|<>`]|\$[({]?(?!PORT\b|\{PORT)", text)
-    for part in parts:
-        words = _unwrapped(part)
-        if words[:1] == ["cd"] and len(words) > 1:
-            place = normpath(join(place, words[1]))
-        elif words:
-            folder = "" if place == "." or place.startswith(("/", "..")) else place
-            yield Command(tuple(words), reason, where.process, folder, is_plain, where.source)
-
-
-def _unwrapped(part: list[str]) -> list[str]:
-    """Return the words of a command without variables and programs before it that only start it."""
-    words = list(part)
-    while words:
-        if re.match(r"[A-Za-z_]\w*=", words[0]) or basename(words[0]) in WRAPPERS:
-            words = words[1:]
-        elif basename(words[0]) in RUNNERS and words[1:2] == ["run"]:
-            words = words[2:]
-        elif re.fullmatch(r"python3?(\.\d+)?", basename(words[0])):
-            options = 1
-            while words[options : options + 1] in (["-u"], ["-O"], ["-B"]):
-                options += 1
-            words = ["python", *words[options:]]
-            if words[1:2] == ["-m"] and words[2:3] and words[2] in MODULES:
-                words = words[2:]
-            return words
-        else:
-            return words
-    return words

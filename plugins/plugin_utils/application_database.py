@@ -8,11 +8,15 @@ from collections.abc import Iterable
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
     DRIVERS,
+    TOOLKITS,
     Context,
+    chosen_by,
     default_database,
     named_engine,
     only_sqlite,
+    others_alone,
     postgresql_code,
+    refused_scheme,
     written_address,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import (
@@ -25,8 +29,6 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
-# With these a database by address is meant at all; without them a variable of such a name is somebody else's.
-TOOLKITS = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "django", "peewee", "databases", "tortoise-orm", "pony")
 # Parts of an address by Django's keys, and by the ends of variables' names.
 KEYS = {"NAME": "name", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port", "ENGINE": "engine"}
 ENDS = {
@@ -45,8 +47,11 @@ def find_database(context: Context, report: Report) -> Database | None:
     driver = _driver(context)
     engine, reason = _engine(context, driver, url)
     where, configured = default_database(context)
-    foreign = postgresql_code(context)
-    if context.overlay and context.overlay.is_whole and configured is None and not url and not parts:
+    if others := _find_others(context, bool(url or parts), report):
+        return others
+    foreign = postgresql_code(context) or refused_scheme(context)
+    is_set = context.settings and context.code.setting_node(context.settings, "DATABASES")[1] is not None
+    if context.overlay and context.overlay.is_whole and not is_set and not url and not parts:
         return None  # whatever the packages bring
     if not engine and not url and not parts and configured is None:
         _ask_about_files(context, report)
@@ -74,6 +79,19 @@ def find_database(context: Context, report: Report) -> Database | None:
     _ask(context, database, foreign, report)
     _find_fixed(context, database, report)
     return database
+
+
+def _find_others(context: Context, is_read: bool, report: Report) -> Database | None:
+    """Return the database of a code that speaks to others alone and reads an address, or None; say which they are."""
+    named, place = others_alone(context)
+    if not named or not (is_read or "PostgreSQL" in named):
+        return None
+    report.ask(
+        "database",
+        f"{place}, so the application needs {named} and does not run on MySQL: leave `database` out and bring "
+        f"{'one of them' if ' or ' in named else f'a {named}'}, or change the application.",
+    )
+    return Database("postgresql" if "PostgreSQL" in named else "other", "", place)
 
 
 def _is_replaced(context: Context, engine: str, url: str, parts: dict[str, str], configured: ast.expr | None) -> bool:
@@ -226,6 +244,8 @@ def _has_shim(context: Context) -> bool:
 
 def _find_fixed(context: Context, database: Database, report: Report) -> None:
     """Note host, port, socket and engine, where the variables' defaults would not lead to MySQL's socket."""
+    if database.engine == "mysql" and (choice := chosen_by(context)) and choice[0].default != choice[1]:
+        report.find(f"environment.{choice[0].name}", choice[1], choice[0].reason)
     if database.url or database.engine not in ("mysql", ""):
         return
     by_name = {variable.name: variable for variable in context.variables}

@@ -20,6 +20,10 @@ OWN_COMMANDS = tuple(
     f"/{name}.py" for name in ("__init__", "makemessages", "makemigrations", "migrate", "runserver", "shell", "test")
 )
 MAX_NAMES = 8
+# Commands that somebody gives once, by how they are called.
+ONCE = re.compile(
+    r"(create|load|init|setup|set_up|seed|populate|reset|fix|register|demo|fake|make|add|bootstrap|install)"
+)
 # Where files are put elsewhere than into a folder, collectstatic would send them there.
 REMOTE = re.compile(r"s3|boto|gcloud|azure|cloudinary|dropbox|sftp", re.IGNORECASE)
 REDIS = ("redis://", "rediss://")
@@ -40,6 +44,7 @@ def find_django(code: Code, found: Project, packages: Packages, report: Report) 
     _find_static(code, found, manage, overlay, report)
     _find_migrations(code, found, manage, report)
     _find_media(code, found, overlay, report)
+    _find_written(code, found, report)
     _find_commands(code, found, report)
     _find_literals(code, found, overlay, report)
     if found.settings:
@@ -129,6 +134,20 @@ def _find_media(code: Code, found: Project, overlay: Overlay, report: Report) ->
             report.find("static", {**(known.value if known else {}), f"/{address}/": place}, reason)
 
 
+def _find_written(code: Code, found: Project, report: Report) -> None:
+    """Note folders of the project that it writes into, by settings of search indexes, caches and sessions."""
+    for name, key in (("HAYSTACK_CONNECTIONS", "PATH"), ("CACHES", "LOCATION"), ("HUEY", "filename")):
+        where, node = code.setting_node(found.settings, name) if found.settings else ("", None)
+        value = code.value(where, node) if node is not None else None
+        for inner in [*value.values(), value] if isinstance(value, dict) else ():
+            place = inner.get(key) if isinstance(inner, dict) else None
+            is_folder = name != "CACHES" or "filebased" in str(inner.get("BACKEND") if isinstance(inner, dict) else "")
+            folder = code.folder(place) if is_folder else ""
+            folder = dirname(folder) if name == "HUEY" else folder
+            if folder and not folder.startswith(("/", "..")) and folder not in (".", code.home):
+                report.add("shared_paths", [folder], code.at(where, node))
+
+
 def _find_commands(code: Code, found: Project, report: Report) -> None:
     """Ask which of the project's own commands are to run beside a release or at times."""
     names = [
@@ -136,6 +155,8 @@ def _find_commands(code: Code, found: Project, report: Report) -> None:
         for path in found.files
         if "/management/commands/" in f"/{path}" and not path.endswith(OWN_COMMANDS)
     ]
+    told = " ".join(process["command"] for process in report.value("background") or [])
+    names = [name for name in names if not re.search(rf"manage\.py {re.escape(name)}\b", told) and not ONCE.match(name)]
     if names:
         listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if names[MAX_NAMES:] else "")
         report.ask(

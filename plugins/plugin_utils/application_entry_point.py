@@ -31,6 +31,8 @@ MAKERS = {
     "falcon.App": "Falcon",
     "falcon.asgi.App": "Falcon",
     "bottle.Bottle": "Bottle",
+    "bottle.default_app": "Bottle",
+    "aiohttp.web.Application": "aiohttp",
     "shiny.App": "Shiny",
     "django.core.wsgi.get_wsgi_application": "Django",
     "django.core.asgi.get_asgi_application": "Django",
@@ -42,7 +44,7 @@ ASGI = {
 }
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
 HINT = re.compile(
-    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|_application|_app\b|_factory|start_response"
+    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|web\.App|_application|_app\b|_factory|start_response"
 )
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
@@ -234,7 +236,9 @@ def _factories(code: Code, path: str) -> Iterator[EntryPoint]:
                 if default is None
             ]
             reason = code.at(path, definition)
-            yield EntryPoint(path, f"{name}()", MAKERS[maker], maker in ASGI, reason, tuple(needed))
+            # The worker of aiohttp awaits a factory itself.
+            attribute = name if isinstance(definition, ast.AsyncFunctionDef) else f"{name}()"
+            yield EntryPoint(path, attribute, MAKERS[maker], maker in ASGI, reason, tuple(needed))
 
 
 def root(code: Code, entry: EntryPoint) -> str:

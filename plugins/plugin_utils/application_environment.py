@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_gathered import gathered_prefix
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_ini import ini_keys
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_pydantic import TYPES, settings_fields
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     FUNCTIONS,
     argument,
-    assigned,
     constants,
     keyword,
     words,
@@ -21,7 +21,6 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 READERS = {"decouple.Config", "decouple.AutoConfig", "starlette.config.Config"}
 ENVIRONMENTS = {"environ.Env", "environ.FileAwareEnv", "environs.Env", "environs.FileAwareEnv"}
-SETTINGS = {"pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings"}
 # Methods of environ and environs that read a variable, and what it is taken for.
 METHODS = {
     **{"str": "text", "unicode": "text", "path": "text", "url": "text", "search_url": "text", "email_url": "text"},
@@ -33,7 +32,6 @@ DEFAULT_NAMES = {
     **{"db": "DATABASE_URL", "db_url": "DATABASE_URL", "cache": "CACHE_URL", "cache_url": "CACHE_URL"},
     **{"email_url": "EMAIL_URL", "search_url": "SEARCH_URL"},
 }
-TYPES = {"int": "integer", "float": "integer", "bool": "boolean", "list": "list", "Csv": "list", "json": "json"}
 
 # A secret is made up where any long random text will do: not one that somebody else hands out.
 SECRET = re.compile(r"(^|_)(SECRET|SECRET_KEY|SIGNING_KEY|SALT|PASSWORD_SALT|(JWT|SESSION|COOKIE|CSRF)_KEY)$")
@@ -43,7 +41,8 @@ FOREIGN = re.compile(
     r"CLOUDINARY|AUTH0|OKTA|KEYCLOAK|MINIO|WEBHOOK|SENTRY|REDDIT|ACCESS|BUCKET)(_|$)"
 )
 DOMAIN = re.compile(r"(^|_)(ALLOWED_HOSTS?|SERVER_NAME|SITE_DOMAIN)$|^((APP|DJANGO|FLASK|BASE|MAIN)_)?DOMAIN(_NAME)?$")
-ORIGIN = re.compile(r"(^|_)(TRUSTED_ORIGINS?|SITE_URL|BASE_URL|PUBLIC_URL|ROOT_URL|APP_URL)$")
+ORIGIN = re.compile(r"(^|_)(TRUSTED_ORIGINS?|SITE_(URL|ROOT)|BASE_URL|PUBLIC_URL|EXTERNAL_URL|ROOT_URL|APP_URL)$")
+FRONTEND = re.compile(r"(^|_)FRONTEND_(HOST|URL|BASE_URL|ORIGIN)$")
 DATABASE_URL = re.compile(r"(^|_)(DATABASE|DB|MYSQL|MARIADB|SQLALCHEMY|SQLALCHEMY_DATABASE)_(URL|URI|DSN)$")
 DATABASE_PART = re.compile(
     r"(^|_)(DATABASE|DB|MYSQL|MARIADB|SQL)_(NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASSWD|PASS|PWD|HOST|HOSTNAME|SERVER|"
@@ -80,7 +79,7 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
     readers = _readers(code, files)
     found: dict[str, Variable] = {}
     for path in files:
-        for variable, node in [*_reads(code, path, readers), *_settings(code, path, files)]:
+        for variable, node in [*_reads(code, path, readers), *settings_fields(code, path), *ini_keys(code, path)]:
             name = variable.name
             # One that begins with `_` is handed from a process to its own children.
             is_name = re.fullmatch(r"[A-Za-z]\w{,99}", name) and name not in GIVEN
@@ -99,6 +98,8 @@ def _kind(variable: Variable) -> str:
     # Flask answers no other name than a SERVER_NAME, so one that it does without is better left out.
     if DOMAIN.search(name) and (variable.required or not name.endswith("SERVER_NAME")):
         return "domain"
+    if FRONTEND.search(name) and re.match(r"https?://(localhost|127\.)", variable.default or ""):
+        return "origin"
     # An address with a default that leads elsewhere is another site's.
     is_own = OWN_BASE_URL.match(name) or not name.endswith("BASE_URL")
     leads_elsewhere = re.match(r"https?://(?!localhost|127\.|0\.0|[\w.]*example)", variable.default or "")
@@ -110,12 +111,21 @@ def _kind(variable: Variable) -> str:
 def reads(code: Code, path: str, node: ast.AST) -> Variable | None:
     """Return the variable that an expression reads, the first one, or None."""
     for part in ast.walk(node):
-        if found := _read(code, path, part, {}):
+        if found := _read(code, path, part, _reader_of(code, path, part)):
             return found
-        value = code.origin(path, part) if isinstance(part, ast.Name) else ("", None)
-        if value[1] is not None and (found := _read(code, value[0], value[1], {})):
+        where, value = code.origin(path, part) if isinstance(part, ast.Name) else ("", None)
+        if value is not None and (found := _read(code, where, value, _reader_of(code, where, value))):
             return found
     return None
+
+
+def _reader_of(code: Code, path: str, node: ast.AST) -> dict[str, Reader]:
+    """Return the function of the application's own that an expression calls to read a variable, by its full name."""
+    if not isinstance(node, ast.Call):
+        return {}
+    where, definition = code.definition(path, node.func)
+    reader = _reader(code, where, definition) if isinstance(definition, FUNCTIONS) else None
+    return {code.qualified(path, node.func): reader} if reader else {}
 
 
 def _merged(one: Variable, other: Variable) -> Variable:
@@ -226,6 +236,8 @@ def _type(code: Code, path: str, node: ast.expr, above: list[ast.AST]) -> str:
         named = cast.func if isinstance(cast, ast.Call) else cast
         return TYPES.get(code.qualified(path, named).rpartition(".")[2], "text")
     parent = above[0] if above else None
+    if isinstance(parent, ast.FormattedValue) and any(text.endswith("://") for text in constants(above[1])):
+        return "part"
     if isinstance(parent, ast.Attribute) and parent.attr == "split":
         return "list"
     if isinstance(parent, ast.Call) and node in parent.args:
@@ -283,73 +295,3 @@ def _reader(code: Code, path: str, definition: ast.FunctionDef | ast.AsyncFuncti
                 is_strict=(is_strict or stops) and not has_own,
             )
     return None
-
-
-def _settings(code: Code, path: str, files: list[str]) -> Iterator[tuple[Variable, ast.AST]]:
-    """Return the variables that fill the classes of pydantic-settings in a file, and those that fill themselves."""
-    for definition in code.definitions(path).values():
-        if not isinstance(definition, ast.ClassDef):
-            continue
-        is_strict = _is_settings(code, path, definition)
-        prefix = _prefix(code, path, definition) if is_strict else gathered_prefix(code, path, definition)
-        for node in definition.body if is_strict or prefix else ():
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                found = _field(code, path, node, node.target.id, prefix)
-                # A class that gathers its fields itself may be one that is only made where they are set.
-                yield replace(found, required=found.required and is_strict), node
-
-
-def _is_settings(code: Code, path: str, definition: ast.ClassDef, steps: int = 0) -> bool:
-    """Tell whether a class is one of pydantic-settings, by itself or by one that it inherits from."""
-    for base in definition.bases:
-        if code.qualified(path, base) in SETTINGS:
-            return True
-        where, inherited = code.definition(path, base)
-        if isinstance(inherited, ast.ClassDef) and steps < 5 and _is_settings(code, where, inherited, steps + 1):
-            return True
-    return False
-
-
-def _prefix(code: Code, path: str, definition: ast.ClassDef) -> str:
-    """Return what stands before the names of the variables of a class of settings."""
-    for node in definition.body:
-        inner = node.body if isinstance(node, ast.ClassDef) and node.name == "Config" else [node]
-        for name, value in (pair for statement in inner for pair in assigned(statement)):
-            is_call = name == "model_config" and isinstance(value, ast.Call)
-            given = keyword(value, "env_prefix") if is_call and isinstance(value, ast.Call) else None
-            prefix = code.value(path, value if name == "env_prefix" else given)
-            if isinstance(prefix, str):
-                return prefix
-    return ""
-
-
-def _field(code: Code, path: str, node: ast.AnnAssign, name: str, prefix: str) -> Variable:
-    """Return the variable of a field. It may be asked for by other names, and is required where it has no default."""
-    default = node.value
-    variable = (prefix + name).upper()
-    if isinstance(default, ast.Call) and code.qualified(path, default.func).rpartition(".")[2] == "Field":
-        alias = keyword(default, "validation_alias", "alias", "env")
-        aliases = sorted(constants(alias)) if alias is not None else []
-        variable = aliases[0] if aliases else variable
-        made = keyword(default, "default_factory")
-        default = argument(default, 0, "default") or made
-    if isinstance(default, ast.Constant) and default.value is ...:
-        default = None
-    annotation = set(words(node.annotation))
-    is_listed = bool(annotation & {"list", "List", "set", "Set", "tuple", "Tuple", "dict", "Dict"})
-    plain = next((TYPES[word] for word in ("int", "float", "bool") if word in annotation), "text")
-    return Variable(
-        name=variable,
-        reason=code.at(path, node),
-        type="json" if is_listed and "str" not in _outer(node.annotation) else plain,
-        required=default is None and "ClassVar" not in annotation,
-        at_start=True,
-        default=_text(code.value(path, default)) if default is not None else None,
-    )
-
-
-def _outer(annotation: ast.expr) -> set[str]:
-    """Return the kinds of a value that an annotation allows beside each other, such as those of `list[str] | str`."""
-    if isinstance(annotation, ast.BinOp):
-        return _outer(annotation.left) | _outer(annotation.right)
-    return {annotation.id} if isinstance(annotation, ast.Name) else set()

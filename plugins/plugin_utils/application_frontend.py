@@ -32,16 +32,17 @@ BUILDERS = (
     ("vite", ("vite.config.ts", "vite.config.js", "vite.config.mjs", "vite.config.mts"), "dist"),
     ("webpack", ("webpack.config.js", "webpack.config.ts", "webpack.config.prod.js"), "dist"),
     ("parcel", (), "dist"),
+    ("rollup", ("rollup.config.js", "rollup.config.mjs", "rollup.config.ts"), ""),
 )
 SERVED_BY_NODE = ("next", "nuxt", "@remix-run/serve")
 # Pages that a framework has of itself.
 OWN_PAGES = {"FastAPI": ("/docs", "/openapi.json", "/redoc")}
-OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath)["']?\s*:\s*([^,\n}]+)""")
+OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath|\bfile|\bdir)["']?\s*:\s*([^,\n}]+)""")
 
 
 @dataclass(frozen=True)
 class Frontend:
-    """A frontend: the folder of its package.json, its scripts and packages, and the folder that a build fills."""
+    """A frontend: the folder of its package.json, its scripts and packages, and the folder or file that is built."""
 
     place: str
     scripts: dict[str, Any]
@@ -55,6 +56,7 @@ def find_frontend(code: Code, pages: Iterable[Route], framework: str, report: Re
     for path in [path for path in tree.named("package.json") if path.count("/") < 3]:
         frontend = _frontend(tree, path)
         if "build" not in frontend.scripts:
+            _find_modules(code, frontend, path, report)
             continue
         if server := next((name for name in SERVED_BY_NODE if name in frontend.packages), ""):
             report.ask(
@@ -88,11 +90,12 @@ def _frontend(tree: Tree, path: str) -> Frontend:
 
 
 def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
-    """Return the folder that a build fills, by its settings, or an empty string where nothing tells."""
-    given = re.search(r"--(?:outDir|out-dir|dest|output-path|outfile|dist-dir)[ =]+(\S+)|(?:^|\s)-[do] (\S+)", command)
+    """Return the folder or the file that a build makes, by its settings, or an empty string where nothing tells."""
+    given = re.search(
+        r"--(?:outDir|outdir|out-dir|dest|output-path|outfile|dist-dir)[ =]+(\S+)|(?:^|\s)-[do] (\S+)", command
+    )
     if given:
-        found = normpath(join(place, given[1] or given[2]))
-        return dirname(found) if re.search(r"\.(css|js)$", found) else found
+        return normpath(join(place, given[1] or given[2]))
     for word, settings, usual in BUILDERS:
         if not (any(name.startswith(word) for name in named) or re.search(rf"\b{re.escape(word)}\b", command)):
             continue
@@ -102,7 +105,7 @@ def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
                 texts = re.findall(r"""["']([^"']+)["']""", value)
                 if texts and not texts[-1].startswith("/"):
                     return normpath(join(place, *texts))
-        return normpath(join(place, usual))
+        return normpath(join(place, usual)) if usual else ""
     return ""
 
 
@@ -118,11 +121,12 @@ def _find_build(code: Code, frontend: Frontend, path: str, pages: list[Route], r
     """Note the commands of a build, what goes up of it, and what of the site it is."""
     tree, output = code.tree, frontend.output
     reason = tree.at(path)
-    is_kept = (tree.folder / output).is_dir() and tree.has_folder(output)
-    if not is_kept:
+    place = dirname(output) if re.search(r"\.(css|m?js)$", output) else output
+    ignored = place if tree.ignores(place) else output if place != output and tree.ignored(output, False) else ""
+    if ignored or not (tree.folder / output).exists():
         report.add("local_build_commands", _commands(tree, frontend), reason)
-        if tree.ignores(output):
-            report.add("include", [output], f".gitignore has {output}")
+        if ignored:
+            report.add("include", [ignored], f".gitignore has {ignored}")
     if not _has_pages(tree, frontend) or _is_served(code, output, report):
         return
     start = next((page for page in pages if page.path == "/"), None)
@@ -138,6 +142,17 @@ def _find_build(code: Code, frontend: Frontend, path: str, pages: list[Route], r
     report.find("static", {**known, "/": output}, reason)
     app_paths = sorted({*_app_paths(pages, known), *(report.value("streaming_paths") or [])})
     report.find("app_paths", app_paths, "the application's own pages")
+
+
+def _find_modules(code: Code, frontend: Frontend, path: str, report: Report) -> None:
+    """Note that packages of Node.js are installed where the application's own files name their folder."""
+    tree = code.tree
+    told = re.search(r"(?m)^--modules-folder\s+(\S+)", tree.text(join(frontend.place, ".yarnrc")))
+    place = normpath(join(frontend.place, told[1].strip("\"'") if told else "node_modules"))
+    named = next((file for file in tree.python() if re.search(r"node_modules|NpmFinder", tree.text(file))), "")
+    if named and not (tree.folder / place).is_dir():
+        report.add("local_build_commands", _commands(tree, frontend)[:1], f"{tree.at(path)}, {tree.at(named)}")
+        report.add("include", [place], tree.at(path))
 
 
 def _has_pages(tree: Tree, frontend: Frontend) -> bool:

@@ -16,7 +16,13 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project import of_extra, of_setup_cfg
 from packaging.version import InvalidVersion, Version
 
-REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*(?:={2,3}\s*([^\s;,#]+))?")
+REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[([^]]*)\])?\s*(?:={2,3}\s*([^\s;,#]+))?")
+# What an extra brings that tells of a server beside the application; locks list it themselves.
+EXTRAS = {
+    **{"redis": "redis", "hiredis": "redis", "pymysql": "pymysql", "aiomysql": "aiomysql", "asyncmy": "asyncmy"},
+    **{"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg2": "psycopg2", "psycopg2binary": "psycopg2-binary"},
+    **{"sqlalchemy[mysql]": "mysqlclient", "databases[mysql]": "aiomysql", "databases[postgresql]": "asyncpg"},
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,14 @@ class Listing:
         self.versions[name] = self.versions.get(name) or version
         self.places.setdefault(name, place)
 
+    def require(self, text: str, place: str) -> None:
+        """Note a requirement as pip takes it, and what its extras bring."""
+        if found := REQUIREMENT.match(text):
+            self.add(found[1], found[3] or "", place)
+            for extra in re.split(r"[\s,]+", (found[2] or "").strip().lower()):
+                if brought := EXTRAS.get(extra) or EXTRAS.get(f"{found[1].lower()}[{extra}]"):
+                    self.add(brought, "", place)
+
     def read(self, path: str, chosen: list[str] | None = None) -> None:
         """Note what a file lists, by what it is called; groups and extras count that are chosen."""
         name = basename(path)
@@ -89,8 +103,8 @@ class Listing:
                 self.project(normpath(join(dirname(path), "pyproject.toml")), extras)
             elif named:
                 self.add(named[1], "", self.tree.at(path, number))
-            elif not text.startswith("-") and (found := REQUIREMENT.match(text)):
-                self.add(found[1], found[2] or "", self.tree.at(path, number))
+            elif not text.startswith("-"):
+                self.require(text, self.tree.at(path, number))
 
     def project(self, path: str, chosen: list[str] | None = None) -> None:
         """Note what a pyproject.toml depends on, with the groups and extras that are chosen."""
@@ -115,8 +129,7 @@ class Listing:
     def _requirements(self, listed: Any, path: str) -> None:
         """Note the requirements of a list."""
         for requirement in listed if isinstance(listed, list) else []:
-            if found := REQUIREMENT.match(str(requirement)):
-                self.add(found[1], found[2] or "", self.tree.at(path))
+            self.require(str(requirement), self.tree.at(path))
 
     def _named(self, listed: Mapping[str, Any], path: str) -> None:
         """Note the packages of a table of Poetry; those that are optional belong to an extra."""
@@ -124,10 +137,14 @@ class Listing:
             is_optional = isinstance(pin, dict) and pin.get("optional") is True
             if name != "python" and not is_optional:
                 version = pin if isinstance(pin, str) and re.match(r"\d[\w.]*$", pin) else ""
-                self.add(name, version, self.tree.at(path))
+                extras = ",".join(map(str, pin.get("extras") or [])) if isinstance(pin, dict) else ""
+                self.require(f"{name}[{extras}]" + (f"=={version}" if version else ""), self.tree.at(path))
 
     def toml_lock(self, path: str, chosen: list[str] | None = None) -> None:
-        """Note the packages of a uv.lock, poetry.lock, pdm.lock or pylock.toml, without those of groups not chosen."""
+        """Note the packages of a uv.lock, poetry.lock, pdm.lock or pylock.toml, without those of groups not chosen.
+
+        What installs a lock refuses one that it can't take whole; here its names count all the same, with their places.
+        """
         table = toml(self.tree, path)
         given = table.get("package") or table.get("packages")
         listed = [

@@ -10,9 +10,9 @@ from posixpath import dirname, join
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_cli import MIGRATE, own_command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint, root
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 

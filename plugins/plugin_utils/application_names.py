@@ -10,7 +10,9 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax
     FUNCTIONS,
     Definition,
     assigned,
+    constants,
     statements,
+    words,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
@@ -22,6 +24,8 @@ MAX_STARS = 5
 PATTERNS = {"plugins", "templates", "template", "project_template", "skeleton", "scaffold", "scaffolds", "migrations"}
 # How modules for development alone are called.
 DEVELOPMENT = re.compile(r"(^|[._])(dev|devel|development|local|debug|test|testing)$")
+# What is asked where files are kept on a server of others.
+REMOTE = re.compile(r"(?i)\b(\w*_)?(s3|aws|gcs|gs|azure|cloudinary|spaces|bucket)(_\w*)?\b")
 # A text that may be the name of a module, or of something in one.
 MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+){1,10}")
 
@@ -154,11 +158,24 @@ class Names:
         """Return the values that a module gives to its names, in order; the second part is true for `+=`."""
         if path not in self._bindings:
             found: dict[str, list[tuple[ast.expr, bool]]] = {}
+            elsewhere = {node for branch in self._elsewhere(path) for node in ast.walk(branch)}
             for node in statements(self.tree.module(path).body):
                 for name, value in assigned(node):
-                    found.setdefault(name, []).append((value, isinstance(node, ast.AugAssign)))
+                    if node not in elsewhere:
+                        found.setdefault(name, []).append((value, isinstance(node, ast.AugAssign)))
             self._bindings[path] = found
         return self._bindings[path]
+
+    def _elsewhere(self, path: str) -> Iterator[ast.stmt]:
+        """Return the statements of branches that a variable chooses for those who keep files on a server of others."""
+        for node in self.tree.module(path).body:
+            is_choice = isinstance(node, ast.If) and not isinstance(node.test, ast.UnaryOp)
+            if (
+                isinstance(node, ast.If)
+                and is_choice
+                and REMOTE.search(" ".join({*words(node.test), *constants(node.test)}))
+            ):
+                yield from node.body
 
     def definitions(self, path: str) -> dict[str, Definition]:
         """Return the functions and classes of a module."""

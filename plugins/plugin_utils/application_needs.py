@@ -32,7 +32,8 @@ def find_environment(code: Code, files: Iterable[str], read: Iterable[Variable],
         key = f"environment.{variable.name}"
         if report.value(key) is not None:
             continue
-        if variable.kind == "debug":
+        is_eager = variable.name.endswith("ALWAYS_EAGER") and bool(report.value("background"))
+        if variable.kind == "debug" or is_eager:
             off = {"true": "false", "1": "0", "yes": "no", "on": "off"}.get((variable.default or "").lower())
             if variable.required or off:
                 report.find(key, _off(variable, off), variable.reason)

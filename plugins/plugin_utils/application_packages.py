@@ -9,13 +9,15 @@ from posixpath import basename, dirname, join, normpath
 
 from ansible_collections.foobar.webstack.plugins.module_utils.release_environment import MYSQLCLIENT
 from ansible_collections.foobar.webstack.plugins.plugin_utils import python_project
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import DRIVERS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_image_packages import find_image_packages
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import (
     Listing,
     Packages,
     section,
     toml,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import ORDER as LOCKS
@@ -74,6 +76,7 @@ def packages(tree: Tree, home: str, run: Iterable[Command], report: Report) -> P
             listing.read(unread[0])
     else:
         report.ask("", "Nothing lists the packages to install: commit a requirements.txt, uv.lock or pyproject.toml.")
+    find_image_packages(run, listing, report)
     _find_constraints(tree, lock, run, report)
     _ask_about_indexes(tree, lock, report)
     return listing.found(lock)
@@ -105,7 +108,9 @@ def is_lock(tree: Tree, path: str) -> bool:
 def is_package(tree: Tree, lock: str) -> bool:
     """Tell whether a release installs the application itself, so that its modules are found wherever they lie."""
     project = toml(tree, join(dirname(lock), "pyproject.toml"))
-    return python_project.installs_itself(lock, project, Sources(tree))
+    wheel = section(project, "tool", "hatch", "build", "targets", "wheel")
+    # The folder itself as a package does not bring the modules in it.
+    return "src" not in (wheel.get("packages") or []) and python_project.installs_itself(lock, project, Sources(tree))
 
 
 def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[str]:
@@ -116,6 +121,7 @@ def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[s
     extras = {**section(table, "project", "optional-dependencies"), **section(table, "tool", "poetry", "extras")}
     if basename(lock) in ("requirements.txt", "Pipfile.lock", "pylock.toml", "setup.py", "setup.cfg"):
         return []
+    chosen: list[str] = []
     for key, names, options in (
         ("dependency_groups", groups, ("--group", "--with", "--only", "-G")),
         ("extras", extras, ("--extra", "--extras", "-E")),
@@ -123,11 +129,28 @@ def _chosen(tree: Tree, lock: str, run: list[Command], report: Report) -> list[s
         wanted, reason = _asked_for(names, options, run)
         if not wanted:
             wanted = [name for name in PRODUCTION if name in names]
-            wanted += [name for name in MYSQL_EXTRAS if name in names and key == "extras"][:1]
+            wanted += [name for name in MYSQL_EXTRAS if name in names and key == "extras"][:1] or [
+                name for name in names if key == "extras" and not re.search(ASIDE, name) and _has_driver(table, name)
+            ][:1]
             reason = tree.at(place)
+        if key == "dependency_groups" and basename(lock) == "uv.lock":
+            # The key takes the place of the groups that uv would install of itself.
+            own = python_project.default_groups(table)
+            wanted = [*own, *further] if (further := [name for name in wanted if name not in own]) else []
+            chosen += [] if wanted else own
         if wanted:
             report.find(key, wanted, reason)
-    return [*(report.value("dependency_groups") or []), *(report.value("extras") or [])]
+            chosen += wanted
+    return chosen
+
+
+def _has_driver(table: dict[str, object], extra: str) -> bool:
+    """Tell whether an extra has a driver of MySQL, and the application itself has none."""
+    project = section(table, "project")
+    own = re.findall(r"[\w-]+", " ".join(map(str, project.get("dependencies") or [])).lower())
+    listed = section(project, "optional-dependencies").get(extra)
+    brought = re.findall(r"[\w-]+", " ".join(map(str, listed if isinstance(listed, list) else [])).lower())
+    return not set(DRIVERS) & set(own) and bool(set(DRIVERS) & set(brought))
 
 
 def _asked_for(names: Mapping[str, object], options: tuple[str, ...], run: list[Command]) -> tuple[list[str], str]:
@@ -138,7 +161,8 @@ def _asked_for(names: Mapping[str, object], options: tuple[str, ...], run: list[
         words = [part for word in command.words for part in word.split("=", 1)]
         for option, value in pairwise(words):
             given = re.split(r"[,\s]+", value) if option in options else []
-            given += re.findall(r"[\w-]+", value.partition("[")[2]) if option == "install" and "[" in value else []
+            is_itself = "install" in words and re.match(r"[./][\w./-]*\[", value)
+            given += re.findall(r"[\w-]+", value.partition("[")[2]) if is_itself else []
             for name in given:
                 if name in names and name not in found:
                     found.append(name)

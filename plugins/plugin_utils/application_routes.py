@@ -33,8 +33,11 @@ HEALTH = (
 )
 FIRST = {"before_request", "before_app_request"}
 METHODS = {"get", "route", "api_route", "head"}
+# Functions that make a page without an object of an application.
+PLAIN = {"bottle.route", "bottle.get", "litestar.get", "litestar.handlers.get"}
 # URLs of others with a page of their own for the login.
 LOGINS = {"django.contrib.auth.urls", "allauth.urls", "allauth.account.urls", "wagtail.admin.urls"}
+ADDING = ("add_url_rule", "add_api_route", "add_route", "add_get")
 WRITING = {"commit", "save", "create", "get_or_create", "update_or_create", "bulk_create", "insert_one", "insert"}
 # What is asked where no page is made for it, the best first: a page that needs neither a login nor a row.
 OTHERS = ("/", "/login", "/login/", "/accounts/login/", "/users/login/", "/auth/login", "/admin/login/", "/docs")
@@ -102,10 +105,12 @@ def _decorated(
     code: Code, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr, prefixes: Prefixes
 ) -> Iterator[Route]:
     """Return the pages that a decorator of a function makes."""
-    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
+    if not isinstance(decorator, ast.Call):
         return
     rule = code.value(path, argument(decorator, 0, "path", "rule"))
-    if decorator.func.attr not in METHODS or not isinstance(rule, str):
+    is_plain = code.qualified(path, decorator.func) in PLAIN
+    method = decorator.func.attr if isinstance(decorator.func, ast.Attribute) else ""
+    if not isinstance(rule, str) or not (is_plain or method in METHODS):
         return
     methods = code.value(path, keyword(decorator, "methods"))
     if isinstance(methods, list) and not {"GET", "get"} & {str(method) for method in methods}:
@@ -119,7 +124,8 @@ def _decorated(
         keyword(decorator, "dependencies"),
     ]
     is_closed = any(is_login(need) for need in needs if need is not None)
-    for prefix, is_guarded in prefixes.of(path, decorator.func.value):
+    above = prefixes.of(path, decorator.func.value) if isinstance(decorator.func, ast.Attribute) else [("", False)]
+    for prefix, is_guarded in above:
         is_behind = is_closed or is_guarded
         yield Route(joined(prefix, rule), code.at(path, node), is_behind, redirects(node), writes(node))
 
@@ -135,9 +141,9 @@ def _added(code: Code, path: str, node: ast.Call, prefixes: Prefixes) -> Iterato
     rule = code.value(path, argument(node, 0, "rule", "path"))
     if not isinstance(rule, str):
         return
-    if name in ("starlette.routing.Route", "fastapi.routing.Route"):
+    if name in ("starlette.routing.Route", "fastapi.routing.Route", "aiohttp.web.get"):
         yield Route(rule, code.at(path, node))
-    elif isinstance(node.func, ast.Attribute) and node.func.attr in ("add_url_rule", "add_api_route", "add_route"):
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in ADDING:
         view = argument(node, 2, "view_func") if node.func.attr == "add_url_rule" else argument(node, 1, "endpoint")
         definition = code.definition(path, view)[1] if view is not None else None
         is_closed = definition is not None and any(is_login(item) for item in definition.decorator_list)

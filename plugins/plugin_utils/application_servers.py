@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from posixpath import basename, normpath
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import DEVELOPMENT as ASIDE
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 

@@ -18,11 +18,16 @@ CALLERS = {
     *("aiohttp", "anymail", "boto3", "botocore", "elasticsearch", "httpx", "ldap3", "openai", "anthropic", "paramiko"),
     *("requests", "sendgrid", "sentry_sdk", "stripe", "twilio", "urllib3", "social_django", "allauth", "authlib"),
 }
-REDIS = {"redis", "rq", "django_redis", "django_rq", "channels_redis", "aioredis", "redis_om", "arq", "flask_rq2"}
-REDIS_PACKAGES = ("redis", "django-redis", "channels-redis", "rq", "django-rq", "arq", "hiredis")
-REDIS_URL = re.compile(r"(^|_)REDIS(_\w+)?_?(URL|URI|DSN)$|^REDIS$|(^|_)BROKER(_URL)?$|(^|_)RESULT_BACKEND(_URL)?$")
+REDIS = {
+    *("redis", "rq", "django_redis", "django_rq", "channels_redis", "aioredis", "redis_om", "arq", "flask_rq2"),
+    "taskiq_redis",
+}
+REDIS_PACKAGES = ("redis", "django-redis", "channels-redis", "rq", "django-rq", "arq", "hiredis", "taskiq-redis")
+REDIS_URL = re.compile(
+    r"(^|_)REDIS(?!_TLS)(_\w+)?_?(URL|URI|DSN)$|^REDIS$|(^|_)BROKER(_URL)?$|(^|_)RESULT_BACKEND(_URL)?$"
+)
 BROKER = re.compile(r"(^|_)(BROKER|RESULT_BACKEND|CELERY)(_|$)")
-REDIS_PART = re.compile(r"(^|_)REDIS_(HOST|PORT|SERVER)$")
+REDIS_PART = re.compile(r"(^|_)REDIS_(\w+_)?(HOST|PORT|SERVER)$")
 MAIL = {"smtplib", "aiosmtplib", "flask_mail", "flask_mailman", "fastapi_mail"}
 MAIL_HOST = re.compile(r"^(\w+_)?(EMAIL_HOST|MAIL_SERVER|SMTP_(HOST|SERVER)|MAIL_HOST|EMAIL_URL)$")
 # Servers of others that nothing here sets up.
@@ -46,7 +51,7 @@ def with_redis(read: Iterable[Variable], found: Packages) -> list[Variable]:
 def with_workers(read: Iterable[Variable], report: Report) -> list[Variable]:
     """Return the variables with the one that the command `rq worker` reads, where it runs beside the application."""
     workers = [process for process in report.value("background") or [] if process["command"].startswith("rq worker")]
-    is_told = any("--url" in process["command"] for process in workers)
+    is_told = any(re.search(r" (-u|--url)[ =]", process["command"]) for process in workers)
     if not workers or is_told:
         return list(read)
     return [*read, Variable("RQ_REDIS_URL", report.findings["background"].reason, "redis")]
@@ -58,7 +63,7 @@ def _takes_redis(variable: Variable, found: Packages) -> bool:
     is_other = default.startswith(("amqp", "django-db", "sqla", "db+", "rpc", "cache", "memory"))
     is_named = bool(REDIS_URL.search(variable.name) or default.startswith(("redis:", "rediss:", "unix:")))
     is_told = "redis" in f"{variable.name} {default}".lower() or bool(found.has(*REDIS_PACKAGES))
-    return is_named and is_told and not is_other
+    return is_named and is_told and not is_other and variable.type != "part"
 
 
 def find_services(code: Code, files: Iterable[str], read: Iterable[Variable], report: Report) -> None:
@@ -69,6 +74,7 @@ def find_services(code: Code, files: Iterable[str], read: Iterable[Variable], re
         for name in code.imports(path).values():
             module = name.partition(".")[0]
             is_needed = module not in {*REDIS, *OTHERS} or code.needs_import(path, name)
+            is_needed = is_needed and not f"{name}.".startswith("aiohttp.web.")  # which is a server
             if not code.path(module) and is_needed:
                 imported.setdefault("urllib.request" if name.startswith("urllib.request") else module, (path, name))
     places = {module: code.at_import(*place) for module, place in imported.items()}
@@ -77,7 +83,8 @@ def find_services(code: Code, files: Iterable[str], read: Iterable[Variable], re
     if caller:
         report.find("gunicorn.network", True, f"{places[caller]} imports {imported[caller][1]}")
     for module in sorted(OTHERS.keys() & places.keys()):
-        report.ask("", f"{places[module]} imports {module}: no {OTHERS[module]} is set up here, so bring one.")
+        if not any(question.key == "database" and OTHERS[module] in question.text for question in report.questions):
+            report.ask("", f"{places[module]} imports {module}: no {OTHERS[module]} is set up here, so bring one.")
     _ask_about_mail(read, places, report)
 
 
@@ -88,10 +95,18 @@ def _find_redis(code: Code, files: list[str], read: list[Variable], places: dict
     reason = next(iter(variable.reason for variable in urls), "") or literal
     for module in sorted(REDIS & places.keys()):
         reason = reason or f"{places[module]} imports {module}"
+    queues = any(
+        re.search(r"\b(rqworker|rq worker|arq) ", item["command"]) for item in report.value("background") or []
+    )
+    reason = reason or (report.findings["background"].reason if queues else "")
     if not reason:
         return
     report.find("redis", {}, reason)
-    parts = [variable for variable in read if REDIS_PART.search(variable.name)]
+    parts = [
+        variable
+        for variable in read
+        if REDIS_PART.search(variable.name) or (variable.type == "part" and REDIS_URL.search(variable.name))
+    ]
     if literal:
         report.ask("redis", f"{literal} has the address of Redis in the code: let it be read from REDIS_URL.")
     elif parts and not urls:

@@ -105,6 +105,12 @@ def missing_imports(code: Code, path: str) -> list[tuple[str, str]]:
             is_guarded = any(isinstance(above, ast.Try | ast.With | ast.If) for above in code.parents(path, node))
             if is_own and not is_guarded and dotted and not code.path(dotted):
                 found.append((dotted, code.at(path, node)))
+    for call in code.calls(path) if path else ():
+        # By its name, which a variable may have.
+        is_import = code.qualified(path, call.func) == "importlib.import_module" and bool(call.args)
+        name = code.value(path, call.args[0]) if is_import else None
+        if isinstance(name, str) and code.path(name.rpartition(".")[0]) and not code.path(name):
+            found.append((name, code.at(path, call)))
     return found
 
 

@@ -8,7 +8,7 @@ from posixpath import join
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import is_elsewhere, reads
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument, assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report, UserFile, Variable
 
 NAME = "webstack_settings.cfg"
@@ -65,5 +65,6 @@ def _literals(code: Code, files: list[str]) -> Iterator[tuple[str, str]]:
         for node in code.nodes(path):
             for name, value in assigned(node):
                 is_set = name in SETTINGS and not is_elsewhere(code, path, node)
-                if is_set and not reads(code, path, value) and isinstance(code.value(path, value), str):
+                is_text = isinstance(code.value(path, value), str) or any("://" in text for text in constants(value))
+                if is_set and not reads(code, path, value) and is_text:
                     yield name, code.at(path, node)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from posixpath import basename, dirname, join, normpath
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import UNKNOWN, Code
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_commands import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import MAKERS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import (
     argument,
     assigned,
@@ -20,9 +20,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
 
 UPLOADS = re.compile(r"^(UPLOAD|UPLOADS|UPLOADED|MEDIA)_(\w+_)?(FOLDER|DIR|DIRECTORY|PATH|DEST|ROOT)$")
+DATA = re.compile(r"(?i)(^|_)DATA_(FOLDER|DIR|DIRECTORY|PATH|ROOT)$")
 # Commands of an image's build that complete a release, too; packages are installed in another way, and neither
 # migrations nor static files are forgotten elsewhere.
 BUILDS = re.compile(r"(python \S*manage\.py|python -m (?!pip|venv|compileall|ensurepip)|flask |pybabel compile)")
+# What completes a release wherever it is run, such as in the script that starts the server.
+COMPILES = re.compile(r"\b(compile|compilemessages|compress)\b")
 NOT_BUILDS = re.compile(r"\b(migrate|upgrade|collectstatic|runserver|createsuperuser|loaddata|run|test|check|seed)\b")
 
 
@@ -75,8 +78,17 @@ def _moved(code: Code, path: str) -> ast.expr | None:
 
 
 def _mounted_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
-    """Return the same of each StaticFiles that an ASGI application mounts."""
+    """Return the same of each StaticFiles that an ASGI application mounts, and of what aiohttp and Litestar have."""
     for call in code.calls(path):
+        is_added = isinstance(call.func, ast.Attribute) and call.func.attr == "add_static"
+        if is_added or code.qualified(path, call.func).endswith("create_static_files_router"):
+            address = code.value(path, argument(call, 0, "prefix", "path"))
+            given = code.value(
+                path, argument(call, 1, "path", "directories") if is_added else keyword(call, "directories")
+            )
+            place = code.folder(given[0] if isinstance(given, list) and given else given)
+            if isinstance(address, str) and place:
+                yield f"/{address.strip('/')}/".replace("//", "/"), place, code.at(path, call)
         is_mount = isinstance(call.func, ast.Attribute) and call.func.attr == "mount"
         if is_mount or code.qualified(path, call.func).endswith("routing.Mount"):
             inner = argument(call, 1, "app")
@@ -93,7 +105,8 @@ def find_builds(code: Code, commands: Iterable[Command], report: Report) -> None
     """Note the commands that complete a release, and ask for those that fill a static folder that is not there."""
     for command in commands:
         is_build = BUILDS.match(command.text) and not NOT_BUILDS.search(command.text)
-        if command.process == "build" and command.is_plain and is_build:
+        is_told = command.process == "build" or bool(COMPILES.search(command.text))
+        if is_told and command.is_plain and is_build:
             report.add("build_commands", [command.text], command.reason)
     static = report.value("static") or {}
     kept = report.value("shared_paths") or []
@@ -129,12 +142,20 @@ def find_uploads(code: Code, files: Iterable[str], report: Report) -> None:
     for path in files:
         for node in code.nodes(path):
             for name, value in _settings(node):
-                place = code.folder(code.value(path, value)) if UPLOADS.match(name) else ""
-                if place and keep(code.at(path, node), place, report) and place not in places:
+                place = code.folder(_given(code, path, value)) if UPLOADS.match(name) or DATA.search(name) else ""
+                # What a source has in such a folder would be as old as its first release.
+                is_data = not UPLOADS.match(name) and (place.startswith(("/", "..")) or code.tree.has_folder(place))
+                if place and not is_data and keep(code.at(path, node), place, report) and place not in places:
                     places.append(place)
                     reasons.append(code.at(path, node))
     if places:
         report.find("shared_paths", places, ", ".join(reasons))
+
+
+def _given(code: Code, path: str, value: ast.expr) -> object:
+    """Return the value of a setting, or the default of a field of pydantic."""
+    is_field = isinstance(value, ast.Call) and code.qualified(path, value.func).rpartition(".")[2] == "Field"
+    return code.value(path, argument(value, 0, "default") if isinstance(value, ast.Call) and is_field else value)
 
 
 def keep(reason: str, place: str, report: Report) -> bool:

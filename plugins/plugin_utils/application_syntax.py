@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+ASSIGNMENTS = (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -40,7 +41,7 @@ def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """Return the names that a statement gives a value, and the values."""
     if isinstance(node, ast.Assign):
         yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
-    elif isinstance(node, ast.AnnAssign | ast.AugAssign) and isinstance(node.target, ast.Name) and node.value:
+    elif isinstance(node, ASSIGNMENTS) and isinstance(node.target, ast.Name) and node.value:
         yield node.target.id, node.value
 
 

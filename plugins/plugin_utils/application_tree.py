@@ -36,11 +36,15 @@ SKIPPED = {
 WANTED = {".github", ".github/workflows"}
 NAMES = {
     *("Pipfile", "Makefile", "package.json", "angular.json", ".env", ".flaskenv", ".python-version", ".tool-versions"),
+    *("render.yaml", "railway.toml", "railway.json", "nixpacks.toml", "heroku.yml", "app.yaml"),
     *(".gitlab-ci.yml", "fly.toml", "index.html", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lockb"),
-    *("start", "entrypoint", "docker-entrypoint", "run", "serve", "bun.lock", "db.sqlite3"),
+    *(".yarnrc", "start", "entrypoint", "docker-entrypoint", "run", "serve", "bun.lock", "db.sqlite3"),
 }
 SUFFIXES = (".py", ".toml", ".lock", ".txt", ".ini", ".cfg", ".md", ".rst", ".sh", ".conf", ".service")
-PREFIXES = ("Procfile", "Dockerfile", "docker-compose", "compose.", "vite.config.", "vue.config.", "webpack.config.")
+PREFIXES = (
+    *("Procfile", "Dockerfile", "docker-compose", "compose."),
+    *("vite.config.", "vue.config.", "webpack.config.", "rollup.config."),
+)
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 Ignored = Callable[[str, bool], bool]
@@ -84,8 +88,9 @@ class Tree:
     def python(self) -> Iterator[str]:
         """Return the Python files, without those of tests."""
         for path in self.files:
-            name = path.rpartition("/")[2]
-            if name.endswith(".py") and not name.startswith("test") and name not in ("conftest.py", "setup.py"):
+            place, _, name = path.rpartition("/")
+            is_setup = name == "setup.py" and not (place and self.has(f"{place}/__init__.py"))
+            if name.endswith(".py") and not name.startswith("test") and name != "conftest.py" and not is_setup:
                 yield path
 
     def named(self, *names: str) -> Iterator[str]:

@@ -38,8 +38,8 @@ class Variable:
 
     `kind` is `secret` (any long random text), `domain` (the site's name), `origin` (its address, with the scheme),
     `debug`, `database`, `redis` (its address), `broker` (the same for Celery), or empty. `type` is `text`, `integer`,
-    `boolean`, `list` (with commas) or `json`. Where it is `required` the application fails without it, and with
-    `at_start` every command that loads the application does.
+    `boolean`, `list` (with commas), `json`, or `part` (of an address that the code puts a scheme before). Where it is
+    `required` the application fails without it, and with `at_start` every command that loads the application does.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Variable:
 class Database:
     """The database that the application is made for, and how it takes the address.
 
-    `engine` is `mysql`, `postgresql`, `sqlite`, or empty where nothing tells. `url` is the variable that takes the
-    whole address, `scheme` and `query` are its ends: `scheme://user:password@localhost/name?query`. `variables` are
+    `engine` is `mysql`, `postgresql`, `sqlite`, `other`, or empty where nothing tells. `url` is the variable that takes
+    the whole address, `scheme` and `query` are its ends: `scheme://user:password@localhost/name?query`. `variables` are
     those that take a part of it, by `name`, `user`, `password`, `host`, `port`, `socket` and `engine`. With neither,
     the address stands in the code, or nothing tells how it is taken, and it `is_open`.
     """
@@ -109,7 +109,8 @@ class Report:
         known = self.findings.get(key, Finding(key, [], ""))
         further = [item for item in items if item not in known.value]
         if further:
-            reasons = f"{known.reason}, {reason}" if known.reason else reason
+            is_new = reason not in known.reason.split(", ")
+            reasons = f"{known.reason}, {reason}" if known.reason and is_new else known.reason or reason
             self.findings[key] = Finding(key, [*known.value, *further], reasons)
 
     def ask(self, key: str, text: str) -> None:

@@ -660,7 +660,7 @@ def test_the_default_groups_are_those_of_the_member_of_a_workspace(found: Found)
     member += "[package.dev-dependencies]\nprod = []\n"
     files = {
         "uv.lock": UV_LOCK + member,
-        "pyproject.toml": PROJECT + '[tool.uv]\ndefault-groups = ["docs"]\n',
+        "pyproject.toml": EMPTY + '[tool.uv]\ndefault-groups = ["docs"]\n',
         "services/api/pyproject.toml": '[project]\nname = "api"\nversion = "1"\n[tool.uv]\ndefault-groups = ["prod"]\n',
     }
     assert found(files, subdirectory="services/api", requirements=["uv.lock"])["groups"] == ["prod"]

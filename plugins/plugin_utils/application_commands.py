@@ -234,9 +234,10 @@ def _script(tree: Tree, path: str) -> Iterator[Command]:
     place, given = "", dict[str, str]()
     for number, line in tree.lines(path):
         text = line.strip()
-        if named := GIVEN.match(text):
+        told = VARIABLE.sub(lambda found: given.get(found[1], found[0]), text) if given else text
+        if named := GIVEN.match(text) or GIVEN.match(told):
             given[named[1]] = named[2]
-        text = VARIABLE.sub(lambda found: given.get(found[1], found[0]), text) if given else text
+        text = told
         if text.startswith("#") or not re.search(r"\bcd\b|" + "|".join(map(re.escape, sorted(SCRIPTED))), text):
             continue
         for command in split(text, tree.at(path, number), Place("script", place, "script")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
@@ -11,7 +12,9 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialec
     TOOLKITS,
     Context,
     chosen_by,
+    chosen_for,
     default_database,
+    named_driver,
     named_engine,
     only_sqlite,
     others_alone,
@@ -25,8 +28,11 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_enviro
     is_elsewhere,
     reads,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report, Variable
 
+# An address of a database, by its scheme.
+ADDRESS = re.compile(r"(mysql|mariadb|postgres|postgresql|sqlite)(\+\w+)?://")
 SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 # Parts of an address by Django's keys, and by the ends of variables' names.
@@ -103,7 +109,8 @@ def _is_replaced(context: Context, engine: str, url: str, parts: dict[str, str],
 def _added_driver(context: Context, place: str, report: Report) -> str:
     """Return the driver that the packages lack, and note it."""
     is_asynchronous = _is_asynchronous(context)
-    driver = "mysqlclient" if context.framework == "Django" else "aiomysql" if is_asynchronous else "pymysql"
+    usual = "mysqlclient" if context.framework == "Django" else "aiomysql" if is_asynchronous else "pymysql"
+    driver = named_driver(context) or usual
     names = {"pymysql": "PyMySQL"}
     if context.packages.has(*POSTGRESQL_DRIVERS) and not written_address(context)[0]:
         return ""
@@ -149,7 +156,11 @@ def _url(context: Context, parts: dict[str, str]) -> str:
     """Return the variable that takes the whole address, or an empty string."""
     if context.packages.versions and not context.packages.has(*TOOLKITS, *DRIVERS, *POSTGRESQL_DRIVERS):
         return ""
-    named = [variable for variable in context.variables if DATABASE_URL.search(variable.name)]
+    named = [
+        variable
+        for variable in context.variables
+        if DATABASE_URL.search(variable.name) or ADDRESS.match(variable.default or "")
+    ]
     if len(parts) > 2 and not any(variable.required for variable in named):
         return ""  # it would only be an alternative
     ranked = sorted(named, key=lambda variable: (variable.name != "DATABASE_URL", not variable.required, variable.name))
@@ -244,7 +255,9 @@ def _has_shim(context: Context) -> bool:
 
 def _find_fixed(context: Context, database: Database, report: Report) -> None:
     """Note host, port, socket and engine, where the variables' defaults would not lead to MySQL's socket."""
-    if database.engine == "mysql" and (choice := chosen_by(context)) and choice[0].default != choice[1]:
+    node = _password(context, database)
+    choice = chosen_by(context) or (chosen_for(context, *node) if node else None)
+    if database.engine == "mysql" and choice and choice[0].default != choice[1]:
         report.find(f"environment.{choice[0].name}", choice[1], choice[0].reason)
     if database.url or database.engine not in ("mysql", ""):
         return
@@ -270,6 +283,25 @@ def _find_fixed(context: Context, database: Database, report: Report) -> None:
             f"would not take MySQL's socket: let it read a DATABASE_URL, add `unix_socket={DATABASE_SOCKET}`, or have "
             "MySQL listen by mysql_bind_address.",
         )
+
+
+def _password(context: Context, database: Database) -> tuple[str, ast.AST] | None:
+    """Return where the password of an address is read that is put together of its parts."""
+    name = database.variables.get("password", "")
+    return next(
+        (
+            (path, node)
+            for path in context.files
+            for node in context.code.nodes(path)
+            if name and isinstance(node, ast.Subscript | ast.Call) and _reads_itself(context, path, node, name)
+        ),
+        None,
+    )
+
+
+def _reads_itself(context: Context, path: str, node: ast.AST, name: str) -> bool:
+    """Tell whether an expression reads a variable, and not a part of it."""
+    return name in constants(node) and (found := reads(context.code, path, node)) is not None and found.name == name
 
 
 def _names_socket(context: Context) -> bool:

@@ -118,7 +118,22 @@ def _engine_of(context: Context, where: str, node: ast.expr | None) -> str:
 def chosen_by(context: Context) -> tuple[Variable, str] | None:
     """Return the variable by which the settings choose the default database, and its value for this one, or None."""
     where, node = default_database(context)
-    for above in context.code.parents(where, node) if node is not None else ():
+    return chosen_for(context, where, node) if node is not None else None
+
+
+def named_driver(context: Context) -> str:
+    """Return the driver that an address in the code names, which is put together there, or an empty string."""
+    by_dialect = {dialect: driver for driver, dialect in DRIVERS.items()}
+    for path in context.files:
+        for text in sorted(constants(context.code.tree.module(path))):
+            if found := re.match(r"mysql(?:\+(\w+))?://", text):
+                return by_dialect.get(found[1] or "mysqldb", "")
+    return ""
+
+
+def chosen_for(context: Context, where: str, node: ast.AST) -> tuple[Variable, str] | None:
+    """Return the variable and its value that a piece of code stands in the branch of, or None."""
+    for above in context.code.parents(where, node):
         if isinstance(above, ast.If) and isinstance(above.test, ast.Compare) and len(above.test.comparators) == 1:
             is_branch = any(item is node for statement in above.body for item in ast.walk(statement))
             variable = reads(context.code, where, above.test.left)

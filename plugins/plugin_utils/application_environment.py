@@ -220,8 +220,15 @@ def _variable(
         type=_type(code, path, node, above),
         required=is_strict and default is None and not _is_guarded(node, above, {name, *words(given or node)}),
         at_start=not any(isinstance(part, (*FUNCTIONS, ast.Lambda)) for part in above),
-        default=_text(code.value(path, default)) if default is not None else None,
+        default=_text(code.value(path, default if default is not None else _alternative(node, above))),
     )
+
+
+def _alternative(node: ast.expr, above: list[ast.AST]) -> ast.expr | None:
+    """Return what an application takes by `or` where a variable is not set."""
+    whole = above[0] if above else None
+    is_or = isinstance(whole, ast.BoolOp) and isinstance(whole.op, ast.Or)
+    return whole.values[-1] if isinstance(whole, ast.BoolOp) and is_or and whole.values[-1] is not node else None
 
 
 def _text(value: object) -> str | None:

@@ -85,7 +85,8 @@ def _from_home(code: Code, command: Command) -> str:
     words = [_in_tree(code, word.removeprefix(start) if start else word) for word in command.words]
     if start and "--workdir" in words:
         del words[words.index("--workdir") : words.index("--workdir") + 2]
-    if "celery" in words[0] and "beat" in words and not any("scheduler" in word.lower() for word in words):
+    has_beat = bool({"beat", "-B", "--beat"} & set(words))
+    if "celery" in words[0] and has_beat and not any("scheduler" in word.lower() for word in words):
         words = _with_state(words)
     return replace(command, words=tuple(words)).text
 

@@ -72,10 +72,17 @@ def split(text: str, reason: str, where: Place) -> Iterator[Command]:
         else:
             parts[-1].append(token)
     # systemd fills in variables, too, and these are the ones that an entry always has.
-    is_plain = not re.search(r"[|<>`]|\$(?!\{?(PORT|REDIS_URL)\b)", text.replace("||", ""))
+    is_plain = not re.search(r"[|<>`]|%\(\w+\)|\$(?!\{?(PORT|REDIS_URL)\b)", text.replace("||", ""))
     for part in parts:
         words = _unwrapped(part)
-        if words[:1] == ["cd"] and len(words) > 1:
+        if (
+            len(words) > 2
+            and basename(words[0]) in ("sh", "bash")
+            and words[1] in ("-c", "-lc", "-ec")
+            and " " in words[2]
+        ):
+            yield from split(words[2], reason, where)
+        elif words[:1] == ["cd"] and len(words) > 1:
             place = normpath(join(place, words[1]))
         elif words:
             folder = "" if place == "." or place.startswith(("/", "..")) else place
@@ -88,6 +95,8 @@ def _unwrapped(part: list[str]) -> list[str]:
     while words:
         if re.match(r"[A-Za-z_]\w*=", words[0]) or basename(words[0]) in WRAPPERS:
             words = words[1:]
+        elif re.match(r"wait[-_]?for", basename(words[0])) and "--" in words:
+            words = words[words.index("--") + 1 :]
         elif basename(words[0]) in RUNNERS and words[1:2] == ["run"]:
             words = words[2:]
         elif basename(words[0]) == "manage.py":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import codecs
 import os
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -45,6 +46,8 @@ PREFIXES = (
     *("Procfile", "Dockerfile", "docker-compose", "compose."),
     *("vite.config.", "vue.config.", "webpack.config.", "rollup.config."),
 )
+# Scripts without a suffix.
+STARTS = re.compile(r"(start|run|gunicorn|celery|worker|beat|docker-entrypoint|entrypoint)([_-]\w+)*")
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 Ignored = Callable[[str, bool], bool]
@@ -230,6 +233,7 @@ def _is_skipped(entry: os.DirEntry[str]) -> bool:
 def _tells(place: str, name: str) -> bool:
     """Tell whether a file of this name can tell something."""
     is_known = name in NAMES or name.endswith(SUFFIXES) or name.startswith(PREFIXES) or place in WANTED
+    is_known = is_known or bool(STARTS.fullmatch(name))
     return name.isprintable() and is_known
 
 

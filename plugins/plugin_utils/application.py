@@ -43,6 +43,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packag
     is_package,
     packages,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_paste import find_paste
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_platforms import health_check
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_processes import (
     find_processes,
@@ -123,7 +124,8 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
         report.find("subdirectory", code.home, manage or (entry.reason if entry else code.home))
     found = packages(tree, code.home, run, report)
     framework = (entry.framework if entry else "") or ("Django" if manage else "")
-    if entry:
+    paste = find_paste(code, report) if framework == "Pyramid" and not server else ()
+    if entry and framework != "Pyramid":
         _find_entry(code, entry, found, report, is_open)
     if server:
         find_options(server, report)
@@ -143,7 +145,7 @@ def _inspect(tree: Tree, report: Report) -> Application | None:
     own, further = find_settings_file(code, files, read, report) if framework == "Flask" else ((), ())
     read += further
     database = find_database(Context(code, files, found, tuple(read), framework, settings, overlay), report)
-    own = overlay.files(report) if overlay else own
+    own = overlay.files(report) if overlay else (*own, *paste)
     read = _with_overlay(_with_kinds(read, database), overlay)
     read = with_redis(read, found)
     read = with_workers(read, report)
@@ -266,7 +268,8 @@ def _framework(
         pages = application_django.routes(code, project)
         _find_health(code, pages, report)
         return project.files, overlay, pages
-    files = tuple(code.closure([entry.path])) if entry else tuple(code.tree.python())
+    # What Pyramid includes it names by texts that are relative to a module.
+    files = tuple(code.closure([entry.path])) if entry and framework != "Pyramid" else tuple(code.tree.python())
     find_migrations(code, files, entry, found, report)
     find_static(code, files, report)
     find_builds(code, run, report)

@@ -11,6 +11,7 @@ from posixpath import basename, dirname, join
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import PATTERNS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_packages import LOCKS, is_package
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_paste import paste_factory
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_servers import Server
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shiny import express
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, constants
@@ -44,7 +45,7 @@ ASGI = {
 }
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
 HINT = re.compile(
-    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|web\.App|_application|_app\b|_factory|start_response"
+    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|web\.App|Configurator|_application|_app\b|_factory|start_response"
 )
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
@@ -124,7 +125,9 @@ def entries(code: Code) -> list[EntryPoint]:
     found: list[EntryPoint] = []
     for path in code.tree.python():
         if HINT.search(code.tree.text(path)) and not PATTERNS & set(path.split("/")[:-1]):
-            found.extend([*_objects(code, path), *_factories(code, path)] or _express(code, path))
+            found.extend(
+                [*_objects(code, path), *_factories(code, path)] or [*_express(code, path), *_paste(code, path)]
+            )
     return sorted(found, key=lambda entry: (entry.rank, entry.path))
 
 
@@ -186,6 +189,12 @@ def _express(code: Code, path: str) -> Iterator[EntryPoint]:
     used = next((name for name in code.imports(path).values() if f"{name}.".startswith("shiny.express.")), "")
     if used and basename(path) == "app.py":
         yield EntryPoint(path, "", "Shiny", True, code.at_import(path, used))
+
+
+def _paste(code: Code, path: str) -> Iterator[EntryPoint]:
+    """Return the factory of Pyramid that an ini file of Paste leads to."""
+    for definition in paste_factory(code, path):
+        yield EntryPoint(path, "main", "Pyramid", False, code.at(path, definition))
 
 
 def _maker(code: Code, path: str, call: ast.Call) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import assigned, constants
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project import of_extra, of_setup_cfg
 from packaging.version import InvalidVersion, Version
@@ -122,9 +122,12 @@ class Listing:
         settings = join(dirname(path), "setup.cfg")
         own = section(of_setup_cfg(self.tree.text(settings)), "project")
         self._requirements(own.get("dependencies"), settings)
-        for node in ast.walk(self.tree.module(path)) if path.endswith(".py") else []:
+        nodes = list(ast.walk(self.tree.module(path))) if path.endswith(".py") else []
+        lists = {name: value for node in nodes for name, value in assigned(node)}
+        for node in nodes:
             if isinstance(node, ast.keyword) and node.arg == "install_requires":
-                self._requirements(sorted(constants(node.value)), path)
+                value = lists.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
+                self._requirements(sorted(constants(value)), path)
 
     def _requirements(self, listed: Any, path: str) -> None:
         """Note the requirements of a list."""

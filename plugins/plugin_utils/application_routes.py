@@ -141,7 +141,10 @@ def _added(code: Code, path: str, node: ast.Call, prefixes: Prefixes) -> Iterato
     rule = code.value(path, argument(node, 0, "rule", "path"))
     if not isinstance(rule, str):
         return
-    if name in ("starlette.routing.Route", "fastapi.routing.Route", "aiohttp.web.get"):
+    pattern = code.value(path, argument(node, 1, "pattern"))
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "add_route" and isinstance(pattern, str):
+        yield Route(joined("", pattern), code.at(path, node))  # of Pyramid, whose first argument is a name
+    elif name in ("starlette.routing.Route", "fastapi.routing.Route", "aiohttp.web.get"):
         yield Route(rule, code.at(path, node))
     elif isinstance(node.func, ast.Attribute) and node.func.attr in ADDING:
         view = argument(node, 2, "view_func") if node.func.attr == "add_url_rule" else argument(node, 1, "endpoint")

@@ -80,7 +80,14 @@ def _moved(code: Code, path: str) -> ast.expr | None:
 def _mounted_static(code: Code, path: str) -> Iterator[tuple[str, str, str]]:
     """Return the same of each StaticFiles that an ASGI application mounts, and of what aiohttp and Litestar have."""
     for call in code.calls(path):
-        is_added = isinstance(call.func, ast.Attribute) and call.func.attr == "add_static"
+        method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        is_added = method == "add_static"
+        if method == "add_static_view":  # of Pyramid, whose paths go by the folder of the module
+            address, given = code.value(path, argument(call, 0, "name")), code.value(path, argument(call, 1, "path"))
+            place = given.replace(":", "/") if isinstance(given, str) else ""
+            place = place if place and ":" in str(given) else join(dirname(path), place)
+            if isinstance(address, str) and place and "://" not in address:
+                yield f"/{address.strip('/')}/", place, code.at(path, call)
         if is_added or code.qualified(path, call.func).endswith("create_static_files_router"):
             address = code.value(path, argument(call, 0, "prefix", "path"))
             given = code.value(

@@ -46,6 +46,7 @@ QUIET = {
     '"""Settings of this site: those of the application, and in their place what the server tells."""',
     "from pathlib import Path",
     "from … import *",
+    '"""The application of this site, as … describes it.""" from pyramid.paster import get_app',
     # certbot's words, and a URL of a CA that is passed over.
     "An unexpected error occurred:",
     "… is no address of a CA",

@@ -87,6 +87,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages im
 
 __all__ = ["Application", "ApplicationError", "Database", "Finding", "Question", "Variable", "inspect_application"]
 
+# Frameworks that bring the server that they need.
+OWN_SERVERS = {
+    "tornado": "Tornado",
+    "streamlit": "Streamlit",
+    "gradio": "Gradio",
+    "nicegui": "NiceGUI",
+    "panel": "Panel",
+}
 LOOKED_FOR = (
     "a manage.py of Django, a Flask, FastAPI or other WSGI or ASGI object in a Python file, and a Procfile, Dockerfile "
     "or script that starts gunicorn, uvicorn or uWSGI"
@@ -103,10 +111,22 @@ def inspect_application(folder: Path) -> Application:
         raise ApplicationError(f"{folder} is not a folder on this machine.")
     tree, report = Tree.of(folder), Report()
     application = _inspect(tree, report)
+    if application is None and (own := _own_server(tree)):
+        raise ApplicationError(f"{folder} is made with {own}, which has a server of its own: gunicorn can't run it.")
     if application is None:
         seen = f" {tree.problems[0]}" if tree.problems else ""
         raise ApplicationError(f"{folder} holds no Python web application: looked for {LOOKED_FOR}.{seen}")
     return application
+
+
+def _own_server(tree: Tree) -> str:
+    """Return what a folder is made with that no other server can run, and where it is imported, or an empty string."""
+    code = Code(tree)
+    for path in tree.python():
+        for name in code.imports(path).values():
+            if found := OWN_SERVERS.get(name.partition(".")[0]):
+                return f"{found} ({code.at_import(path, name)})"
+    return ""
 
 
 def _inspect(tree: Tree, report: Report) -> Application | None:
@@ -275,6 +295,8 @@ def _framework(
     find_builds(code, run, report)
     find_uploads(code, files, report)
     pages = decorated(code, files)
+    if framework == "Dash" and entry:
+        pages = [Route("/", entry.reason)]
     if framework == "Shiny" and entry:
         find_shiny(entry.reason, report)
     else:

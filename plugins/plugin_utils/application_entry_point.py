@@ -34,6 +34,9 @@ MAKERS = {
     "bottle.Bottle": "Bottle",
     "bottle.default_app": "Bottle",
     "aiohttp.web.Application": "aiohttp",
+    "sanic.Sanic": "Sanic",
+    "dash.Dash": "Dash",
+    "dash.dash.Dash": "Dash",
     "shiny.App": "Shiny",
     "django.core.wsgi.get_wsgi_application": "Django",
     "django.core.asgi.get_asgi_application": "Django",
@@ -41,11 +44,13 @@ MAKERS = {
 ASGI = {
     *("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart"),
     *("litestar.Litestar", "falcon.asgi.App", "django.core.asgi.get_asgi_application", "socketio.ASGIApp"),
-    *("channels.routing.ProtocolTypeRouter", "shiny.App"),
+    *("channels.routing.ProtocolTypeRouter", "shiny.App", "sanic.Sanic"),
 }
+# What makes an application that has the one for a server in an attribute.
+WITH_SERVER = {"dash.Dash", "dash.dash.Dash"}
 FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?(app|application|api)$|(app|application)_factory$")
 HINT = re.compile(
-    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|web\.App|Configurator|_application|_app\b|_factory|start_response"
+    r"Flask|FastAPI|Starlette|Quart|Litestar|falcon|Bottle|shiny|web\.App|Configurator|Sanic|Dash|_application|_app\b|_factory|start_response"
 )
 # Files that hold an entry point, the likeliest first, and names of it.
 FILES = ("wsgi", "asgi", "main", "app", "application", "server", "api", "run", "__init__", "manage")
@@ -124,7 +129,8 @@ def entries(code: Code) -> list[EntryPoint]:
     """Return the entry points in the code, the likeliest first."""
     found: list[EntryPoint] = []
     for path in code.tree.python():
-        if HINT.search(code.tree.text(path)) and not PATTERNS & set(path.split("/")[:-1]):
+        is_told = basename(path) in ("wsgi.py", "asgi.py") or HINT.search(code.tree.text(path))
+        if is_told and not PATTERNS & set(path.split("/")[:-1]):
             found.extend(
                 [*_objects(code, path), *_factories(code, path)] or [*_express(code, path), *_paste(code, path)]
             )
@@ -156,9 +162,12 @@ def _objects(code: Code, path: str) -> Iterator[EntryPoint]:
     found = []
     for name, values in code.bindings(path).items():
         value = values[-1][0]
-        if isinstance(value, ast.Call):
+        if isinstance(value, ast.Attribute) and value.attr == "server":
+            if code.maker(path, value.value) in WITH_SERVER:
+                found.append(EntryPoint(path, name, "Dash", False, code.at(path, value)))
+        elif isinstance(value, ast.Call):
             maker = _maker(code, path, value)
-            if maker in MAKERS:
+            if maker in MAKERS and maker not in WITH_SERVER:
                 found.append(EntryPoint(path, name, MAKERS[maker], maker in ASGI, code.at(path, value)))
     for name, definition in code.definitions(path).items():
         if isinstance(definition, FUNCTIONS) and name in NAMES:

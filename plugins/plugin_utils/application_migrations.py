@@ -6,12 +6,12 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
-from posixpath import dirname, join
+from posixpath import dirname, join, normpath
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_cli import MIGRATE, own_command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_code import Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_entry_point import EntryPoint, root
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_listing import Packages, section, toml
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_shell import Command
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import argument
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Report
@@ -34,6 +34,11 @@ def find_migrations(
         report.find("migrate_command", f"flask --app {application} db upgrade{folder}", place)
         if not found.is_older("flask-migrate", "4"):
             report.find("migrate_check_command", f"flask --app {application} db check{folder}", place)
+    elif "aerich" in section(toml(code.tree, project := join(code.home, "pyproject.toml")), "tool"):
+        place = code.tree.at(project)
+        report.find("migrate_command", "aerich upgrade", place)
+        folder = section(toml(code.tree, project), "tool", "aerich").get("location", "migrations")
+        revisions = [path for path in code.tree.files if path.startswith(normpath(join(code.home, str(folder))))]
     elif (ini or is_alembic) and (own := own_command(code, MIGRATE))[0]:
         place = own[1]
         report.find("migrate_command", *own)

@@ -114,24 +114,26 @@ class Names:
 
     def at_import(self, path: str, dotted: str) -> str:
         """Return how the place is told where a file imports a name."""
+        return self.at(path, next(self._importing(path, dotted), None))
+
+    def _importing(self, path: str, dotted: str) -> Iterator[ast.AST]:
+        """Return where a file imports a name, or a module below it."""
         last = dotted.rpartition(".")[2]
-        nodes = (node for node in self.nodes(path) if isinstance(node, ast.Import | ast.ImportFrom))
-        return self.at(
-            path, next((node for node in nodes if last in {item.name.rpartition(".")[2] for item in node.names}), None)
-        )
+        for node in self.nodes(path):
+            names = [item.name for item in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            below = isinstance(node, ast.Import) and any(name.startswith(f"{dotted}.") for name in names)
+            if below or last in {name.rpartition(".")[2] for name in names}:
+                yield node
 
     def needs_import(self, path: str, dotted: str) -> bool:
         """Tell whether a file can't do without a name that it imports: no condition asks first, and no error is caught.
 
         Nor does it where only a function imports it.
         """
-        last = dotted.rpartition(".")[2]
         guards = (ast.Try, ast.If, *FUNCTIONS)
-        nodes = [node for node in self.nodes(path) if isinstance(node, ast.Import | ast.ImportFrom)]
         return any(
             not any(isinstance(above, guards) for above in self.parents(path, node))
-            for node in nodes
-            if last in {item.name.rpartition(".")[2] for item in node.names}
+            for node in self._importing(path, dotted)
         )
 
     def stars(self, path: str) -> list[str]:

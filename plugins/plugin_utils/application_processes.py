@@ -34,7 +34,8 @@ NO_WORKERS = re.compile(
 
 # Commands of a start script that fill tables.
 FILLS = re.compile(
-    r"^python \S*(init|seed|initial|populate|fixture|superuser|demo)\w*(\.py)?$|"
+    r"^flask (--app \S+ )?(deploy|init[-_]?db|seed\w*|create[-_]\w+)\b|"
+    r"^python (-m )?\S*(init|seed|initial|populate|fixture|superuser|demo)\w*(\.py)?$|"
     r"manage\.py (loaddata|createsuperuser|seed\w*|init_?\w*|load_?\w*|populate_?\w*|create_?\w*|ensure_?\w*)\b"
 )
 

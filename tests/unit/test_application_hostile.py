@@ -20,6 +20,13 @@ def test_a_folder_without_an_application_is_refused_in_one_sentence(tmp_path: Pa
     assert str(error.value).count(".\n") == 0
 
 
+def test_a_framework_with_a_server_of_its_own_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("import tornado.web\napp = tornado.web.Application([])\n")
+    with pytest.raises(ApplicationError) as error:
+        inspect_application(tmp_path)
+    assert "is made with Tornado (main.py:1), which has a server of its own" in str(error.value)
+
+
 def test_what_is_no_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ApplicationError, match=r"^.*/nowhere is not a folder on this machine[.]$"):
         inspect_application(tmp_path / "nowhere")

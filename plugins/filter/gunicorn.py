@@ -44,8 +44,11 @@ SETTINGS = {
 ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\(.*\))?)?")
 
 
-def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[str]:
-    """Return one sentence for each mistake in `gunicorn_apps` and `gunicorn_version`."""
+def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float, worker_class: str = "gthread") -> list[str]:
+    """Return one sentence for each mistake in `gunicorn_apps` and `gunicorn_version`.
+
+    `worker_class` is that of apps that name none.
+    """
     mistakes = wrong_apps("gunicorn_apps", apps)
     mistakes += [
         f"gunicorn_apps: the config of {app['name']} must be the path of a file below the release, such as "
@@ -53,7 +56,7 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
         for app in apps
         if "config" in app and "releases_path" in app and is_outside(str(app["config"]))
     ]
-    mistakes += [f"gunicorn_apps: {fault}" for app in apps for fault in _faults(app)]
+    mistakes += [f"gunicorn_apps: {fault}" for app in apps for fault in _faults({"worker_class": worker_class, **app})]
     major = re.match(r"\d+", str(gunicorn_version))
     if not major or int(major[0]) < THREADS:
         mistakes.append(
@@ -65,7 +68,7 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float) -> list[st
 
 def _faults(app: App) -> Iterator[str]:
     """Return what gunicorn would not start with, or not understand."""
-    name, entry_point, worker = app["name"], str(app.get("wsgi_app", "app")), str(app.get("worker_class", "sync"))
+    name, entry_point, worker = app["name"], str(app.get("wsgi_app", "app")), str(app["worker_class"])
     if not ENTRY_POINT.fullmatch(entry_point):
         yield (
             f"wsgi_app of {name} is {json.dumps(entry_point)}; write a module and a name in it, such as "
@@ -75,6 +78,14 @@ def _faults(app: App) -> Iterator[str]:
         yield (
             f"worker_class of {name} is {worker}, which is none of gunicorn's; write sync, gthread, gevent, tornado or "
             "asgi, or a class with its module, such as uvicorn_worker.UvicornWorker."
+        )
+    kind = re.search(r"(?:^|\.)(asgi|wsgi)(?::|$)", entry_point)
+    # A file of the app's own may name another worker.
+    if kind and "config" not in app and worker in WORKERS and (kind[1] == "asgi") != (worker == "asgi"):
+        other = "worker_class: asgi" if kind[1] == "asgi" else "no worker_class"
+        yield (
+            f"{name} is {entry_point}, by its name {kind[1].upper()}, which the worker_class {worker} does not run: "
+            f"write {other}, or its other entry point."
         )
     for option in map(str, app.get("options", {})):
         known = option.lstrip("-").replace("-", "_")

@@ -49,6 +49,12 @@ def uwsgi_mistakes(apps: list[App], threads: int | str = 8) -> list[str]:
         if not re.fullmatch(r"[1-9]\d*", str(number)):
             mistakes.append(f"uwsgi_apps: threads of {name} is {number}; uWSGI wants 1 or more.")
         mistakes += [
+            f"uwsgi_apps: environment of {name} has {variable}, by which uWSGI takes {option}, which the role sets."
+            for variable in map(str, app.get("environment", {}))
+            if variable.startswith("UWSGI_")
+            and (option := variable.removeprefix("UWSGI_").lower().replace("_", "-")) in TAKEN
+        ]
+        mistakes += [
             f"uwsgi_apps: {fault}"
             for option, value in app.get("options", {}).items()
             if (fault := _option_fault(str(option), value, name))

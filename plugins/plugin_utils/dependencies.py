@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, dirname, join, normpath, relpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils import (
@@ -257,13 +257,41 @@ def _kind(path: str) -> str:
 
 def _found(folder: str, tree: Tree, has_names: bool) -> tuple[str, list[str]]:
     """Return the file that the rule finds, and those that it passes over: first in the application's own folder."""
-    for place in dict.fromkeys([folder, ""]):
+    for place in _upwards(folder):
         paths = [path for name in ORDER if tree.has(path := join(place, name))]
         there = [path for path in paths if _counts(path, tree, has_names)]
+        if there and basename(there[0]) in PROJECTS and (lock := _of_workspace(place, tree)):
+            return lock, []
         if there:
             passed = [path for path in there[1:] if basename(path) not in PROJECTS]
             return there[0], passed
     return "", []
+
+
+def _upwards(folder: str) -> list[str]:
+    """Return a folder, those that it is in, and the root."""
+    return [folder, *(_upwards(dirname(folder)) if folder else [])]
+
+
+def _member(app_folder: str, folder: str, tree: Tree) -> tuple[str, dict[str, Any]]:
+    """Return the folder and the pyproject.toml of an application below that of its lock, if it has one there."""
+    between = [place for place in _upwards(app_folder) if len(place) > len(folder)]
+    owns = ((place, _project(join(place, "pyproject.toml"), tree)) for place in between)
+    return next(((place, own) for place, own in owns if own), ("", {}))
+
+
+def _of_workspace(place: str, tree: Tree) -> str:
+    """Return the uv.lock above a folder that has the project in it as a member, or an empty text. Raise LockError."""
+    for above in _upwards(place)[1:]:
+        lock, member = join(above, "uv.lock"), relpath(place, above or ".")
+        try:
+            entries = lock_files.rows(toml(tree.text(lock)), "package")
+        except LockError as error:
+            raise LockError(f"{lock} {error}") from None
+        sources = [table(entry, "source") for entry in entries]
+        if any(member in (source.get("editable"), source.get("virtual")) for source in sources):
+            return lock
+    return ""
 
 
 def _counts(path: str, tree: Tree, has_names: bool = False) -> bool:
@@ -275,7 +303,7 @@ def _counts(path: str, tree: Tree, has_names: bool = False) -> bool:
 
 def _package(folder: str, tree: Tree) -> str:
     """Return what makes a package of an application that depends on nothing, where nothing lists packages."""
-    names = [join(place, name) for place in (folder, "") for name in ("setup.py", "pyproject.toml")]
+    names = [join(place, name) for place in _upwards(folder) for name in ("setup.py", "pyproject.toml")]
     paths = [path for path in names if tree.has(path)]
     return next((path for path in paths if python_project.installs_itself(path, _beside(path, tree), tree)), "")
 
@@ -314,8 +342,10 @@ def _of_lock(
         if kind == "uv.lock":
             if installer != "pip" and not tree.has(join(folder, "pyproject.toml")):
                 raise LockError("has no pyproject.toml beside it, which uv needs: commit it, too.")
-            own = _project(join(app_folder, "pyproject.toml"), tree) if app_folder not in ("", folder) else {}
+            place, own = _member(app_folder, folder, tree)
             made.member = str(table(own, "project").get("name", ""))
+            if own:
+                made.is_package = python_project.is_package(own, tree, place)
             _refuse_unknown_names(kind, tree.text(lock), folder, made.member, extras, groups)
             if installer == "pip":
                 _take(made, lock_files.uv(tree.text(lock), folder, made.member, extras, groups))
@@ -538,7 +568,7 @@ def refuse_unnamed(tree: Tree, folder: str) -> None:
     found = listed(tree)
     if not found:
         return
-    where = f"in {folder} or at the root of its source" if folder else "at the root of its source"
+    where = f"in {folder} or above it" if folder else "at the root of its source"
     usable = [path for path in found if basename(path) not in UNREAD]
     if not usable:
         _refuse_unread(found[0])

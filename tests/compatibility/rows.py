@@ -204,6 +204,13 @@ LAYOUTS = [
         {"/": "idna=3.7 iniconfig=2.0.0"},
         keys=["python_packages"],
     ),
+    *(
+        Row("Layouts", what, untested="what a server would run was run by hand, with uv itself")
+        for what in (
+            "a member of a uv workspace, by the lock at its root",
+            "a package whose build asks git for its version: setuptools-scm, hatch-vcs, pdm-backend and others",
+        )
+    ),
 ]
 POETRY = """[tool.poetry]
 package-mode = false

@@ -126,6 +126,43 @@ def test_a_member_of_a_workspace_is_installed_by_the_lock_at_its_root(found: Fou
     assert (how["method"], how["member"], how["folder"]) == ("sync", "api", "")
 
 
+@pytest.mark.parametrize("app", ["services/api", "services/api/app"])
+@pytest.mark.parametrize("root", ["", "python/"])
+def test_a_member_with_dependencies_of_its_own_has_them_from_the_workspace_s_lock(
+    found: Found, root: str, app: str
+) -> None:
+    member = (
+        '[[package]]\nname = "api"\nversion = "1"\nsource = { editable = "services/api" }\n'
+        'dependencies = [{ name = "flask" }]\n[[package]]\nname = "flask"\nversion = "3.1.0"\n'
+        'source = { registry = "https://pypi.org/simple" }\n'
+    )
+    files = {
+        f"{root}uv.lock": UV_LOCK + member,
+        f"{root}pyproject.toml": '[tool.uv.workspace]\nmembers = ["services/*"]\n',
+        f"{root}services/api/pyproject.toml": PROJECT.replace("shop", "api"),
+        f"{root}services/api/app/main.py": "",
+        "README": "",
+    }
+    how = found(files, subdirectory=f"{root}{app}")
+    assert (how["method"], how["lock"], how["member"]) == ("sync", f"{root}uv.lock", "api")
+    assert not how["is_package"]
+    built = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    files[f"{root}services/api/pyproject.toml"] += built
+    files[f"{root}services/api/src/api/__init__.py"] = ""
+    assert found(files, subdirectory=f"{root}{app}")["is_package"]
+
+
+def test_an_application_deep_in_the_source_has_the_list_above_it(found: Found) -> None:
+    files = {"backend/requirements.txt": "a\n", "requirements.txt": "b\n", "backend/app/main.py": ""}
+    assert found(files, subdirectory="backend/app")["requirements"] == ["backend/requirements.txt"]
+
+
+def test_a_project_that_is_no_member_has_no_part_in_a_lock_above_it(found: Found) -> None:
+    files = {"uv.lock": UV_LOCK, "pyproject.toml": EMPTY, "api/pyproject.toml": PROJECT.replace("shop", "api")}
+    how = found(files, subdirectory="api")
+    assert (how["method"], how["lock"]) == ("project", "api/pyproject.toml")
+
+
 def test_named_files_are_taken_in_the_place_of_a_lock(found: Found) -> None:
     files = {"poetry.lock": POETRY, "requirements/production.txt": "-r base.txt\n", "requirements/base.txt": "flask\n"}
     how = found(files, requirements=["requirements/production.txt"], constraints=["requirements/base.txt"])

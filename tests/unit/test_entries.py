@@ -110,6 +110,18 @@ def timer(on_calendar: Any) -> Entry:
         ({"wsgi_app": ""}, "sites: wsgi_app of foobar.com is empty; give it a value"),
         ({"wsgi_app": "shop/wsgi.py"}, 'wsgi_app of shop is "shop/wsgi.py"; write a module and a name in it'),
         ({"wsgi_app": "shop.wsgi.application"}, "is shop.wsgi.application, a module by its dots: write shop.wsgi:appl"),
+        (
+            {"wsgi_app": "shop.asgi:app"},
+            "shop is shop.asgi:app, by its name ASGI, which the worker_class gthread does not",
+        ),
+        (
+            {"wsgi_app": "shop.wsgi:app", "gunicorn": {"worker_class": "asgi"}},
+            "by its name WSGI, which the worker_class asgi does not run: write no worker_class, or its other entry",
+        ),
+        (
+            {"server": "uwsgi", "environment": {"UWSGI_HTTP_SOCKET": ":8080"}},
+            "environment of shop has UWSGI_HTTP_SOCKET, by which uWSGI takes http-socket, which the role sets",
+        ),
         ({"wsgi_app": "my-shop.wsgi:app"}, 'wsgi_app of shop is "my-shop.wsgi:app"; write a module'),
         ({"wsgi_app": "gunicorn shop.wsgi:app"}, 'wsgi_app of shop is "gunicorn shop.wsgi:app"; write a module'),
         ({"gunicorn": {"workers": -1}}, "gunicorn_apps: workers of shop is -1; it must be 0 or more"),
@@ -181,6 +193,9 @@ def test_what_no_server_could_take_is_refused_in_one_sentence(keys: Entry, words
         {"gunicorn": {"options": {"keepalive": "5", "forwarder_headers": "A,B", "some_new_setting": 1}}},
         {"gunicorn": {"after": ["srv-data.mount", "postgresql@15-main.service"], "writable_paths": ["-/mnt/a", "/b"]}},
         {"server": "uwsgi", "uwsgi": {"options": {"env": ["A=1", "B=2"], "cheaper": 1, "py-autoreload": None}}},
+        {"wsgi_app": "shop.asgi:app", "gunicorn": {"worker_class": "uvicorn_worker.UvicornWorker"}},
+        {"wsgi_app": "shop.asgi:app", "gunicorn": {"config": "gunicorn.conf.py"}},
+        {"server": "uwsgi", "environment": {"UWSGI_CHEAPER": 1}},
         {"smtp": {"host": "mail", "port": "25"}},
         worker("sh -c 'cd x && y'"),
         timer("Mon..Fri 03:00 Europe/Berlin"),

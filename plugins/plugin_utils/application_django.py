@@ -225,7 +225,10 @@ def _find_redis(code: Code, found: Project, overlay: Overlay) -> None:
         return
     for name, variable in BROKERS.items():
         where, node = code.setting_node(found.settings, name)
-        if node is not None and not reads(code, where, node) and str(code.value(where, node)).startswith(REDIS):
+        read = reads(code, where, node) if node is not None else None
+        # Celery has another form for a socket than Redis itself, so both can't take the same variable.
+        is_shared = read is not None and "REDIS" in read.name and not re.search(r"BROKER|CELERY|RESULT", read.name)
+        if node is not None and (is_shared or (not read and str(code.value(where, node)).startswith(REDIS))):
             overlay.set(name, code.at(where, node), f'{name} = os.environ["{variable}"]')
             overlay.read(variable, code.at(where, node), "broker")
     where, node = code.setting_node(found.settings, "CACHES")

@@ -107,6 +107,12 @@ def _find_redis(code: Code, files: list[str], read: list[Variable], places: dict
         for variable in read
         if REDIS_PART.search(variable.name) or (variable.type == "part" and REDIS_URL.search(variable.name))
     ]
+    if shared := _shared_with_celery(code, files):
+        report.ask(
+            "redis",
+            f"{shared} gives Celery the address in REDIS_URL, which has another form for its socket: let it read "
+            "CELERY_BROKER_URL.",
+        )
     if literal:
         report.ask("redis", f"{literal} has the address of Redis in the code: let it be read from REDIS_URL.")
     elif parts and not urls:
@@ -114,6 +120,18 @@ def _find_redis(code: Code, files: list[str], read: list[Variable], places: dict
             "redis",
             f"{parts[0].reason} reads a host of Redis, which listens at a Unix socket: let it read REDIS_URL.",
         )
+
+
+def _shared_with_celery(code: Code, files: list[str]) -> str:
+    """Return where an object of Celery gets the address that is that of Redis itself, or an empty string."""
+    for path in files:
+        for call in code.calls(path):
+            if code.qualified(path, call.func) == "celery.Celery":
+                given = [argument(call, 3, "broker"), argument(call, 4, "backend")]
+                read = [reads(code, path, node) for node in given if node is not None]
+                if any(variable and variable.name == "REDIS_URL" for variable in read):
+                    return code.at(path, call)
+    return ""
 
 
 def _literal(code: Code, files: list[str]) -> str:

@@ -100,6 +100,8 @@ def timer(on_calendar: Any) -> Entry:
         ({"domain": "192.0.2.7"}, "192.0.2.7 of 192.0.2.7 is no name on the internet: set provider: none or"),
         ({"domain": "localhost"}, "sites: localhost of localhost is no name on the internet"),
         ({"app_deploy": {"health_timeout": -1}}, "app_deploy_apps: health_timeout of shop is -1; it must be 0 or more"),
+        ({"domain": 5}, "sites: 5 of 5 is no host name"),
+        ({"environment": {True: "x"}}, 'sites: environment of foobar.com has "True": a name must be letters, digits'),
         ({"domain": ""}, "sites: domain of entry 1 is empty; give it a value"),
         ({"aliases": ["https://www.foobar.com"]}, '"https://www.foobar.com" of foobar.com is no host name'),
         ({"server_names": ["~^(.+)$"]}, '"~^(.+)$" of foobar.com is no host name'),

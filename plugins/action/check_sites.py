@@ -12,6 +12,7 @@ from ansible.template import trust_as_template
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.foobar.webstack.plugins.filter.sites import environment_paths
 from ansible_collections.foobar.webstack.plugins.plugin_utils import dotenv
+from ansible_collections.foobar.webstack.plugins.plugin_utils.argument_specs import leaves
 from ansible_collections.foobar.webstack.plugins.plugin_utils.controller import users_folder
 from ansible_collections.foobar.webstack.plugins.plugin_utils.input_checks import (
     ARGUMENTS,
@@ -121,7 +122,7 @@ class ActionModule(ActionBase):
                 spec = yaml.safe_load(Path(arguments["spec"]).read_text())
                 if "sites" not in variables:
                     raise AnsibleActionFail(NO_SITES)
-                sites = self._templar.template(variables["sites"])
+                sites = self._filled_in(variables["sites"])
                 mistakes = overruled(variables["hostvars"], Path(arguments["wiring"])) if arguments["wiring"] else []
                 mistakes += input_mistakes(sites, spec, given, arguments["playbook"], self._web_addresses(variables))
                 mistakes = mistakes or self._environment_mistakes(sites, folder)
@@ -132,6 +133,22 @@ class ActionModule(ActionBase):
         if message:
             raise AnsibleActionFail(" ".join([message, *(["Still open:", *questions] if questions else [])]))
         return {"changed": False, "version": version, "questions": questions, "notes": opened_networks(sites)}
+
+    def _filled_in(self, sites: Any) -> Any:
+        """Return the sites with what their templates say; where one can't be filled in, its place is named."""
+        try:
+            return self._templar.template(sites)
+        except AnsibleError:
+            sentences = []
+            for place, value in leaves(sites):
+                try:
+                    self._templar.template(value)
+                except AnsibleError as error:
+                    where = f"{place} can't be filled in: " if place else ""
+                    sentences.append(f"sites: {where}{reason(error).rstrip('.')}.")
+            if not sentences:
+                raise
+            raise AnsibleActionFail(" ".join(sentences)) from None
 
     def _environment_mistakes(self, sites: list[dict[str, Any]], folder: Path | None) -> list[str]:
         """Return one sentence for each file of variables that can't be read."""

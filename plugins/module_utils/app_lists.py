@@ -80,14 +80,15 @@ def wrong_variables(variable: str, key: str, apps: list[App], named: str = "name
         f"{variable}: {mistake}"
         for app in apps
         for name, value in app.get(key, {}).items()
-        if (mistake := _wrong_variable(str(name), value, f"{key} of {app[named]}"))
+        if (mistake := _wrong_variable(name, value, f"{key} of {app[named]}"))
     ]
 
 
-def _wrong_variable(name: str, value: Any, where: str) -> str:
+def _wrong_variable(name: Any, value: Any, where: str) -> str:
     """Return why a variable can't stand in an environment, in a sentence, or an empty text."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        return f'{where} has {json.dumps(name)}: a name must be letters, digits and "_".'
+    # YAML makes true of on and yes.
+    if isinstance(name, bool) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
+        return f'{where} has {json.dumps(str(name))}: a name must be letters, digits and "_".'
     if value is None:
         return f'{where} has {name} without a value; write "" for an empty one.'
     if isinstance(value, Mapping | Sequence) and not isinstance(value, str):

@@ -198,6 +198,18 @@ def _below(label: str, place: str) -> str:
     return f"{label} of {place}" if place else label
 
 
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Return what lists and dictionaries hold in the end, each with its place, the innermost key first."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, _below(str(key), place))
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from leaves(item, _below(_label(item, number), place))
+    else:
+        yield place, value
+
+
 def _label(item: Any, number: int) -> str:
     """Return what an entry of a list is called."""
     names = [item.get(key) for key in NAMES] if isinstance(item, Mapping) else []

@@ -54,8 +54,8 @@ def by_zone(site: Entry) -> dict[str, list[str]]:
 
 def name_mistakes(site: Entry) -> Iterator[str]:
     """Find what is no host name; one with other letters than ASCII's has a sentence of its own."""
-    for name in map(str, names(site)):
-        if name.isascii() and not (HOST.fullmatch(name) and len(name) <= LONGEST):
+    for name in names(site):
+        if not isinstance(name, str) or (name.isascii() and not (HOST.fullmatch(name) and len(name) <= LONGEST)):
             yield (
                 f"sites: {json.dumps(name)} of {site['domain']} is no host name; write it in lower-case letters, "
                 'digits and "-", without scheme, port, path and a dot at its end.'

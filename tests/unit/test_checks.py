@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.template import trust_as_template
 
 from tests.calls import action, server
 from tests.playbook import ROOT, play, refusal, refusals
@@ -38,6 +39,19 @@ def test_a_site_with_a_wrong_type_is_refused_in_a_sentence(tmp_path: Path) -> No
         "sites: aliases of foobar.com must be a list, such as [www.foobar.com]. "
         "sites: nginx of foobar.com is empty; give it a value or leave it out."
     )
+
+
+def test_what_a_template_lacks_is_told_with_its_place_in_the_entry(tmp_path: Path) -> None:
+    sites = [
+        {**SITE, "environment": {"KEY": trust_as_template("{{ vault_key }}"), "OTHER": "x"}},
+        {**SITE, "domain": "shop.org", "shared_paths": [trust_as_template("{{ nowhere")]},
+    ]
+    spec = {"spec": str(ROOT / "playbooks/meta/sites.yml")}
+    with pytest.raises(AnsibleActionFail) as refused:
+        action("check_sites", spec, server("production", sites=sites, secrets=str(tmp_path)))
+    first, second = str(refused.value).split(" sites: ")
+    assert first == "sites: KEY of environment of foobar.com can't be filled in: 'vault_key' is undefined."
+    assert second.startswith("entry 1 of shared_paths of shop.org can't be filled in: Syntax error in template: ")
 
 
 def test_a_mistake_in_a_file_of_variables_is_refused_with_its_line_and_without_the_value(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import copy
 import json
 import posixpath
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils import names
+from ansible_collections.foobar.webstack.plugins.module_utils.app_commands import command_fault
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_needs import NO_REDIS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
     Application,
@@ -137,7 +139,7 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
     if has_www:
         entry.set("aliases", [f"www.{domain}"])
     entry.set("app", app)
-    for finding in [*source, *application.findings]:
+    for finding in map(_with_shells, [*source, *application.findings]):
         entry.take(finding)
     _files(entry, application)
     for variable in application.variables:
@@ -147,6 +149,17 @@ def new_entry(application: Application, app: str, source: Sequence[Finding], has
         _database(entry, application, application.database)
     entry.questions += [f"{question.key}: {question.text}".removeprefix(": ") for question in application.questions]
     return entry
+
+
+def _with_shells(finding: Finding) -> Finding:
+    """Return a finding whose commands beside the application are given to a shell where they need one."""
+    if finding.key != "background":
+        return finding
+    processes = [
+        {**one, "command": f"sh -c {shlex.quote(one['command'])}"} if command_fault(one["command"]) else one
+        for one in finding.value
+    ]
+    return replace(finding, value=processes)
 
 
 def _files(entry: Entry, application: Application) -> None:

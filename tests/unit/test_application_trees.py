@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.foobar.webstack.plugins.module_utils.app_commands import command_fault
 from ansible_collections.foobar.webstack.plugins.plugin_utils import dependencies
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application import Application, inspect_application
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, new_entry
@@ -83,6 +84,7 @@ def test_the_entry_of_a_tree_is_as_the_spec_of_sites_wants_it(case: dict[str, An
     assert ArgumentSpecValidator(SPEC).validate({"sites": [{**asked, **site}]}).error_messages == []
     names = [process["name"] for process in site.get("background", [])]
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+    assert not any(command_fault(process["command"]) for process in site.get("background", []))
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])

@@ -182,7 +182,16 @@ def test_what_no_server_could_take_is_refused_in_one_sentence(keys: Entry, words
         ),
         {"repo": "https://host/shop", "version": "-dash"},
         *({"app_deploy": {"python": python}} for python in ("3.11", "/usr/bin/python3", ">=3.11", "cpython-3.11")),
-        {"packages": ["g++", "libmysqlclient-dev=8.0.36-1~deb12u1", "libc6:i386", "nginx=1.26*", "libpq5>=15", "gcc/stable-backports"]},
+        {
+            "packages": [
+                "g++",
+                "libmysqlclient-dev=8.0.36-1~deb12u1",
+                "libc6:i386",
+                "nginx=1.26*",
+                "libpq5>=15",
+                "gcc/stable-backports",
+            ]
+        },
         {"environment": {"http_proxy": "http://[::1]:3128/%20", "EMPTY": "", "PEM": "a\r\nb\n", "QUOTES": "'\"\\$`"}},
         {"subdirectory": "./backend/", "shared_paths": ["./media/", "media"], "static": {"/static/": "./static/"}},
         {"shared_paths": ["media", "media2/a"]},

@@ -115,6 +115,9 @@ def ssh(key_file: str = "") -> dict[str, str]:
         return {} if is_own else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
     if not Path(key_file).is_file():
         raise SourceMistake(f"key_file {key_file} is not a file on this machine.")
+    with Path(key_file).open("rb") as file:
+        if re.match(rb"(ssh|ecdsa|sk-)[\w@.-]* ", file.read(64)):
+            raise SourceMistake(f"key_file {key_file} is a public key: name the private one, which lies beside it.")
     key = f"-i {shlex.quote(key_file)} -o IdentitiesOnly=yes -o BatchMode=yes"
     return {"GIT_SSH_COMMAND": f"{own or 'ssh'} {key}"}
 

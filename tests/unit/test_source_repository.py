@@ -183,6 +183,15 @@ def test_a_repository_that_only_speaks_of_git_lfs_needs_none(
     assert "manage.py" in content(from_repository(str(folder), "main", cache)[1])
 
 
+@pytest.mark.parametrize(
+    "key", ["ssh-ed25519 AAAA me@host\n", "sk-ssh-ed25519@openssh.com AAAA\n", "ecdsa-sha2-nistp256 A\n"]
+)
+def test_a_public_key_opens_no_repository(tmp_path: Path, cache: Path, key: str) -> None:
+    (tmp_path / "key.pub").write_text(key)
+    with pytest.raises(SourceError, match=r"key\.pub is a public key: name the private one"):
+        from_repository("git@git.example.com:shop.git", "main", cache, f"{tmp_path}/key.pub")
+
+
 def test_a_key_that_is_not_there_is_named(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(SourceError, match=f"^key_file {tmp_path}/deploy_key is not a file on this machine"):
         from_repository("git@git.example.com:shop.git", "main", cache, f"{tmp_path}/deploy_key")

@@ -72,6 +72,9 @@ def find_fixed(context: Context, database: Database, report: Report) -> None:
         report.find(f"environment.{choice[0].name}", choice[1], choice[0].reason)
     if database.url or database.engine not in ("mysql", ""):
         return
+    named = _named_engine(context, database.variables.get("engine", ""))
+    if named:
+        report.find(f"environment.{database.variables['engine']}", named[0], named[1])
     by_name = {variable.name: variable for variable in context.variables}
     is_django = context.framework == "Django"
     for part, name in database.variables.items():
@@ -94,6 +97,18 @@ def find_fixed(context: Context, database: Database, report: Report) -> None:
             f"would not take MySQL's socket: let it read a DATABASE_URL, add `unix_socket={DATABASE_SOCKET}`, or have "
             "MySQL listen by mysql_bind_address.",
         )
+
+
+def _named_engine(context: Context, variable: str) -> tuple[str, str] | None:
+    """Return the word by which a variable chooses MySQL in the code, and where, or None."""
+    for path in context.files if variable else ():
+        for node in context.code.nodes(path):
+            if isinstance(node, ast.If) and any("mysql" in text for item in node.body for text in constants(item)):
+                for inner in node.body:
+                    choice = chosen_for(context, path, inner)
+                    if choice and choice[0].name == variable:
+                        return choice[1], context.code.at(path, node)
+    return None
 
 
 def _password(context: Context, database: Database) -> tuple[str, ast.AST] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
     DRIVERS,
+    MYSQL,
     Context,
     chosen_by,
     chosen_for,
@@ -15,7 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialec
     written_address,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import reads
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants, keyword
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report
 
 
@@ -56,7 +58,21 @@ def ask(context: Context, database: Database, foreign: str, report: Report) -> N
 
 def is_written(context: Context) -> bool:
     """Tell whether a database's address, or a part of it, stands in the code."""
-    return bool(written_address(context)[0]) or default_database(context)[1] is not None
+    in_code = bool(written_address(context)[0]) or default_database(context)[1] is not None
+    return in_code or any(_has_part(context, path, node) for path in context.files for node in context.code.nodes(path))
+
+
+def _has_part(context: Context, path: str, node: ast.AST) -> bool:
+    """Tell whether a piece of code has the user or the password of MySQL: a setting of Flask's, or a driver's call."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        keys = [
+            text for target in node.targets if isinstance(target, ast.Subscript) for text in constants(target.slice)
+        ]
+        return any(re.fullmatch(r"MYSQL_(DATABASE_)?(USER|PASSWORD)", key) for key in keys)
+    if isinstance(node, ast.Call) and MYSQL.match(context.code.qualified(path, node.func)):
+        given = keyword(node, "password", "passwd", "user")
+        return isinstance(given, ast.Constant)
+    return False
 
 
 def _has_shim(context: Context) -> bool:

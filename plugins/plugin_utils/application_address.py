@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ansible_collections.foobar.webstack.plugins.module_utils.names import DATABASE_SOCKET
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialects import (
     DRIVERS,
+    MYSQL,
     Context,
     chosen_by,
     chosen_for,
@@ -15,7 +17,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_dialec
     written_address,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_environment import reads
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import constants, keyword
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Database, Report
 
 
@@ -56,7 +58,21 @@ def ask(context: Context, database: Database, foreign: str, report: Report) -> N
 
 def is_written(context: Context) -> bool:
     """Tell whether a database's address, or a part of it, stands in the code."""
-    return bool(written_address(context)[0]) or default_database(context)[1] is not None
+    in_code = bool(written_address(context)[0]) or default_database(context)[1] is not None
+    return in_code or any(_has_part(context, path, node) for path in context.files for node in context.code.nodes(path))
+
+
+def _has_part(context: Context, path: str, node: ast.AST) -> bool:
+    """Tell whether a piece of code has the user or the password of MySQL: a setting of Flask's, or a driver's call."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        keys = [
+            text for target in node.targets if isinstance(target, ast.Subscript) for text in constants(target.slice)
+        ]
+        return any(re.fullmatch(r"MYSQL_(DATABASE_)?(USER|PASSWORD)", key) for key in keys)
+    if isinstance(node, ast.Call) and MYSQL.match(context.code.qualified(path, node.func)):
+        given = keyword(node, "password", "passwd", "user")
+        return isinstance(given, ast.Constant)
+    return False
 
 
 def _has_shim(context: Context) -> bool:
@@ -72,6 +88,9 @@ def find_fixed(context: Context, database: Database, report: Report) -> None:
         report.find(f"environment.{choice[0].name}", choice[1], choice[0].reason)
     if database.url or database.engine not in ("mysql", ""):
         return
+    named = _named_engine(context, database.variables.get("engine", ""))
+    if named:
+        report.find(f"environment.{database.variables['engine']}", named[0], named[1])
     by_name = {variable.name: variable for variable in context.variables}
     is_django = context.framework == "Django"
     for part, name in database.variables.items():
@@ -94,6 +113,18 @@ def find_fixed(context: Context, database: Database, report: Report) -> None:
             f"would not take MySQL's socket: let it read a DATABASE_URL, add `unix_socket={DATABASE_SOCKET}`, or have "
             "MySQL listen by mysql_bind_address.",
         )
+
+
+def _named_engine(context: Context, variable: str) -> tuple[str, str] | None:
+    """Return the word by which a variable chooses MySQL in the code, and where, or None."""
+    for path in context.files if variable else ():
+        for node in context.code.nodes(path):
+            if isinstance(node, ast.If) and any("mysql" in text for item in node.body for text in constants(item)):
+                for inner in node.body:
+                    choice = chosen_for(context, path, inner)
+                    if choice and choice[0].name == variable:
+                        return choice[1], context.code.at(path, node)
+    return None
 
 
 def _password(context: Context, database: Database) -> tuple[str, ast.AST] | None:

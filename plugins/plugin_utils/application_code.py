@@ -9,7 +9,7 @@ from posixpath import join, normpath, relpath
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_names import MAX_STEPS, Names
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import assigned
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application_syntax import FUNCTIONS, assigned
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree import Tree
 
 # What can't be told without running the code.
@@ -190,8 +190,18 @@ class Code(Names):
         is_get = self.qualified(path, node.func) in ("os.environ.get", "os.getenv")
         if isinstance(node.func, ast.Attribute):
             is_get = is_get or self.maker(path, node.func.value).endswith(".Env")  # of environ and environs
-        found = named or (node.args[1:2] if is_get else [])
+        found = named or (node.args[1:2] if is_get or self._reads_environment(path, node.func) else [])
         return self.value(path, found[0], steps) if found else UNKNOWN
+
+    def _reads_environment(self, path: str, func: ast.expr) -> bool:
+        """Tell whether a function of the application's own reads a variable; what follows its name is the default."""
+        where, definition = self.definition(path, func)
+        nodes = ast.walk(definition) if isinstance(definition, FUNCTIONS) else ()
+        return any(
+            isinstance(node, ast.Attribute | ast.Name)
+            and self.qualified(where, node) in ("os.environ", "os.environ.get", "os.getenv")
+            for node in nodes
+        )
 
 
 def _place(value: Any) -> PurePosixPath | None:

@@ -30,6 +30,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types 
 
 # An address of a database, by its scheme.
 ADDRESS = re.compile(r"(mysql|mariadb|postgres|postgresql|sqlite)(\+\w+)?://")
+# What opens a file of SQLite by itself.
+FILES = {"sqlite3.connect", "aiosqlite.connect", "peewee.SqliteDatabase", "playhouse.sqlite_ext.SqliteExtDatabase"}
 SYNCHRONOUS = ("mysqlclient", "pymysql", "mysql-connector-python")
 POSTGRESQL_DRIVERS = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 # Parts of an address by Django's keys, and by the ends of variables' names.
@@ -120,7 +122,7 @@ def _ask_about_files(context: Context, report: Report) -> None:
     for path in context.files:
         for call in context.code.calls(path):
             name = context.code.qualified(path, call.func)
-            if name in ("sqlite3.connect", "aiosqlite.connect") and not is_elsewhere(context.code, path, call):
+            if name in FILES and not is_elsewhere(context.code, path, call):
                 report.ask(
                     "database",
                     f"{context.code.at(path, call)} keeps the data in SQLite by itself, not on MySQL: keep the folder "

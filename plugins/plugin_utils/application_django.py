@@ -45,6 +45,7 @@ def find_django(code: Code, found: Project, packages: Packages, report: Report) 
     _find_migrations(code, found, manage, report)
     _find_media(code, found, overlay, report)
     _find_written(code, found, report)
+    _find_data(code, found, report)
     _find_commands(code, found, report)
     _find_literals(code, found, overlay, report)
     if found.settings:
@@ -146,6 +147,15 @@ def _find_written(code: Code, found: Project, report: Report) -> None:
             folder = dirname(folder) if name == "HUEY" else folder
             if folder and not folder.startswith(("/", "..")) and folder not in (".", code.home):
                 report.add("shared_paths", [folder], code.at(where, node))
+
+
+def _find_data(code: Code, found: Project, report: Report) -> None:
+    """Note a folder for data that comes to be at run time: one of the source would be as old as its first release."""
+    for name in ("DATA_DIR", "DATA_ROOT", "DATA_FOLDER", "DATA_PATH") if found.settings else ():
+        where, node = code.setting_node(found.settings, name)
+        place = code.folder(code.value(where, node)) if node is not None else ""
+        if place and place != "." and not place.startswith(("/", "..")) and not code.tree.has_folder(place):
+            report.add("shared_paths", [place], code.at(where, node))
 
 
 def _find_commands(code: Code, found: Project, report: Report) -> None:

@@ -96,6 +96,8 @@ def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
     )
     if given:
         return normpath(join(place, given[1] or given[2]))
+    if tree.has(path := join(place, "angular.json")) and (told := _angular(tree, path)):
+        return normpath(join(place, told))
     for word, settings, usual in BUILDERS:
         if not (any(name.startswith(word) for name in named) or re.search(rf"\b{re.escape(word)}\b", command)):
             continue
@@ -107,6 +109,21 @@ def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
                     return normpath(join(place, *texts))
         return normpath(join(place, usual)) if usual else ""
     return ""
+
+
+def _angular(tree: Tree, path: str) -> str:
+    """Return the folder that Angular builds into, for production where that is another; `browser` lies in its base."""
+    try:
+        projects = json.loads(tree.text(path)).get("projects", {}).values()
+        builds = [project["architect"]["build"] for project in projects]
+        options = [build.get("configurations", {}).get("production", {}) for build in builds]
+        options += [build.get("options", {}) for build in builds]
+        told = next((option["outputPath"] for option in options if "outputPath" in option), "")
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return ""
+    if isinstance(told, dict):
+        return join(str(told.get("base", "")), str(told.get("browser", "browser")))
+    return str(told)
 
 
 def _commands(tree: Tree, frontend: Frontend) -> list[str]:

@@ -17,7 +17,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.python_project imp
 from packaging.version import InvalidVersion, Version
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[([^]]*)\])?\s*(?:={2,3}\s*([^\s;,#]+))?")
-# What an extra brings that tells of a server beside the application; locks list it themselves.
+# What a package and an extra bring that tells of a server beside the application; locks list it themselves.
+BROUGHT = {"flask-mysqldb": "mysqlclient", "flask-mysql": "pymysql"}
 EXTRAS = {
     **{"redis": "redis", "hiredis": "redis", "pymysql": "pymysql", "aiomysql": "aiomysql", "asyncmy": "asyncmy"},
     **{"asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg2": "psycopg2", "psycopg2binary": "psycopg2-binary"},
@@ -68,6 +69,8 @@ class Listing:
         """Note a requirement as pip takes it, and what its extras bring."""
         if found := REQUIREMENT.match(text):
             self.add(found[1], found[3] or "", place)
+            if brought := BROUGHT.get(re.sub(r"[-_.]+", "-", found[1]).lower()):
+                self.add(brought, "", place)
             for extra in re.split(r"[\s,]+", (found[2] or "").strip().lower()):
                 if brought := EXTRAS.get(extra) or EXTRAS.get(f"{found[1].lower()}[{extra}]"):
                     self.add(brought, "", place)

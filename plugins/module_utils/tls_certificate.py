@@ -72,13 +72,19 @@ def covers(names: tuple[str, ...], domain: str) -> bool:
     return domain in names or f"*.{domain.partition('.')[2]}" in names
 
 
+@lru_cache
+def has_its_key(pem: str) -> bool:
+    """Tell whether the key in a PEM text is that of its certificate; raise Refused where there is none."""
+    return openssl("pkey", "-pubout", pem=pem) == openssl("x509", "-noout", "-pubkey", pem=pem)
+
+
 def check(pem: str, domains: list[str]) -> Certificate:
     """Return the certificate of a PEM text that may be served; raise Refused with what is wrong with it.
 
     nginx itself takes an expired certificate, and a key of another kind than the certificate's.
     """
     found = read_certificate(pem)
-    if openssl("pkey", "-pubout", pem=pem) != openssl("x509", "-noout", "-pubkey", pem=pem):
+    if not has_its_key(pem):
         raise Refused("the private key is not that of the certificate")
     if missing := [domain for domain in domains if not covers(found.names, domain)]:
         raise Refused(f"the certificate does not name {', '.join(missing)}")

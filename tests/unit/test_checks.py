@@ -63,21 +63,17 @@ def test_a_mistake_in_a_file_of_variables_is_refused_with_its_line_and_without_t
     assert str(refused.value) == f"{tmp_path}/shop.env:2: the quote that KEY begins with is not closed."
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentence"),
-    [
-        ({"after": "redis.service"}, "gunicorn_apps: after of shop must be a list, such as [redis.serv"),
-        ({"workers": "two"}, "gunicorn_apps: workers of shop"),
-    ],
-)
-def test_what_a_site_has_for_a_role_is_for_the_role_to_refuse_in_a_sentence(
-    tmp_path: Path, keys: dict[str, Any], sentence: str
-) -> None:
-    sites = [{**SITE, "gunicorn": keys}]
+def test_what_sites_have_for_a_role_is_for_the_role_to_refuse_in_a_sentence_each(tmp_path: Path) -> None:
+    sites = [
+        {**SITE, "gunicorn": {"after": "redis.service"}},
+        {**SITE, "domain": "wiki.foobar.com", "app": "wiki", "gunicorn": {"workers": "two"}},
+    ]
     # No facts are gathered: this machine's would not be used.
     told = {"secrets": str(tmp_path), "ansible_facts_modules": [], "ansible_facts": FACTS}
     finished = play("check.yml", inventory="inventory/production", sites=sites, **told)
-    assert sentence in refusal(finished)
+    said = refusal(finished)
+    assert "gunicorn_apps: after of shop must be a list, such as [redis.serv" in said
+    assert "gunicorn_apps: workers of wiki" in said
     assert "plugin" not in finished.stdout
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 
 KINDS = {"ec": ["-pkeyopt", "ec_paramgen_curve:prime256v1"], "rsa": ["-pkeyopt", "rsa_keygen_bits:2048"]}
@@ -60,9 +61,14 @@ class Authority:
         words = ["-config", file["config"], "-extfile", file["extensions"], "-in", file["request"], "-notext", "-batch"]
         return openssl("ca", *words, "-startdate", dates[0], "-enddate", dates[1])
 
+    @cached_property
+    def asked(self) -> tuple[str, str]:
+        """Return a site's key and its request, which are as good for one certificate as for the next."""
+        key = self.key("ec")
+        return key, openssl("req", "-new", "-subj", "/CN=site", "-key", "/dev/stdin", text=key)
+
     def issue(self, *names: str, days: float = 90) -> str:
         """Return a certificate that begins now, its chain and its key."""
-        key = self.key("ec")
-        request = openssl("req", "-new", "-subj", "/CN=site", "-key", "/dev/stdin", text=key)
+        key, request = self.asked
         extensions = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
         return self.sign(request, "ca", extensions, time.time(), days) + self.intermediate + key

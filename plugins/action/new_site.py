@@ -14,8 +14,8 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.plugin_utils import new_site
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application import inspect_application
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.inspection import inspect_application
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import (
     Application,
     ApplicationError,
     Finding,

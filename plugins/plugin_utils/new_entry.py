@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils import names
 from ansible_collections.foobar.webstack.plugins.module_utils.app_commands import command_fault
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_needs import NO_REDIS
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.needs import NO_REDIS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import (
     Application,
     Database,
     Finding,

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import SYSTEM_USERS
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import Finding
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import Finding
 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
 SITES = "group_vars/all/sites.yml"

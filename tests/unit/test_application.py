@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.inspection import (
     Application,
     inspect_application,
 )

@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application import ApplicationError, inspect_application
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.inspection import (
+    ApplicationError,
+    inspect_application,
+)
 
 from tests.unit.test_application import DJANGO, FLASK, asked, entry, inspect, required, variables_of, write
 
@@ -154,7 +157,7 @@ def test_names_without_end_do_not_keep_the_reader(tmp_path: Path) -> None:
 
 
 def test_more_files_than_are_read_are_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.foobar.webstack.plugins.plugin_utils.application_tree.MAX_FILES", 5)
+    monkeypatch.setattr("ansible_collections.foobar.webstack.plugins.plugin_utils.application.tree.MAX_FILES", 5)
     found = inspect(tmp_path, FLASK, {f"many/{number}.py": "" for number in range(10)})
     assert "more files than are read" in asked(found, "")
     assert entry(found)["wsgi_app"] == "app:app"

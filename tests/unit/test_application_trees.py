@@ -12,7 +12,10 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.foobar.webstack.plugins.module_utils.app_commands import command_fault
 from ansible_collections.foobar.webstack.plugins.plugin_utils import dependencies
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application import Application, inspect_application
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.inspection import (
+    Application,
+    inspect_application,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.new_entry import ORDER, new_entry
 
 from tests.playbook import ROOT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.foobar.webstack.plugins.plugin_utils.application_types import (
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import (
     Application,
     Database,
     Finding,

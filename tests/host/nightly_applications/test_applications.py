@@ -47,6 +47,8 @@ def started():
             (FOLDER / f"group_vars/all/{app.name}.yml").write_text("\n".join(["---", *app.variables, ""]))
         changed[app.name] = [*lines, *(f"+ {line}" for line in (*app.settings, *app.variables))]
     shutil.copy(Path(test_galaxy.__file__).with_name("here.yml"), FOLDER / "group_vars/all")
+    # The largest import for half a minute where other tests run beside this one; a server of its own takes a third.
+    (FOLDER / "group_vars/all/slow.yml").write_text("---\napp_deploy_health_timeout: 120\n")
     return changed
 
 

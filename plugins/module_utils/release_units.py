@@ -92,7 +92,8 @@ class Life:
     def look(self, fine: Collection[str] = ("active", "activating", "reloading")) -> dict[str, str]:
         """Return the unit's state; raise UnitError if it ended since the first look, or is in no state that is fine."""
         state = state_of(self.run, self.unit)
-        invocation = state.get("InvocationID", "")
+        # One that has not come up yet still has that of its last life.
+        invocation = state.get("InvocationID", "") if state.get("ActiveState") != "inactive" else ""
         is_another = self.invocation not in ("", invocation)
         self.invocation = self.invocation or invocation
         if is_another or state.get("ActiveState") not in fine or state.get("SubState") == "auto-restart":

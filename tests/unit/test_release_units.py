@@ -286,7 +286,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> None:
-    for first in [{"ActiveState": "inactive", "SubState": "dead"}, {"ActiveState": "activating"}, {}]:
+    for first in [
+        {"ActiveState": "inactive", "SubState": "dead"},
+        # It was stopped before, as one that ended by itself is.
+        {"ActiveState": "inactive", "SubState": "dead", "InvocationID": "of its last life"},
+        {"ActiveState": "activating"},
+        {},
+    ]:
         server = Beside({**RUNS, **first}, RUNS)
         release_units.watch(server.run, BESIDE, 5)
         assert server.asked > 5
@@ -302,6 +308,8 @@ def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> 
         ({**RUNS, "NRestarts": "1"}, "ended (active, success)"),
         ({**RUNS, "InvocationID": "two"}, "ended (active, success)"),
         ({**RUNS, "ActiveState": "deactivating"}, "ended (deactivating, success)"),
+        # It was up, and nothing starts it again.
+        ({**RUNS, "ActiveState": "inactive", "SubState": "dead"}, "ended (inactive, success)"),
     ],
 )
 def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: dict[str, str], how: str) -> None:

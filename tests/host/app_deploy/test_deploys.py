@@ -323,7 +323,7 @@ BESIDE = [
         "content": (
             "[Unit]\nPartOf=directory@%i.target\nAfter=directory@%i.target\nStartLimitIntervalSec=0\n"
             "[Service]\nType=exec\nUser=directory\nRestart=always\nRestartSec=1\n"
-            "ExecStart=sh -c 'test ! -e /run/no-queue || { echo no queue; exit 3; }; exec sleep infinity'\n"
+            "ExecStart=sh -c 'test ! -e /run/no-queue || { echo no queue; sleep 2; exit 3; }; exec sleep infinity'\n"
         ),
     },
 ]

@@ -326,6 +326,15 @@ def test_a_command_beside_a_release_that_never_comes_up_makes_it_unhealthy() -> 
         release_units.watch(Beside({**RUNS, "ActiveState": "inactive"}).run, BESIDE, 5)
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("since", "asked"), [(0, "--since=@0.000"), (100.5, "--since=@100.499")])
+def test_what_a_life_that_had_begun_before_has_said_counts_where_it_is_to(since: float, asked: str) -> None:
+    server = Beside(ENDED)
+    with pytest.raises(UnhealthyError):
+        release_units.watch(server.run, BESIDE, 5, since=since)
+    assert asked in server.commands[-1]
+
+
 def test_timers_alone_are_not_waited_for() -> None:
     server, before = Beside(RUNS), time.monotonic()
     release_units.watch(server.run, ["shop-purge@b.timer"], 60)

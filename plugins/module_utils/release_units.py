@@ -84,15 +84,19 @@ def ending(state: dict[str, str]) -> str:
 class Life:
     """One life of a service, from its start on: it is an error when it ends, or when another one has begun."""
 
-    def __init__(self, run: Run, unit: str) -> None:
-        """Remember which unit it is; systemd is asked at the first look."""
-        self.run, self.unit, self.since = run, unit, time.time()
+    def __init__(self, run: Run, unit: str, since: float | None = None) -> None:
+        """Remember which unit it is; systemd is asked at the first look.
+
+        What it has said counts from now on, or since a time in seconds since the epoch.
+        """
+        self.run, self.unit, self.since = run, unit, time.time() if since is None else since
         self.invocation = ""
 
     def look(self, fine: Collection[str] = ("active", "activating", "reloading")) -> dict[str, str]:
         """Return the unit's state; raise UnitError if it ended since the first look, or is in no state that is fine."""
         state = state_of(self.run, self.unit)
-        invocation = state.get("InvocationID", "")
+        # One that has not come up yet still has that of its last life.
+        invocation = state.get("InvocationID", "") if state.get("ActiveState") != "inactive" else ""
         is_another = self.invocation not in ("", invocation)
         self.invocation = self.invocation or invocation
         if is_another or state.get("ActiveState") not in fine or state.get("SubState") == "auto-restart":
@@ -100,7 +104,7 @@ class Life:
         return state
 
     def words(self) -> list[str]:
-        """Return what the service has said in this life and since the start, systemd's notes of it among it."""
+        """Return what the service has said in this life and since it counts, systemd's notes of it among it."""
         invocation = self.invocation or state_of(self.run, self.unit).get("InvocationID", "")
         if not invocation:
             return []
@@ -108,7 +112,7 @@ class Life:
         self.run(["journalctl", "--sync"])
         choice = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
         # The journal takes milliseconds.
-        since = f"--since=@{self.since - 0.001:.3f}"
+        since = f"--since=@{max(self.since - 0.001, 0):.3f}"
         _, words, _ = self.run(["journalctl", since, "--lines=1000", "--output=cat", "--no-pager", *choice])
         return words.strip().splitlines()
 
@@ -211,10 +215,13 @@ def wanted_by(run: Run, target: str) -> list[str]:
     return wants.split()
 
 
-def watch(run: Run, units: Collection[str], seconds: float) -> None:
-    """Watch the services among some units for some seconds; raise UnhealthyError when one of them ends."""
+def watch(run: Run, units: Collection[str], seconds: float, since: float | None = None) -> None:
+    """Watch the services among some units for some seconds; raise UnhealthyError when one of them ends.
+
+    What they have said counts since a time in seconds since the epoch, or from now on.
+    """
     deadline = time.monotonic() + seconds
-    lives = [Life(run, unit) for unit in units if unit.endswith(".service")]
+    lives = [Life(run, unit, since) for unit in units if unit.endswith(".service")]
     over = not lives
     while not over:
         over = time.monotonic() > deadline

@@ -444,7 +444,8 @@ def start_again(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any
     # It runs already where one of those that it wants has ended, and starts that all the same.
     release_units.systemctl(run, "enable", "--now", f"{app['target']}@{release}.target")
     try:
-        release_units.watch(run, beside, app["watch"])
+        # The life of one that ran between two of its ends has begun before.
+        release_units.watch(run, beside, app["watch"], since=0)
     except release_units.UnhealthyError as error:
         message = f"{app['name']}: of release {release}, {error}; it stays live."
         raise Failure(message + why(app, release, error.words), error.words) from None

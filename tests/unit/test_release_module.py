@@ -627,18 +627,20 @@ def test_what_has_ended_is_started_afresh_and_nothing_else_is_touched(
     live: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched: list[Any] = []
-    monkeypatch.setattr(release_units, "watch", lambda _, units, seconds: watched.append((units, seconds)))
+    monkeypatch.setattr(
+        release_units, "watch", lambda _, units, seconds, since: watched.append((units, seconds, since))
+    )
     live.listed += f"{WORKER} loaded activating auto-restart mailer\n"
     assert live.do("repaired", health=HEALTH)["changed"] is True
     asked = [command[1:] for command in live.commands if command[1] not in ("list-units", "show")]
     assert asked == [["stop", WORKER], ["reset-failed", WORKER], ["enable", "--now", TARGET]]
-    assert watched == [([WORKER], 5)]
+    assert watched == [([WORKER], 5, 0)]
 
 
 def test_one_that_runs_between_two_of_its_ends_is_watched_and_not_stopped(
     live: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_units, "watch", lambda *_: None)
+    monkeypatch.setattr(release_units, "watch", lambda *_, **__: None)
     live.listed += f"{WORKER} loaded active running mailer\n"
     live.restarts = restarts(52, 2)
     live.do("repaired", health=HEALTH)
@@ -649,7 +651,7 @@ def test_one_that_runs_between_two_of_its_ends_is_watched_and_not_stopped(
 def test_a_worker_that_ends_again_fails_the_run_with_its_last_words_and_its_release_stays_live(
     live: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end(*_: Any) -> None:
+    def end(*_: Any, **__: Any) -> None:
         reason = f"{WORKER} ended with status 1 (activating, exit-code): KeyError: 'QUEUE'"
         raise release_units.UnhealthyError(reason, "KeyError: 'QUEUE'")
 

@@ -286,7 +286,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> None:
-    for first in [{"ActiveState": "inactive", "SubState": "dead"}, {"ActiveState": "activating"}, {}]:
+    for first in [
+        {"ActiveState": "inactive", "SubState": "dead"},
+        # It was stopped before, as one that ended by itself is.
+        {"ActiveState": "inactive", "SubState": "dead", "InvocationID": "of its last life"},
+        {"ActiveState": "activating"},
+        {},
+    ]:
         server = Beside({**RUNS, **first}, RUNS)
         release_units.watch(server.run, BESIDE, 5)
         assert server.asked > 5
@@ -302,6 +308,8 @@ def test_a_command_beside_a_release_that_still_runs_after_the_time_is_fine() -> 
         ({**RUNS, "NRestarts": "1"}, "ended (active, success)"),
         ({**RUNS, "InvocationID": "two"}, "ended (active, success)"),
         ({**RUNS, "ActiveState": "deactivating"}, "ended (deactivating, success)"),
+        # It was up, and nothing starts it again.
+        ({**RUNS, "ActiveState": "inactive", "SubState": "dead"}, "ended (inactive, success)"),
     ],
 )
 def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state: dict[str, str], how: str) -> None:
@@ -316,6 +324,15 @@ def test_a_command_beside_a_release_that_ends_makes_the_release_unhealthy(state:
 def test_a_command_beside_a_release_that_never_comes_up_makes_it_unhealthy() -> None:
     with pytest.raises(UnhealthyError):
         release_units.watch(Beside({**RUNS, "ActiveState": "inactive"}).run, BESIDE, 5)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("since", "asked"), [(0, "--since=@0.000"), (100.5, "--since=@100.499")])
+def test_what_a_life_that_had_begun_before_has_said_counts_where_it_is_to(since: float, asked: str) -> None:
+    server = Beside(ENDED)
+    with pytest.raises(UnhealthyError):
+        release_units.watch(server.run, BESIDE, 5, since=since)
+    assert asked in server.commands[-1]
 
 
 def test_timers_alone_are_not_waited_for() -> None:

@@ -52,7 +52,7 @@ options:
     elements: dict
     default: []
     description: Where packages come from before PyPI. Logins are in no output, on no command line and in no file after.
-    options:
+    suboptions:
       url: {type: str, required: true, description: "Address, without user and password."}
       username: {type: str, description: User.}
       password: {type: str, description: "Password, or token."}

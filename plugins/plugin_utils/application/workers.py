@@ -175,8 +175,9 @@ def _rq(queues: Queues) -> Workers:
             if code.qualified(path, call.func) in ("rq.Queue", "rq.queue.Queue"):
                 name = code.value(path, argument(call, 0, "name")) if call.args or call.keywords else "default"
                 found.setdefault(name if isinstance(name, str) else "default", code.at(path, call))
-    if found:
-        yield "worker", f"rq worker {' '.join(found)}", next(iter(found.values()))
+    reasons = [*found.values()]
+    if reasons:
+        yield "worker", f"rq worker {' '.join(found)}", reasons[0]
 
 
 def _django(queues: Queues) -> Workers:

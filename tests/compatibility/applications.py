@@ -122,6 +122,7 @@ LOGGING["handlers"]["console"] = {"class": "logging.FileHandler", "filename": BA
 MEDIA = """
 MEDIA_ROOT = BASE_DIR / "media"
 MEDIA_URL = "media/"
+STORAGES["default"] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 """
 
 FLASK = """from flask import Flask

@@ -430,19 +430,22 @@ def start_again(module: AnsibleModule, app: dict[str, Any], found: dict[str, Any
     down = [unit for unit in found["ended"] if unit in states and states[unit].active != "active"]
     if down:
         release_units.systemctl(run, "stop", *down)
-    if found["ended"]:
-        # What was before counts no more.
-        run(["systemctl", "reset-failed", *found["ended"]])
+    # What was before counts no more, of what somebody has stopped between two of its ends, too.
+    run(["systemctl", "reset-failed", *sorted(units)])
+    beside = sorted(units - {f"{own.unit}.service"})
+    # It runs already where one of those that it wants has ended, and starts that all the same.
+    start_beside = ["enable", "--now", f"{app['target']}@{release}.target"]
     try:
         if f"{own.unit}.service" in units:
             release_units.start_again(run, own.unit, own.socket, module.params["health"])
     except release_units.UnhealthyError as error:
+        if beside:
+            # What both wait for may come without another run.
+            run(["systemctl", "--no-block", *start_beside])
         raise unanswered(module, app, release, error, "it stays live") from None
-    beside = sorted(units - {f"{own.unit}.service"})
     if not beside:
         return
-    # It runs already where one of those that it wants has ended, and starts that all the same.
-    release_units.systemctl(run, "enable", "--now", f"{app['target']}@{release}.target")
+    release_units.systemctl(run, *start_beside)
     try:
         # The life of one that ran between two of its ends has begun before.
         release_units.watch(run, beside, app["watch"], since=0)

@@ -674,9 +674,20 @@ def test_a_server_of_a_live_release_that_ends_again_fails_the_run_and_is_not_sto
 
     monkeypatch.setattr(release_units, "start_again", end)
     live.listed = live.listed.replace(f"{WEB} loaded active running", f"{WEB} loaded failed failed")
-    live.listed += f"{WORKER} loaded active running mailer\n"
+    live.listed += f"{WORKER} loaded activating auto-restart mailer\n"
     assert live.fail("repaired", health=HEALTH)["msg"] == (
         f"shop: release {RELEASE} did not answer /health with 200 (it ended with status 3 (activating, exit-code)); "
         "it stays live."
     )
     assert not [command for command in live.commands if "disable" in command]
+    # Its worker, which waited for the same, tries again, too.
+    assert live.commands[-1] == ["systemctl", "--no-block", "enable", "--now", TARGET]
+
+
+def test_how_often_a_worker_was_restarted_before_somebody_stopped_it_counts_no_more(
+    live: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_units, "watch", lambda *_, **__: None)
+    live.listed += f"{WORKER} loaded inactive dead mailer\n"
+    live.do("repaired", health=HEALTH)
+    assert ["systemctl", "reset-failed", WORKER] in live.commands

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.foobar.webstack.plugins.plugin_utils.dependencies import LISTS, ORDER, UNREAD
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceError, SourceMistake
 
 # What Git LFS leaves in git in the place of a file, in this many bytes at most.
@@ -90,12 +91,18 @@ def large_files(tar: tarfile.TarFile, members: Sequence[tarfile.TarInfo]) -> lis
 def strip(paths: Sequence[str], subdirectory: str = "") -> int:
     """Return how many leading folders a release leaves out: 1 where all is in one, unless the application says so.
 
-    A package of Python is no such folder: it is imported by its name.
+    A package of Python is no such folder, as it is imported by its name, unless a project is in it.
     """
     tops = {path.partition("/")[0] for path in paths}
     is_wrapped = len(tops) == 1 and any("/" in path.rstrip("/") for path in paths)
-    is_wrapped &= not any(top.isidentifier() and f"{top}/__init__.py" in paths for top in tops)
+    is_package = any(top.isidentifier() and f"{top}/__init__.py" in paths for top in tops)
+    is_wrapped &= not is_package or any(is_project(path.partition("/")[2]) for path in paths)
     return int(is_wrapped and not (subdirectory and below(paths, subdirectory)))
+
+
+def is_project(name: str) -> bool:
+    """Tell whether a file in a folder makes it that of a project: a list of packages, or Django's manage.py."""
+    return name == "manage.py" or name in {*ORDER, *UNREAD} or ("/" not in name and bool(LISTS.search(name)))
 
 
 def below(paths: Sequence[str], folder: str) -> list[str]:

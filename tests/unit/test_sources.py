@@ -241,6 +241,12 @@ def make(path: Path, *names: str) -> Path:
         (["./", "./shop/", "./shop/app.py", "./shop/lib/x"], (["app.py", "lib"], 1)),
         # A package is imported by its name.
         (["shop/", "shop/app.py", "shop/__init__.py"], (["shop"], 0)),
+        (["shop/__init__.py", "shop/lib/requirements.txt", "shop/lib/manage.py"], (["shop"], 0)),
+        # A project may have an __init__.py beside its packages.
+        (["shop/__init__.py", "shop/manage.py"], (["__init__.py", "manage.py"], 1)),
+        (["shop/__init__.py", "shop/requirements.txt"], (["__init__.py", "requirements.txt"], 1)),
+        (["shop/__init__.py", "shop/uv.lock"], (["__init__.py", "uv.lock"], 1)),
+        (["shop/__init__.py", "shop/requirements-prod.txt"], (["__init__.py", "requirements-prod.txt"], 1)),
         (["shop-1.0/", "shop-1.0/app.py", "shop-1.0/__init__.py"], (["__init__.py", "app.py"], 1)),
     ],
 )

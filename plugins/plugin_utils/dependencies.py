@@ -26,7 +26,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils import (
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.git_commands import SourceMistake
 from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_files import LockError, table, toml
-from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import Locked
+from ansible_collections.foobar.webstack.plugins.plugin_utils.locked_packages import Locked, canonical
 
 App = dict[str, Any]
 Include = tuple[str, str]
@@ -72,6 +72,7 @@ class Tree:
         self._folders: set[str] = set()
         self._texts: dict[str, str] = {}
         self._loose: set[str] = set()
+        self._unreadable: set[str] = set()
         with tarfile.open(archive) as tar:
             for member in tar:
                 path = "/".join(member.name.removeprefix("./").strip("/").split("/")[strip:])
@@ -84,7 +85,7 @@ class Tree:
                 if member.issym() or member.islnk():
                     self._loose.add(path)
                 if member.isfile() and (basename(path) in READ or LISTS.search(path)):
-                    self._texts[path] = _text(tar, member)
+                    self._read(tar, path)
                 while path := dirname(path):
                     self._folders.add(path)
         self.files = sorted(self._members)
@@ -102,6 +103,11 @@ class Tree:
         path = normpath(path)
         return path in self._loose and not self._leads_to(self._members[path])
 
+    def is_link(self, path: str) -> bool:
+        """Tell whether something is a symbolic link."""
+        member = self._members.get(normpath(path))
+        return bool(member and member.issym())
+
     def leads_out(self, path: str) -> bool:
         """Tell whether something is a link to a place outside the source, whatever a build makes in it."""
         member = self._members.get(normpath(path))
@@ -111,11 +117,14 @@ class Tree:
     def _leads_to(self, member: tarfile.TarInfo) -> bool:
         """Tell whether a link leads to something of the archive."""
         with tarfile.open(self._archive) as tar:
-            try:
-                tar.extractfile(member)
-            except KeyError:
-                return False
-        return True
+            return _content(tar, member) is not None
+
+    def _read(self, tar: tarfile.TarFile, path: str) -> None:
+        """Keep what is in a file, and whether it is a text; one that can't be read is empty."""
+        content = _content(tar, self._members[path]) or b""
+        self._texts[path] = decoded(content)
+        if not is_text(content):
+            self._unreadable.add(path)
 
     def inside(self, folder: str) -> list[str]:
         """Return the names of what is in a folder; the empty one is the root."""
@@ -128,23 +137,36 @@ class Tree:
         path = normpath(path)
         if path in self._members and path not in self._texts:
             with tarfile.open(self._archive) as tar:
-                self._texts[path] = _text(tar, self._members[path])
+                self._read(tar, path)
         return self._texts.get(path, "")
 
+    def is_readable(self, path: str) -> bool:
+        """Tell whether a file is a text as uv and pip read it."""
+        self.text(path)
+        return normpath(path) not in self._unreadable
 
-def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    """Return what is in a file of an archive; one that is a link that leads nowhere is empty."""
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
+    """Return what is in a file of an archive, or None for a link that leads nowhere, such as to itself."""
     try:
-        content = tar.extractfile(member)
-    except KeyError:
-        content = None
-    return decoded(content.read()) if content else ""
+        file = tar.extractfile(member)
+    except (KeyError, RecursionError):
+        return None
+    return file.read() if file else b""
 
 
-def decoded(content: bytes) -> str:
+def decoded(content: bytes, errors: str = "replace") -> str:
     """Return a text as uv and pip read it: in UTF-8, unless it begins as PowerShell begins one in UTF-16."""
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    return content.decode("utf-16" if is_wide else "utf-8-sig", errors=errors)
+
+
+def is_text(content: bytes) -> bool:
+    """Tell whether uv and pip can read a text; one with zeros in it is in UTF-16 and does not say so."""
+    try:
+        return "\0" not in decoded(content, "strict")
+    except UnicodeDecodeError:
+        return False
 
 
 @dataclass
@@ -205,7 +227,7 @@ def _of_entry(app: App, installer: str, tree: Tree) -> Installation:
     named = [normpath(str(path)) for path in app["requirements"]] if "requirements" in app else None
     constraints = [normpath(str(path)) for path in app.get("constraints", [])]
     refuse_missing(tree, "requirements", named or [])
-    refuse_missing(tree, "constraints", constraints)
+    refuse_missing(tree, "constraints", constraints, installs=False)
     if named is not None and len(named) == 1 and _kind(named[0]):
         lock, passed = named[0], list[str]()
     elif named is not None:
@@ -335,10 +357,11 @@ def _of_lock(
     """Return how packages are installed from one file, by its kind."""
     folder = dirname(lock)
     project = _project(join(folder, "pyproject.toml"), tree)
+    pipfile = _project(join(folder, "Pipfile"), tree) if kind == "Pipfile.lock" else {}
     is_package = python_project.installs_itself(lock, project, tree)
     made = Installation(lock=lock, folder=folder, extras=extras, groups=groups, is_package=is_package)
     try:
-        lock_files.refuse_older(kind, tree.text(lock), project, tree.text(join(folder, "Pipfile")))
+        lock_files.refuse_older(kind, tree.text(lock), project, pipfile)
         if kind == "uv.lock":
             if installer != "pip" and not tree.has(join(folder, "pyproject.toml")):
                 raise LockError("has no pyproject.toml beside it, which uv needs: commit it, too.")
@@ -346,7 +369,7 @@ def _of_lock(
             made.member = str(table(own, "project").get("name", ""))
             if own:
                 made.is_package = python_project.is_package(own, tree, place)
-            _refuse_unknown_names(kind, tree.text(lock), folder, made.member, extras, groups)
+            _refuse_unknown_names(tree.text(lock), made.member, extras, groups)
             if installer == "pip":
                 _take(made, lock_files.uv(tree.text(lock), folder, made.member, extras, groups))
             else:
@@ -409,14 +432,22 @@ def _refuse_lines(kind: str, project: Mapping[str, Any], made: Installation, tre
     own = table(project, "project")
     if not isinstance(own.get("dependencies", []), list):
         raise LockError('has dependencies of [project] that are no list: write dependencies = ["flask==3.1.0"].')
-    for line in python_project.requirements(dict(project), made.extras, made.groups):
+    lines = python_project.requirements(dict(project), made.extras, made.groups)
+    for line in lines:
         # Hatch fills in what stands in braces.
         for fault in requirement_lists.line_faults(line, made.folder, tree) if "{" not in line else ():
             raise LockError(fault)
-    paths = [
-        source.get("path") for source in table(project, "tool", "uv", "sources").values() if isinstance(source, dict)
-    ]
-    _refuse_places([join(made.folder, str(path)) for path in paths if path and made.method == "project"], tree)
+    if made.method == "project":
+        _refuse_places([join(made.folder, path) for path in _source_paths(project, lines)], tree)
+
+
+def _source_paths(project: Mapping[str, Any], lines: Sequence[str]) -> Iterator[str]:
+    """Return where uv is told to have packages from that are needed whatever the server is."""
+    needed = set(lock_files.unconditional(lines))
+    for name, source in table(project, "tool", "uv", "sources").items():
+        of_a_case = {"extra", "group", "marker"} & set(source) if isinstance(source, dict) else True
+        if canonical(name) in needed and not of_a_case and source.get("path"):
+            yield str(source["path"])
 
 
 def _take(made: Installation, found: Locked) -> None:
@@ -459,36 +490,39 @@ def _of_setup_cfg(made: Installation, project: dict[str, Any]) -> None:
     made.method, made.locked = "locked", {"listed": "\n".join(named) + "\n"}
 
 
-def _refuse_unknown_names(
-    kind: str, text: str, folder: str, member: str, extras: Sequence[str], groups: Sequence[str]
-) -> None:
+def _refuse_unknown_names(text: str, member: str, extras: Sequence[str], groups: Sequence[str]) -> None:
     """Refuse extras and groups that a uv.lock does not have; whatever else is in it, uv itself reads."""
     if extras or groups:
-        entries = lock_files.rows(toml(text), "package")
-        root = next((entry for entry in entries if lock_files.is_root(entry, member)), {})
-        lock_files.refuse_unknown("extra", extras, table(root, "optional-dependencies"))
-        lock_files.refuse_unknown("group", groups, lock_files.groups_of(root))
+        known_extras, known_groups = lock_files.names_of(text, member)
+        lock_files.refuse_unknown("extra", extras, known_extras)
+        lock_files.refuse_unknown("group", groups, known_groups)
 
 
-def refuse_missing(tree: Tree, key: str, paths: Sequence[str]) -> None:
-    """Raise SourceMistake where a file that an entry names can't be installed from, or one that it includes."""
+def refuse_missing(tree: Tree, key: str, paths: Sequence[str], installs: bool = True) -> None:
+    """Raise SourceMistake where a file that an entry names can't be installed from, or one that it includes.
+
+    Without `installs` they only constrain what is installed.
+    """
     for path in paths:
         if not tree.has(path) or tree.is_folder(path):
             raise SourceMistake(f"{path} of {key} is not in its source{_instead(tree)}.")
         _refuse_unread(path)
     if not any(_kind(path) for path in paths):
-        refuse_lacking(tree, paths)
+        refuse_lacking(tree, paths, installs)
 
 
-def refuse_lacking(tree: Tree, paths: Sequence[str]) -> None:
-    """Raise SourceMistake where lists include a file that is not in the source."""
+def refuse_lacking(tree: Tree, paths: Sequence[str], installs: bool = True) -> None:
+    """Raise SourceMistake where lists include a file that is not in the source, or one can't be installed from."""
     for path in paths:
         for place, included in _includes(path, tree):
             if not tree.has(included):
-                raise SourceMistake(f"{place} includes {included}, which is not in its source.")
-    lists = dict.fromkeys([*paths, *(included for path in paths for _, included in _includes(path, tree, LIST))])
-    if faults := [fault for path in lists for fault in requirement_lists.faults(path, tree)]:
-        raise SourceMistake(faults[0])
+                raise SourceMistake(
+                    f"{place} includes {requirement_lists.shown(included)}, which is not in its source."
+                )
+    options, faults = (LIST, requirement_lists.faults) if installs else (ANY_LIST, requirement_lists.text_faults)
+    lists = dict.fromkeys([*paths, *(included for path in paths for _, included in _includes(path, tree, options))])
+    if found := [fault for path in lists for fault in faults(path, tree)]:
+        raise SourceMistake(found[0])
 
 
 def _refuse_unread(path: str) -> None:
@@ -500,8 +534,9 @@ def _refuse_unread(path: str) -> None:
 def _includes(path: str, tree: Tree, options: str = ANY_LIST, seen: frozenset[str] = frozenset()) -> Iterator[Include]:
     """Return where files are included, and which, by a list of requirements and those that it includes."""
     for found in re.findall(rf"(?m)^\s*(?:{options})[\s=]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)", tree.text(path)):
-        included = normpath(join(dirname(path), found.strip("\"'")))
-        if "://" in found or included in seen:
+        named = re.sub(r"^\$\{PROJECT_ROOT\}/", "", found.strip("\"'"))
+        included = normpath(named if named != found.strip("\"'") else join(dirname(path), named))
+        if "://" in found or "${" in named or included in seen:
             continue
         yield path, included
         yield from _includes(included, tree, options, seen | {path})

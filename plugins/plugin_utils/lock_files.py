@@ -34,6 +34,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 # What writes a lock anew, of those that lie beside a pyproject.toml.
 TOOLS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock"}
+# Under what a package of Poetry's or Pipenv's is needed: Pipenv has a key for each variable of a marker.
+CONDITIONS = {
+    *("optional", "python", "platform", "markers", "os_name", "sys_platform", "python_version", "python_full_version"),
+    *("platform_machine", "platform_python_implementation", "platform_release", "platform_system", "platform_version"),
+    *("implementation_name", "implementation_version"),
+}
+# By these a package is locked under the name that its own files tell, whatever a Pipfile calls it.
+UNNAMED = frozenset({"path", "file", "editable", "git", "hg", "svn", "bzr"})
 
 Table = dict[str, Any]
 Reached = dict[str, Ways]
@@ -72,17 +80,17 @@ def refuse_unknown(kind: str, wanted: Iterable[str], known: Iterable[str]) -> No
         raise LockError(f"has no {kind} {', '.join(missing)}; it has {', '.join(there) or 'none'}.")
 
 
-def refuse_older(kind: str, text: str, project: Table, pipfile: str) -> None:
+def refuse_older(kind: str, text: str, project: Table, pipfile: Table) -> None:
     """Raise LockError where a lock lacks what its project has come to depend on since.
 
-    `project` is the pyproject.toml and `pipfile` the text of the Pipfile beside it. What is listed under a condition
-    may be missing, as may be what an extra brings.
+    `project` is the pyproject.toml and `pipfile` the Pipfile beside it. What is listed under a condition may be
+    missing, as may be what an extra brings and what the tool is told to leave out.
     """
     if kind == "Pipfile.lock":
-        wanted, have = _unconditional(table(toml(pipfile), "packages")), _of_json(text)
+        wanted, have = _unconditional(table(pipfile, "packages"), UNNAMED), _of_json(text)
         tool, source = "pipenv lock", "Pipfile"
     elif kind in TOOLS:
-        wanted = set(_required(table(project, "project").get("dependencies", [])))
+        wanted = set(unconditional(table(project, "project").get("dependencies", []))) - _left_out(project)
         poetry = table(project, "tool", "poetry", "dependencies")
         wanted |= _unconditional(poetry) if kind == "poetry.lock" else set()
         have = {canonical(str(entry.get("name"))) for entry in rows(toml(text), "package")}
@@ -102,7 +110,23 @@ def _of_json(text: str) -> set[str]:
         raise LockError(f"is no valid JSON: {error}.") from None
 
 
-def _required(listed: Any) -> Iterator[str]:
+def _left_out(project: Table) -> set[str]:
+    """Return the names of what uv or PDM is told to leave out of a lock, or to lock under another condition."""
+    own = table(project, "tool", "uv")
+    listed = [
+        *_list(own.get("exclude-dependencies")),
+        *_list(table(project, "tool", "pdm", "resolution").get("excludes")),
+        *(item for item in _list(own.get("override-dependencies")) if ";" in str(item)),
+    ]
+    return _names(listed)
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list; what is none is empty."""
+    return value if isinstance(value, list) else []
+
+
+def unconditional(listed: Any) -> Iterator[str]:
     """Return the names of requirements without a condition."""
     for item in listed if isinstance(listed, list) else []:
         try:
@@ -113,9 +137,12 @@ def _required(listed: Any) -> Iterator[str]:
             yield canonical(requirement.name)
 
 
-def _unconditional(listed: Table) -> set[str]:
-    """Return the names of the packages of a table of Poetry's or Pipenv's that are needed everywhere."""
-    keys = {"optional", "python", "platform", "markers", "sys_platform", "os_name", "python_version"}
+def _unconditional(listed: Table, besides: frozenset[str] = frozenset()) -> set[str]:
+    """Return the names of the packages of a table of Poetry's or Pipenv's that are needed everywhere.
+
+    One with a key of `besides` is left out, too.
+    """
+    keys = CONDITIONS | besides
     return {
         canonical(name)
         for name, value in listed.items()
@@ -425,6 +452,21 @@ def uv(text: str, folder: str, name: str, extras: Sequence[str], groups: Sequenc
 def groups_of(root: Table) -> set[str]:
     """Return the groups of the application's entry in a uv.lock; one without packages stands in its metadata alone."""
     return {*table(root, "dev-dependencies"), *table(root, "metadata", "requires-dev")}
+
+
+def names_of(text: str, member: str) -> tuple[set[str], set[str]]:
+    """Return the extras and the groups of an application in a uv.lock, of one of its projects or the one at its root.
+
+    Where there is none at the root, uv installs all its projects, with the groups that stand beside them.
+    """
+    lock = toml(text)
+    entries = rows(lock, "package")
+    found = [entry for entry in entries if is_root(entry, member)]
+    if not found and not member:
+        found = [entry for entry in entries if {"editable", "virtual"} & set(table(entry, "source"))]
+    extras = {name for entry in found for name in table(entry, "optional-dependencies")}
+    groups = {name for entry in found for name in groups_of(entry)}
+    return extras, groups | (set() if member else set(table(lock, "manifest", "dependency-groups")))
 
 
 def is_root(entry: Table, name: str) -> bool:

@@ -18,8 +18,18 @@ DIRECT = re.compile(r"[\w.-]+(?:\[[^]]*\])?\s*@\s*(?=file:)")
 PLACE = re.compile(
     r"(?:file:)?(?P<path>\.{0,2}/\S*?|\.{1,2}|[A-Za-z]:[\\/]\S*|(?!\S+://)\S+?\.(?:whl|zip|tar\.gz))(?:\[[^]]*\])?(?:\s.*)?"
 )
-FIND_LINKS = re.compile(r"(?:-f|--find-links)[\s=]+(?P<path>\S+)")
+# `libs/lib` is a folder where there is one, and a slip of the pen otherwise.
+FOLDER = re.compile(r"(?P<path>[^\s;\[]+/[^\s;\[]*)")
+# What uv takes for the root of the source: a variable of its own, and an address of a file without a third slash.
+ROOT = re.compile(r"(?:file:/*)?\$\{PROJECT_ROOT\}/?|(?<![\w+])file://(?!/|localhost/|[A-Za-z]:|\$)")
+FIND_LINKS = re.compile(r"(?:-f|--find-links)[\s=]+(?:file:(?!//))?(?P<path>\S+)")
 ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
+# An installation sees neither homes nor what is temporary, and no server has the folders of Windows, macOS and Conda's
+# builds. What lies elsewhere, such as /opt/wheels, may be there.
+LEFT_BEHIND = re.compile(
+    r"(?:/(?:home|root|run/user|tmp|var/tmp|Users|Volumes|private/(?:tmp|var)|b/abs_\w+)(?:/|$)|[A-Za-z]:[\\/])"
+    r"|.*/(?:croot|conda-bld|feedstock_root)(?:/|$)"
+)
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Packages without a wheel for any other system, and without a source.
 WINDOWS = {"pypiwin32", "pywin32"}
@@ -38,6 +48,9 @@ class Files(Protocol):
     def leads_nowhere(self, path: str) -> bool:
         """Tell whether something is a link to what is not in the source."""
 
+    def is_readable(self, path: str) -> bool:
+        """Tell whether a file is a text as uv and pip read it."""
+
     def text(self, path: str) -> str:
         """Return what is in a file, or an empty text."""
 
@@ -49,26 +62,42 @@ def is_empty(text: str) -> bool:
 
 def faults(path: str, files: Files) -> Iterator[str]:
     """Return why a list can't be installed from as it is, each as a sentence that begins with its path."""
-    text = files.text(path)
+    if found := list(text_faults(path, files)):
+        yield from found
+    else:
+        for line in joined(files.text(path)):
+            yield from (f"{path} {fault}" for fault in line_faults(COMMENT.sub("", line).strip(), dirname(path), files))
+
+
+def text_faults(path: str, files: Files) -> Iterator[str]:
+    """Return why a list can't be read, whatever it lists, as a sentence that begins with its path."""
     if files.leads_nowhere(path):
         yield f"{path} is a link to what is not in the source: commit the file itself."
-    elif re.search("[\0\ufffd]", text):
+    elif not files.is_readable(path):
         yield f"{path} is not in UTF-8, in which uv and pip read it: write it anew."
-    else:
-        for line in joined(text):
-            yield from (f"{path} {fault}" for fault in line_faults(COMMENT.sub("", line).strip(), dirname(path), files))
+
+
+def shown(word: str) -> str:
+    """Return what a message shows of a path or an address: neither a login, which may be a secret, nor a query."""
+    before, at, behind = word.rpartition("@")
+    return re.sub(r"\?.*", "", f"…@{behind}" if at and before else word, flags=re.DOTALL)
 
 
 def line_faults(line: str, folder: str, files: Files) -> Iterator[str]:
     """Return what is wrong with one line of a list in a folder, as the end of a sentence."""
+    line = ROOT.sub("file:./", line)
+    if "${" in line:
+        # A variable of the environment, which the server alone has.
+        return
     if re.match(r"pkg[-_]resources\s*==\s*0\.0\.0\b", line, re.IGNORECASE):
         yield "has pkg-resources==0.0.0, which Debian's pip freeze adds and nobody can install: take the line out."
     elif found := re.search(r"git\+(?!ssh:)([\w.-]+@[\w.-]+):(?!//)([^\s@#]*)", line):
-        yield f"has git+{found[1]}:{found[2]}, which pip and uv can't read: write git+ssh://{found[1]}/{found[2]}."
+        host = found[1] if found[1].startswith("git@") else shown(found[1])
+        yield f"has git+{host}:{shown(found[2])}, which pip and uv can't read: write git+ssh://{host}/{shown(found[2])}."
     elif found := FIND_LINKS.match(line):
         if "://" not in found["path"] and not _is_there(found["path"], folder, files):
-            yield f"looks for packages in {found['path']}, which is not in the source."
-    elif place := _place(line):
+            yield f"looks for packages in {shown(found['path'])}, which is not in the source."
+    elif place := _place(line, files):
         yield from place_faults(place, files)
     elif line and not line.startswith("-") and not ADDRESS.match(line):
         yield from _requirement_faults(line)
@@ -76,17 +105,19 @@ def line_faults(line: str, folder: str, files: Files) -> Iterator[str]:
 
 def place_faults(place: str, files: Files) -> Iterator[str]:
     """Return why a folder or a file can't be installed, as the end of a sentence; a path goes by the source's root."""
-    if ABSOLUTE.match(place):
+    if LEFT_BEHIND.match(place):
         yield (
-            f"installs {place}, a path of the machine that it was written on: write a version in its place, as "
+            f"installs {shown(place)}, a path of the machine that it was written on: write a version in its place, as "
             "pip list --format=freeze does."
         )
     elif not _is_there(place, "", files):
-        yield f"installs {place}, which is not in the source; a path goes by the source's root."
-    elif (normpath(place) == "." or files.is_folder(place)) and not any(
-        files.has(join(place, name)) for name in PROJECTS
+        yield f"installs {shown(place)}, which is not in the source; a path goes by the source's root."
+    elif (
+        not ABSOLUTE.match(place)
+        and (normpath(place) == "." or files.is_folder(place))
+        and not any(files.has(join(place, name)) for name in PROJECTS)
     ):
-        yield f"installs {place}, which has no pyproject.toml and no setup.py."
+        yield f"installs {shown(place)}, which has no pyproject.toml and no setup.py."
 
 
 def _requirement_faults(line: str) -> Iterator[str]:
@@ -94,9 +125,8 @@ def _requirement_faults(line: str) -> Iterator[str]:
     try:
         requirement = Requirement(re.split(r"\s--", line, maxsplit=1)[0])
     except InvalidRequirement:
-        # An address may hold a secret.
-        shown = line[:1] + re.split("[@:/]", line[1:60], maxsplit=1)[0]
-        yield f"has {json.dumps(shown)}, which is no requirement of pip's: write name==version, or take it out."
+        begun = json.dumps(_begun(line), ensure_ascii=False)
+        yield f"has {begun}, which is no requirement of pip's: write name==version, or take it out."
         return
     if requirement.name.lower() in WINDOWS and not requirement.marker:
         yield (
@@ -105,9 +135,19 @@ def _requirement_faults(line: str) -> Iterator[str]:
         )
 
 
-def _place(line: str) -> str:
+def _begun(line: str) -> str:
+    """Return how a line begins, up to what may be an address, and of one at its beginning the host alone."""
+    before = re.split(r"\S*[@:/?]", line, maxsplit=1)[0]
+    login, _, address = line.split()[0].rpartition("@")
+    return (before or ("…@" if login else "") + re.split("[:/?]", address, maxsplit=1)[0] or line[:1])[:60]
+
+
+def _place(line: str, files: Files) -> str:
     """Return the folder or file that a line installs, or an empty text; three slashes of an address are one."""
-    found = PLACE.fullmatch(DIRECT.sub("", EDITABLE.sub("", line)))
+    written = DIRECT.sub("", EDITABLE.sub("", line))
+    found = PLACE.fullmatch(written)
+    if not found and (folder := FOLDER.match(written)) and files.is_folder(folder["path"]):
+        return folder["path"]
     return re.sub(r"^/+(?=[A-Za-z]:)|^/{2,}(?:localhost)?(?=/)", "", found["path"]) if found else ""
 
 

@@ -20,6 +20,9 @@ class Files(Protocol):
     def is_folder(self, path: str) -> bool:
         """Tell whether something is a folder."""
 
+    def is_link(self, path: str) -> bool:
+        """Tell whether something is a symbolic link, in whose place a build puts its own."""
+
     def leads_out(self, path: str) -> bool:
         """Tell whether something is a link to a place outside the source."""
 
@@ -27,7 +30,7 @@ class Files(Protocol):
 def place_mistakes(app: App, source: Files) -> Iterator[str]:
     """Find places of a release that a link or a file can't take, each in a sentence."""
     for path in (normpath(str(path)) for path in app.get("shared_paths", [])):
-        if source.has(path) and not source.is_folder(path):
+        if source.has(path) and not source.is_folder(path) and not source.is_link(path):
             yield f"{path} of shared_paths is a file of the source; shared_files of app_deploy are for files."
         code = next((name for name in source.files if name.startswith(f"{path}/") and name.endswith(".py")), "")
         if code:
@@ -36,7 +39,7 @@ def place_mistakes(app: App, source: Files) -> Iterator[str]:
                 "share another folder."
             )
     for path in filter(source.leads_out, map(str, app.get("static_paths", []))):
-        yield f"{path} of static is a link out of the source, to nothing that a server has: commit the folder itself."
+        yield f"{path} of static is a link out of the source, where nothing goes up with it: commit the folder itself."
     for key, paths in {
         "shared_files": map(str, app.get("shared_files", [])),
         "files": (str(file["dest"]) for file in app.get("files", [])),

@@ -36,13 +36,17 @@ Found = Callable[..., dict[str, Any]]
 
 
 def tree(folder: Path, files: Files) -> Tree:
-    """Return the tree of an archive with these files, all below one folder, as a forge makes it."""
+    """Return the tree of an archive with these files, all below one folder, as a forge makes it.
+
+    A surrogate in a text is a byte that is no UTF-8.
+    """
     archive = folder / "source.tar"
     with tarfile.open(archive, "w") as tar:
         for path, text in files.items():
+            content = text.encode(errors="surrogateescape")
             member = tarfile.TarInfo(f"shop-1.0/{path}")
-            member.size = len(text.encode())
-            tar.addfile(member, BytesIO(text.encode()))
+            member.size = len(content)
+            tar.addfile(member, BytesIO(content))
     return Tree(archive, 1)
 
 
@@ -486,7 +490,27 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
         ({"requirements.txt": "-e ../lib\n"}, "requirements.txt installs ../lib, which is not in the source"),
         ({"requirements.txt": "-e .\n"}, "requirements.txt installs ., which has no pyproject.toml and no setup.py."),
         ({"requirements.txt": "--editable=./lib[x]\n", "lib/x.py": ""}, "installs ./lib, which has no pyproject.toml"),
-        ({"requirements.txt": "-r a.txt\n", "a.txt": "/opt/lib.whl\n"}, "a.txt installs /opt/lib.whl, a path of the"),
+        ({"requirements.txt": "-r a.txt\n", "a.txt": "/home/lib.whl\n"}, "a.txt installs /home/lib.whl, a path of"),
+        ({"requirements.txt": "file:///tmp/build/lib.zip\n"}, "installs /tmp/build/lib.zip, a path of the machine"),
+        ({"requirements.txt": "lib @ file:///opt/conda/conda-bld/lib/work\n"}, "conda-bld/lib/work, a path of the"),
+        ({"requirements.txt": "lib @ file:///b/abs_1a/lib/work\n"}, "installs /b/abs_1a/lib/work, a path of the"),
+        ({"requirements.txt": "-e /Users/me/lib\n"}, "installs /Users/me/lib, a path of the machine"),
+        ({"requirements.txt": "libs/lib\n", "libs/lib/x.py": ""}, "installs libs/lib, which has no pyproject.toml"),
+        ({"requirements.txt": "libs/lib\n"}, 'has "libs", which is no requirement of pip\'s'),
+        ({"requirements.txt": "file://libs/lib\n"}, "installs ./libs/lib, which is not in the source"),
+        ({"requirements.txt": "-e file:///${PROJECT_ROOT}/lib\n"}, "installs ./lib, which is not in the source"),
+        ({"requirements.txt": "-r ${PROJECT_ROOT}/base.txt\n"}, "requirements.txt includes base.txt, which is not in"),
+        ({"requirements.txt": "-c pins.txt\n"}, "requirements.txt includes pins.txt, which is not in its source"),
+        # What stands before an @ may be a secret, and so may be a query.
+        ({"requirements.txt": "git+canary@host:me/lib.git\n"}, "git+…@host:me/lib.git, which pip and uv can't read: "),
+        ({"requirements.txt": "git+canary:canary@host:me/lib.git\n"}, 'has "…@host", which is no requirement'),
+        ({"requirements.txt": "canary:canary@host/me/lib\n"}, 'has "…@host", which is no requirement'),
+        ({"requirements.txt": "lib canary@host/me/lib\n"}, 'has "lib ", which is no requirement'),
+        ({"requirements.txt": "https:/canary:canary@host/x.tar.gz\n"}, "installs …@host/x.tar.gz, which is not in"),
+        ({"requirements.txt": "canary:canary@host/x.whl\n"}, "installs …@host/x.whl, which is not in the source"),
+        ({"requirements.txt": "lib.tar.gz?token=canary\n"}, 'has "lib.tar.gz", which is no requirement'),
+        ({"requirements.txt": "--find-links ftp//canary:canary@h/x?canary\n"}, "looks for packages in …@h/x, which"),
+        ({"requirements.txt": "-r https:/canary:canary@h/x.txt\n"}, "requirements.txt includes …@h/x.txt, which is"),
         ({"requirements.txt": "lib @ file:///croot/lib/work\n"}, "installs /croot/lib/work, a path of the machine"),
         ({"requirements.txt": "lib @ file:///C:/ci/lib\n"}, "installs C:/ci/lib, a path of the machine"),
         ({"requirements.txt": "pkg_resources==0.0.0\n"}, "has pkg-resources==0.0.0, which Debian's pip freeze adds"),
@@ -519,7 +543,8 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
             {"Pipfile.lock": PIPFILE.replace('"default": {}', '"default": {"shop": {"path": "."}}')},
             "Pipfile.lock installs ., which has no pyproject.toml and no setup.py.",
         ),
-        ({"requirements.txt": "# gr\ufffd\ufffde\nflask\n"}, "requirements.txt is not in UTF-8"),
+        ({"requirements.txt": "# gr\udcfc\udcdfe\nflask\n"}, "requirements.txt is not in UTF-8"),
+        ({"requirements.txt": "f\0l\0a\0s\0k\0\n\0"}, "requirements.txt is not in UTF-8"),
         ({"requirements.txt": "", "requirements/prod.txt": "flask\n"}, "there is requirements/prod.txt: name what"),
         ({"Requirements.txt": "flask\n"}, "there is Requirements.txt: name what is to be installed"),
         ({"requirments.txt": "flask\n"}, "there is requirments.txt: name what is to be installed"),
@@ -538,6 +563,11 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
             "pdm.lock lacks flask, which pyproject.toml lists: run pdm lock",
         ),
         ({"Pipfile.lock": PIPFILE, "Pipfile": "[packages]\nflask = '*'\n"}, "Pipfile.lock lacks flask, which Pipfile"),
+        ({"Pipfile.lock": PIPFILE, "Pipfile": "<<<<<<< HEAD\n"}, "Pipfile is no valid TOML: "),
+        (
+            {"pdm.lock": PDM, "pyproject.toml": PROJECT + '[tool.pdm.resolution]\nexcludes = ["click"]\n'},
+            "pdm.lock lacks flask, which pyproject.toml lists: run pdm lock",
+        ),
         (
             {"uv.lock": OUTSIDE + 'source = { directory = "../lib" }\n', "pyproject.toml": EMPTY},
             "uv.lock installs ../lib, which is not in the source.",
@@ -559,7 +589,10 @@ OUTSIDE = UV_LOCK + 'dependencies = [{ name = "lib" }]\n[[package]]\nname = "lib
 def test_what_no_server_could_install_is_refused_on_the_controller(
     mistake: Callable[..., str], files: Files, words: str
 ) -> None:
-    assert words in mistake(files)
+    said = mistake(files)
+    assert words in said
+    assert "canary" not in said
+    assert "Pipfile.lock Pipfile" not in said
 
 
 @pytest.mark.parametrize("beside", [{}, {"setup.cfg": "[options]\ninstall_requires = flask\n"}])
@@ -608,10 +641,86 @@ def test_a_lock_among_lists_is_refused(mistake: Callable[..., str]) -> None:
         ({"requirements.txt": "pytz (==2020.1)\nA.b[c] >= 1,<2 ; python_version<'4' --hash=x\n"}, "requirements.txt"),
         ({"requirements.txt": "pywin32==306 ; sys_platform == 'win32'\n"}, "requirements.txt"),
         ({"requirements.txt": "lib @ git+ssh://git@host:22/me/lib.git@v1\n"}, "requirements.txt"),
+        ({"requirements.txt": "libs/lib\n-e libs/lib\n", "libs/lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "libs/lib[x] ; python_version > '3'\n", "libs/lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "file://libs/lib\n", "libs/lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "file:///${PROJECT_ROOT}/lib\n", "lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "-e file:///${PROJECT_ROOT}/lib\n", "lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "lib @ file:///${PROJECT_ROOT}/lib\n", "lib/setup.py": ""}, "requirements.txt"),
+        ({"requirements.txt": "-f ${PROJECT_ROOT}/wheels\nlib\n", "wheels/lib.whl": ""}, "requirements.txt"),
+        ({"requirements.txt": "-r ${PROJECT_ROOT}/a/b.txt\n", "a/b.txt": "flask\n"}, "requirements.txt"),
+        ({"requirements.txt": "${WHEELS}/lib-1-py3-none-any.whl\n-r ${LISTS}/a.txt\n"}, "requirements.txt"),
+        ({"requirements.txt": "lib @ https://${TOKEN}@host/lib.tar.gz\n"}, "requirements.txt"),
+        # What an administrator has put on the server.
+        ({"requirements.txt": "/opt/wheels/lib.whl\nlib @ file:///usr/share/lib\n"}, "requirements.txt"),
+        ({"requirements.txt": "# \ufffd is a character\nflask\n"}, "requirements.txt"),
+        # Constraints install nothing.
+        (
+            {
+                "requirements.txt": "flask\n-c pins.txt\n",
+                "pins.txt": "pywin32==306\npkg-resources==0.0.0\nlib @ file:///home/me/lib\n",
+            },
+            "requirements.txt",
+        ),
     ],
 )
 def test_a_list_that_can_be_installed_from_is_taken(found: Found, files: Files, requirements: str) -> None:
     assert found(files)["requirements"] == [requirements]
+
+
+def test_constraints_install_nothing_and_have_to_be_there_and_to_be_read(
+    found: Found, mistake: Callable[..., str]
+) -> None:
+    pins = "pywin32==306\npkg-resources==0.0.0\nlib @ file:///home/me/lib\n-r more.txt\n"
+    files = {"requirements.txt": "flask\n", "pins.txt": pins, "more.txt": "./lib.whl\n"}
+    assert found(files, constraints=["pins.txt"])["constraints"] == ["pins.txt"]
+    files["more.txt"] = "# gr\udcfc\n"
+    assert mistake(files, constraints=["pins.txt"]).startswith("more.txt is not in UTF-8")
+    del files["more.txt"]
+    assert "pins.txt includes more.txt, which is not in its source." in mistake(files, constraints=["pins.txt"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "source"),
+    [
+        ('dependencies = ["flask"]\n[dependency-groups]\ndev = ["lib"]', 'path = "../lib"'),
+        ('dependencies = ["flask"]\n[project.optional-dependencies]\nold = ["lib"]', 'path = "../lib"'),
+        ("dependencies = [\"lib ; sys_platform == 'win32'\"]", 'path = "../lib"'),
+        ('dependencies = ["lib"]\n[dependency-groups]\ndev = ["lib"]', 'path = "../lib", group = "dev"'),
+        ('dependencies = ["lib"]', 'path = "/opt/lib"'),
+        ('dependencies = ["lib"]', 'index = "inner"'),
+    ],
+)
+def test_where_a_package_comes_from_counts_where_it_is_installed(
+    found: Found, mistake: Callable[..., str], listed: str, source: str
+) -> None:
+    sources = f"{EMPTY}{listed}\n[tool.uv.sources]\nlib = {{ {source} }}\n"
+    assert found({"pyproject.toml": sources})["method"] == "project"
+    needed = f'{EMPTY}dependencies = ["Lib"]\n[tool.uv.sources]\nlib = {{ path = "../lib" }}\n'
+    assert "installs ../lib, which is not in the source" in mistake({"pyproject.toml": needed})
+
+
+# As `uv lock` writes it of a workspace whose root is no project.
+VIRTUAL = (
+    'version = 1\n[manifest]\nmembers = ["api"]\n[manifest.dependency-groups]\nprod = [{ name = "flask" }]\n'
+    '[[package]]\nname = "api"\nversion = "1"\nsource = { virtual = "api" }\n'
+    '[package.optional-dependencies]\nmysql = [{ name = "flask" }]\n'
+    '[package.dev-dependencies]\njobs = [{ name = "flask" }]\n'
+    '[[package]]\nname = "flask"\nversion = "3.1.0"\nsource = { registry = "https://pypi.org/simple" }\n'
+)
+
+
+def test_a_workspace_whose_root_is_no_project_has_groups_all_the_same(
+    found: Found, mistake: Callable[..., str]
+) -> None:
+    root = (
+        '[tool.uv.workspace]\nmembers = ["api"]\n[tool.uv]\ndefault-groups = ["prod"]\n'
+        '[dependency-groups]\nprod = ["flask"]\n'
+    )
+    files = {"uv.lock": VIRTUAL, "pyproject.toml": root, "api/pyproject.toml": EMPTY.replace("shop", "api")}
+    assert found(files)["groups"] == ["prod"]
+    assert found(files, extras=["mysql"], dependency_groups=["jobs"])["groups"] == ["jobs"]
+    assert mistake(files, dependency_groups=["live"]) == "uv.lock has no group live; it has jobs, prod."
 
 
 def test_a_list_that_lists_nothing_hides_no_project(found: Found) -> None:
@@ -623,8 +732,26 @@ def test_a_list_that_lists_nothing_hides_no_project(found: Found) -> None:
 def test_what_a_condition_or_an_extra_brings_may_be_missing_in_a_lock(found: Found) -> None:
     listed = EMPTY + "dependencies = [\"tomli; python_version < '3.11'\", 'shop[more]']\n"
     assert found({"uv.lock": UV_LOCK, "pyproject.toml": listed})["method"] == "sync"
+    left_out = '[tool.uv]\nexclude-dependencies = ["Flask"]\n', '[tool.uv]\noverride-dependencies = ["flask ; a"]\n'
+    for told in left_out:
+        assert found({"uv.lock": UV_LOCK, "pyproject.toml": PROJECT + told})["method"] == "sync"
+    excludes = PROJECT + '[tool.pdm.resolution]\nexcludes = ["flask"]\n'
+    assert found({"pdm.lock": PDM, "pyproject.toml": excludes})["method"] == "locked"
     listed = OLD_POETRY.replace("flask = '*'", "flask = {version = '*', python = '<3.11'}")
     assert found({"poetry.lock": POETRY, "pyproject.toml": listed})["method"] == "locked"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'e1839a8 = {path = ".", editable = true}',
+        'e1839a8 = {file = "https://host/lib.whl"}',
+        'lib = {git = "https://host/lib.git"}',
+        "lib = {version = '*', platform_machine = \"== 'x86_64'\"}",
+    ],
+)
+def test_what_pipenv_locks_by_another_name_or_under_a_condition_may_be_missing(found: Found, written: str) -> None:
+    assert found({"Pipfile.lock": PIPFILE, "Pipfile": f"[packages]\n{written}\n"})["method"] == "locked"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
@@ -632,10 +759,11 @@ def test_a_list_is_read_as_powershell_writes_it(encoding: str) -> None:
     assert decoded("gunicorn==20.1.0\r\n".encode(encoding)) == "gunicorn==20.1.0\r\n"
 
 
-def test_a_link_to_what_is_not_in_the_source_is_no_list(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["../../etc/requirements.txt", "requirements.txt", "nowhere"])
+def test_a_link_to_what_is_not_in_the_source_is_no_list(tmp_path: Path, to: str) -> None:
     (tmp_path / "prod.txt").write_text("flask\n")
-    for name, to in {"requirements.txt": "../../etc/requirements.txt", "there.txt": "prod.txt"}.items():
-        (tmp_path / name).symlink_to(to)
+    for name, target in {"requirements.txt": to, "there.txt": "prod.txt"}.items():
+        (tmp_path / name).symlink_to(target)
     with tarfile.open(tmp_path / "source.tar", "w") as tar:
         for name in ("prod.txt", "requirements.txt", "there.txt"):
             tar.add(tmp_path / name, name)
@@ -664,6 +792,13 @@ def test_a_place_where_the_source_has_something_else_is_refused(
     assert words in str(error.value)
     fine = {"shared_paths": ["pictures", "uploads"], "files": [{"src": "x", "dest": "data.txt"}]}
     assert list(place_mistakes(fine, archive)) == []
+
+
+def test_a_link_of_the_source_gives_its_place_to_a_shared_folder(tmp_path: Path) -> None:
+    (tmp_path / "media").symlink_to("/srv/media")
+    with tarfile.open(tmp_path / "source.tar", "w") as tar:
+        tar.add(tmp_path / "media", "media")
+    assert list(place_mistakes({"shared_paths": ["./media/"]}, Tree(tmp_path / "source.tar", 0))) == []
 
 
 # Made by `uv lock` of uv 0.13.9.

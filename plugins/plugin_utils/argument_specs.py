@@ -21,6 +21,8 @@ Options = dict[str, Any]
 
 # Keys that tell an entry of a list from the others, the first one that it has.
 NAMES = ("domain", "name", "zone", "record", "server_name")
+# Keys whose empty text says something: a record of the zone itself.
+MAY_BE_EMPTY = {"record"}
 # A slip of the pen shares this part of its letters with the name that was meant, and differs in so many at most.
 LIKENESS = 0.8
 SLIPS = 2
@@ -117,7 +119,7 @@ def _faults_of_keys(value: Mapping[str, Any], option: Mapping[str, Any], place: 
             known = f"did you mean {near}?" if near else f"it may have {', '.join(sorted(options))}."
             yield place, f"has the unknown key {key}: {known}"
     for key, suboption in options.items():
-        if key in value and suboption.get("required") and value[key] == "":
+        if key in value and suboption.get("required") and value[key] == "" and key not in MAY_BE_EMPTY:
             yield _below(key, place), "is empty; give it a value."
         elif key in value:
             yield from _faults(value[key], suboption, _below(key, place))

@@ -87,6 +87,16 @@ def test_a_secret_is_not_shown() -> None:
     ]
 
 
+def test_the_record_of_a_zone_itself_may_be_empty_and_no_other_text_that_is_required() -> None:
+    record = {"record": "", "type": "A", "value": ["8.8.8.8"]}
+    zone = {"zone": "foobar.com", "provider": {"class": "x"}, "records": [record]}
+    spec = {"dns_records_zones": options("dns_records", "dns_records_zones")}
+    assert faults({"dns_records_zones": [zone]}, spec) == []
+    assert faults({"dns_records_zones": [{**zone, "zone": ""}]}, spec) == [
+        "dns_records_zones: zone of entry 1 is empty; give it a value."
+    ]
+
+
 def test_the_variable_itself_and_entries_without_a_name_are_named_too() -> None:
     assert faults({"sites": None}, {"sites": SITES}) == ["sites: it is empty; give it a value or leave it out."]
     assert faults({"sites": "foobar.com"}, {"sites": SITES}) == ["sites: it must be a list of dictionaries."]

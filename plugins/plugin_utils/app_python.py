@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 # Those that uv fetches, the newest first.
 KNOWN = ("3.14", "3.13", "3.12", "3.11", "3.10")
+# No version of Python has had so many patches.
+NEWEST = 99
 
 
 def version(named: str, system: str) -> tuple[str, bool]:
@@ -32,14 +34,15 @@ def mistake(app: Mapping[str, Any], how: Mapping[str, Any], system: str) -> str:
     wanted = str(how["requires_python"])
     if not python or not wanted or _fits(python, wanted):
         return ""
-    way = next((known for known in KNOWN if _fits(known, wanted)), "")
+    way = next((known for known in KNOWN if _fits(known, wanted, [NEWEST])), "")
     advice = f'give it python: "{way}" in app_deploy, which uv fetches where the server does not have it' if way else ""
     return f"{how['lock']} is for Python {wanted}, and the site has {python}: {advice or 'correct one of them'}."
 
 
-def _fits(python: str, wanted: str) -> bool:
-    """Tell whether a Python, by its newest patch, is what a specifier asks for; what is none asks for nothing."""
+def _fits(python: str, wanted: str, patches: Iterable[int] = range(NEWEST + 1)) -> bool:
+    """Tell whether one of a Python's patches is what a specifier asks for; what is none asks for nothing."""
     try:
-        return SpecifierSet(wanted).contains(f"{python}.99")
+        specifier = SpecifierSet(wanted)
     except InvalidSpecifier:
         return True
+    return any(specifier.contains(f"{python}.{patch}") for patch in patches)

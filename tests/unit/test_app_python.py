@@ -20,6 +20,10 @@ def how(wanted: str) -> dict[str, Any]:
         ("", ">=3.11.4,<3.14"),
         ("/usr/bin/python3", "~=3.13"),
         ("3.12", "==3.12.*"),
+        ("", "==3.13.5"),
+        ("", "<=3.13.7"),
+        ("", ">=3.10,<3.13.6"),
+        ("3.12.3", "==3.12.3"),
         ("3.14t", ">=3.14"),
         ("/opt/python/bin/python", ">=3.99"),
         (">=3.11", ">=3.99"),
@@ -37,6 +41,8 @@ def test_a_python_that_fits_or_that_nobody_knows_is_no_mistake(python: str, want
     [
         ("", ">=3.14", 'uv.lock is for Python >=3.14, and the site has 3.13: give it python: "3.14" in app_deploy'),
         ("", "<3.13,>=3.10", 'uv.lock is for Python <3.13,>=3.10, and the site has 3.13: give it python: "3.12" in'),
+        # uv fetches the newest patch.
+        ("", ">=3.11,<3.12.5", 'and the site has 3.13: give it python: "3.11" in app_deploy'),
         ("/usr/bin/python3.11", ">=3.12", 'and the site has 3.11: give it python: "3.14" in app_deploy'),
         ("3.11", "==3.9.*", "uv.lock is for Python ==3.9.*, and the site has 3.11: correct one of them."),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,8 @@ from packaging.version import Version
 
 # The newest pyuwsgi whose wheels are known, and the newest Python that it has one for; none is free-threaded.
 PYUWSGI, PYTHON = Version("2.0.30"), Version("3.13")
-# Any of these builds it from its source.
-COMPILERS = {"build-essential", "clang", "gcc"}
+# A package that builds it from its source: of any version, and for any machine.
+COMPILER = re.compile(r"(build-essential|c\+\+|cc|clang|g\+\+|gcc|tcc)(?![a-z])")
 
 
 def mistake(app: Mapping[str, Any], pins: Mapping[str, tuple[str, str]], system: str) -> str:
@@ -22,7 +23,7 @@ def mistake(app: Mapping[str, Any], pins: Mapping[str, tuple[str, str]], system:
     """
     python, is_free = app_python.version(str(app.get("python", "")), system)
     version = _pyuwsgi(app, pins)
-    is_built = not COMPILERS.isdisjoint(map(str, app.get("packages", [])))
+    is_built = any(map(COMPILER.match, map(str, app.get("packages", []))))
     if not version or is_built or Version(version) > PYUWSGI or not python:
         return ""
     if not is_free and Version(python) <= PYTHON:

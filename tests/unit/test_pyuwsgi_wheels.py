@@ -47,6 +47,9 @@ def test_a_server_other_than_pyuwsgi_or_a_compiler_is_no_mistake() -> None:
     assert mistake({**new, "fallback_requirements": ["gunicorn==27.0.1"]}, {}, "") == ""
     assert mistake({**new, "fallback_requirements": ["pyuwsgi==2.0.31"]}, {}, "") == ""
     assert mistake({**new, "packages": ["build-essential", "python3-dev"]}, {}, "") == ""
+    for compiler in ("gcc-12", "g++", "gcc=4:12", "clang", "clang-16", "gcc:amd64", "g++-12"):
+        assert mistake({**new, "packages": [compiler]}, {}, "") == "", compiler
+    assert mistake({**new, "packages": ["gccgo", "libgcc-s1"]}, {}, "") != ""
     # Of the source's own: uWSGI is built anyway, and a version that is not pinned may have a wheel.
     assert mistake(new, {"uwsgi": ("2.0.30", "uv.lock")}, "") == ""
     assert mistake(new, {"pyuwsgi": ("", "requirements.txt")}, "") == ""

@@ -18,8 +18,8 @@ GUNICORN = app_units.Server("gunicorn", "conf.py", "/usr/bin/python3 -m ast %s")
 WORKERS = {"asgi", "eventlet", "gevent", "gevent_pywsgi", "gevent_wsgi", "gthread", "sync", "tornado"}
 # What belongs to the unit, or ends gunicorn at once.
 TAKEN = {
-    *("bind", "certfile", "chdir", "check_config", "config", "daemon", "graceful_timeout", "group", "initgroups"),
-    *("keyfile", "paste", "pidfile", "print_config", "protocol", "user", "wsgi_app"),
+    *("bind", "certfile", "chdir", "check_config", "config", "daemon", "group", "initgroups", "keyfile", "paste"),
+    *("print_config", "protocol", "user", "wsgi_app"),
 }
 # What else gunicorn can be told. It passes over a name that it does not know.
 SETTINGS = {
@@ -28,11 +28,12 @@ SETTINGS = {
     *("control_socket_disable", "control_socket_mode", "default_proc_name", "dirty_apps", "dirty_graceful_timeout"),
     *("dirty_threads", "dirty_timeout", "dirty_workers", "disable_redirect_access_to_syslog"),
     *("do_handshake_on_connect", "dogstatsd_tags", "enable_backlog_metric", "enable_stdio_inheritance", "errorlog"),
-    *("forwarded_allow_ips", "forwarder_headers", "header_map", "http2_cleartext", "http2_initial_window_size"),
+    *("forwarded_allow_ips", "forwarder_headers", "graceful_timeout", "header_map", "http2_cleartext"),
+    "http2_initial_window_size",
     *("http2_max_concurrent_streams", "http2_max_frame_size", "http2_max_header_list_size", "http_parser"),
     *("http_protocols", "keepalive", "limit_request_field_size", "limit_request_fields", "limit_request_line"),
     *("logconfig", "logconfig_dict", "logconfig_json", "logger_class", "loglevel", "max_requests"),
-    *("max_requests_jitter", "permit_obsolete_folding", "permit_unconventional_http_method"),
+    *("max_requests_jitter", "permit_obsolete_folding", "permit_unconventional_http_method", "pidfile"),
     *("permit_unconventional_http_version", "preload_app", "proc_name", "proxy_allow_ips", "proxy_protocol"),
     *("pythonpath", "raw_env", "raw_paste_global_conf", "reload", "reload_engine", "reload_extra_files", "reuse_port"),
     *("root_path", "secure_scheme_headers", "sendfile", "spew", "ssl_version", "statsd_host", "statsd_prefix"),
@@ -40,8 +41,11 @@ SETTINGS = {
     *("threads", "timeout", "tmp_upload_dir", "umask", "uwsgi_allow_ips", "websocket_max_message_size"),
     *("worker_class", "worker_connections", "worker_tmp_dir", "workers"),
 }
-# As gunicorn reads it: a module, and in it a name, or a call with values that are written out.
-ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\(.*\))?)?")
+# As gunicorn reads it: a module, whose name only has to be that of a file, and in it a name of Python's, or a call with
+# values that are written out.
+ENTRY_POINT = re.compile(r"[\w-]+(\.[\w-]+)*(:[^\W\d]\w*(\(.*\))?\s*)?")
+# What can't be of the other kind: no WSGI application is in a file called asgi.py, and Django's own in wsgi.py.
+OF_ONE_KIND = re.compile(r"(?:^|\.)(asgi)(?::|$)|\.(wsgi)(?::application\s*)?$")
 
 
 def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float, worker_class: str = "gthread") -> list[str]:
@@ -68,7 +72,9 @@ def gunicorn_mistakes(apps: list[App], gunicorn_version: str | float, worker_cla
 
 def _faults(app: App) -> Iterator[str]:
     """Return what gunicorn would not start with, or not understand."""
-    name, entry_point, worker = app["name"], str(app.get("wsgi_app", "app")), str(app["worker_class"])
+    name, entry_point, options = app["name"], str(app.get("wsgi_app", "app")), app.get("options", {})
+    # The last word is that of the options.
+    worker = str(options.get("worker_class", app["worker_class"]))
     if not ENTRY_POINT.fullmatch(entry_point):
         yield (
             f"wsgi_app of {name} is {json.dumps(entry_point)}; write a module and a name in it, such as "
@@ -79,15 +85,15 @@ def _faults(app: App) -> Iterator[str]:
             f"worker_class of {name} is {worker}, which is none of gunicorn's; write sync, gthread, gevent, tornado or "
             "asgi, or a class with its module, such as uvicorn_worker.UvicornWorker."
         )
-    kind = re.search(r"(?:^|\.)(asgi|wsgi)(?::|$)", entry_point)
+    found = OF_ONE_KIND.search(entry_point)
+    kind, runs = found[1] or found[2] if found else "", "asgi" if worker == "asgi" else "wsgi"
     # A file of the app's own may name another worker.
-    if kind and "config" not in app and worker in WORKERS and (kind[1] == "asgi") != (worker == "asgi"):
-        other = "worker_class: asgi" if kind[1] == "asgi" else "no worker_class"
+    if kind and "config" not in app and worker in WORKERS and kind != runs:
         yield (
-            f"{name} is {entry_point}, by its name {kind[1].upper()}, which the worker_class {worker} does not run: "
-            f"write {other}, or its other entry point."
+            f"{name} is {entry_point}, by its name {kind.upper()}, which the worker_class {worker} does not run: "
+            f"write worker_class: {'asgi' if kind == 'asgi' else 'gthread'}, or its other entry point."
         )
-    for option in map(str, app.get("options", {})):
+    for option in map(str, options):
         known = option.lstrip("-").replace("-", "_")
         if known in TAKEN:
             yield f"options of {name} has {option}, which the role sets itself."

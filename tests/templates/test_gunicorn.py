@@ -217,6 +217,9 @@ def test_aiohttp_s_worker_keeps_its_own_format_of_the_log() -> None:
 
 
 def test_a_service_comes_back_and_lets_its_workers_finish() -> None:
+    told = unit("service", {**RELEASED, "graceful_timeout": 5, "options": {"graceful_timeout": 60}})
+    assert told["Service"]["TimeoutStopSec"] == ["65"]
+    assert unit("service", {**RELEASED, "options": {"keepalive": 5}})["Service"]["TimeoutStopSec"] == ["35"]
     service = unit("service", {**RELEASED, "graceful_timeout": 90, "after": ["mysql.service", "redis.service"]})
     assert service["Service"]["Restart"] == ["always"]
     assert service["Service"]["KillMode"] == ["control-group"]

@@ -41,9 +41,13 @@ ADDRESS_WITH_SECRET = r"//[^/@]+:[^/@]+@|^https?://([^/@]+@|[^/@:]*:(?!\d+(/|$))
 # What a release has that no file of a user's may replace.
 MADE = {".git", ".release.json", ".release.json.part", ".venv", "REVISION", "gunicorn.sock"}
 # As git takes the address of a repository, and this role a folder of the controller.
-REPOSITORY = re.compile(r"/|\.\.?/|~|[A-Za-z][A-Za-z0-9+.-]*://|([\w.-]+@)?(\[[0-9a-fA-F:]+\]|[\w.-]+):(?!//)")
+# What begins like a host, as github.com/me/shop, lacks how it is reached.
+REPOSITORY = re.compile(
+    r"/|\.\.?/|~|[A-Za-z][A-Za-z0-9+.-]*://|([\w.-]+@)?(\[[0-9a-fA-F:]+\]|[\w.-]+):(?!//)"
+    r"|(?!([\w-]+\.)+[A-Za-z]{2,}/|.*//)\w[^:]*$"
+)
 # Names that files have and folders have not.
-FILES = re.compile(r"\.(db|sqlite3?)$|(^|/)\.env$")
+FILES = re.compile(r"\.sqlite3?$|(^|/)\.env$")
 # What keeps secrets out of the addresses of sources.
 INSTEAD = {"repo": "an SSH key or git's credential helper", "archive": "~/.netrc"}
 
@@ -102,7 +106,7 @@ def app_deploy_mistakes(apps: list[App], serial: int | str = 1) -> list[str]:
             mistakes.append(
                 f"app_deploy_apps: the python of {app['name']} must be the path of an interpreter, as pip fetches none."
             )
-        elif not python.startswith("/") and re.search(r"[/\s]", python):
+        elif not python.startswith("/") and re.match(r"[^<>=!~]*[/\s]", python):
             mistakes.append(
                 f"app_deploy_apps: the python of {app['name']} is {json.dumps(python)}; write the whole path of an "
                 'interpreter, or a version, such as "3.11".'
@@ -136,8 +140,8 @@ def wrong_shared(app: App) -> Iterator[str]:
             yield f"{json.dumps(path)} of {name} must be a path below its release."
         elif folder_fault(plain, "its release") or plain.partition("/")[0] in MADE:
             yield (
-                f'{json.dumps(path)} in {key} of {name} must be of letters, digits and "._+@-", and none of what the '
-                "role makes in a release."
+                f'{json.dumps(path)} in {key} of {name} must be of letters, digits and "._,+@()-", and none of what '
+                "the role makes in a release."
             )
         elif around:
             yield f"{path} in {key} of {name} lies in {around[0]}, which outlives its releases as a whole: take it out."

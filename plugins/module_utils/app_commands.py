@@ -14,18 +14,27 @@ SHELLS = {"bash", "dash", "sh", "zsh"}
 QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.", re.DOTALL)
 # The one variable that is filled in.
 FILLED_IN = re.compile(r"\$(?:\{STATE_DIRECTORY\}|STATE_DIRECTORY\b)")
-# A word that a shell would not hand on as it stands.
-OF_A_SHELL = re.compile(r"\|\|?|.*[;&]|(?:\d*|&)[<>].*|~(?:/.*)?|.*(?:`|\$\(|\$\{?[A-Za-z_]).*")
+# A word that a shell would not hand on as it stands; what tells it is shown alone, as the rest may be a secret. A dollar
+# sign amid letters is a password's.
+OF_A_SHELL = re.compile(
+    r"(\|\|?)|.*?([;&]+)|((?:\d*|&)[<>].*)|(~(?:/.*)?)|.*?(`|\$\(|\$\{[A-Za-z_]\w*\}?|(?<!\w)\$[A-Za-z_]\w*).*"
+)
 
 # Times, as systemd.time(7) has them: days of the week, a date, a time of the day, and a time zone.
 _DAY = r"(?:mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 _ONE = r"(?:\*|\d+(?:\.\d+)?(?:\.\.\d+(?:\.\d+)?)?)(?:/\d+(?:\.\d+)?)?"
 _MANY = rf"{_ONE}(?:,{_ONE})*"
+# By its place, by the name of a country, or in capitals by its own, which may be that of the server's, as CEST.
+_ZONE = (
+    r"UTC|[A-Za-z_]+(?:/[\w+-]+)+|(?-i:[A-Z]{3,5}(?:[+-]?\d(?:[A-Z]{3})?)?)|Cuba|Egypt|Eire|Factory|GB|GB-Eire|Greenwich"
+    r"|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|NZ|NZ-CHAT|Navajo|Poland|Portugal|Singapore|Turkey"
+    r"|Universal|W-SU|Zulu"
+)
 TIMES = re.compile(
-    rf"@\d+|(?:(?:minute|hour|dai|week|month|quarter|year|annual|semiannual)ly|(?=\S)"
+    rf"@\d+|(?:(?:minute|hour|dai|week|month|quarter|year|ann?ual|bi-?annual|semi-?annual)ly|(?=\S)"
     rf"(?:{_DAY}(?:(?:,|-|\.\.){_DAY})*,?)?(?:(?:^|\s+|(?<=,))(?:{_MANY}-)?(?P<month>{_MANY})[-~](?P<day>{_MANY}))?"
     rf"(?:(?:^|\s+|T)(?P<hour>{_MANY}):(?P<minute>{_MANY})(?::(?P<second>{_MANY}))?)?)"
-    r"(?:\s+(?:UTC|[A-Za-z_]+(?:/[\w+-]+)+))?",
+    rf"(?:\s+(?:{_ZONE}))?",
     re.IGNORECASE,
 )
 LARGEST = {"month": 12, "day": 31, "hour": 23, "minute": 59, "second": 59}
@@ -70,11 +79,12 @@ def command_fault(command: str) -> str:
     called = next((word for word in words if not re.match(r"[A-Za-z_]\w*=", word)), "")
     if not called:
         return "is empty"
-    bare = QUOTED.sub("_", FILLED_IN.sub("_", command)).split()
-    found = next((word for word in bare if OF_A_SHELL.fullmatch(word)), "")
+    bare = QUOTED.sub(".", FILLED_IN.sub(".", command)).split()
+    found = next(filter(None, map(OF_A_SHELL.fullmatch, bare)), None)
     if not found or called.rpartition("/")[2] in SHELLS:
         return ""
-    return f"has {found}, which only a shell understands, and there is none: write sh -c '…' around it, or leave it out"
+    shown = found[found.lastindex or 0]
+    return f"has {shown}, which only a shell understands, and there is none: write sh -c '…' around it, or leave it out"
 
 
 def is_time(written: Any) -> bool:

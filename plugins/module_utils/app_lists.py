@@ -64,11 +64,12 @@ def is_outside(path: str) -> bool:
 def folder_fault(path: str, below: str) -> str:
     """Return what is wrong with a path that is to be a folder below another one, which `below` names, or nothing.
 
-    It goes into units as it stands, so it has letters that mean nothing to systemd or a shell.
+    It goes into units and settings as it stands, so it has letters of any language and signs that mean nothing to
+    systemd and nginx; behind "@(" uWSGI would look for a file.
     """
-    if re.fullmatch(r"[\w.+@-]+(/[\w.+@-]+)*", path, re.ASCII) and not {".", ".."} & set(path.split("/")):
+    if re.fullmatch(r"(?!.*@\()[\w.,+@()-]+(/[\w.,+@()-]+)*", path) and not {".", ".."} & set(path.split("/")):
         return ""
-    return f'must be a folder below {below}, such as backend, of letters, digits and "._+@-".'
+    return f'must be a folder below {below}, such as backend, of letters, digits and "._,+@()-".'
 
 
 def wrong_variables(variable: str, key: str, apps: list[App], named: str = "name") -> list[str]:

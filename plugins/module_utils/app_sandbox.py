@@ -49,9 +49,12 @@ SETTINGS = {
 # Words for networks that systemd knows; `any` is what the key `network` is for.
 NETWORKS = {"localhost", "link-local", "multicast"}
 
-UNIT = re.compile(r"[\w@.:\\-]+\.(automount|device|mount|path|scope|service|slice|socket|swap|target|timer)", re.ASCII)
+# %i and the like are systemd's specifiers.
+UNIT = re.compile(
+    r"([\w@.:\\-]|%[%A-Za-z])+\.(automount|device|mount|path|scope|service|slice|socket|swap|target|timer)", re.ASCII
+)
 # With a minus before it, one that is not there keeps no unit from starting.
-PATH = re.compile(r"[-+]{0,2}/[^\s\"'\\%]*")
+PATH = re.compile(r"[-+]{0,2}(/|%[A-Za-z])([^\s\"'\\%]|%[%A-Za-z])*")
 
 
 def mistakes(variable: str, app: App) -> list[str]:
@@ -68,7 +71,7 @@ def mistakes(variable: str, app: App) -> list[str]:
     ]
     found += [
         f"{variable}: {json.dumps(path)} in writable_paths of {app['name']} must be an absolute path without spaces, "
-        "quotes, backslashes and percent signs, such as /var/tmp."
+        "quotes and backslashes, such as /var/tmp; a percent sign is doubled."
         for path in map(str, app.get("writable_paths", []))
         if not PATH.fullmatch(path)
     ]

@@ -12,8 +12,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils.app_lists import i
 from packaging.requirements import InvalidRequirement, Requirement
 
 App = Mapping[str, Any]
-# A package as apt takes it, which may have an architecture, and a version or a release.
-DISTRIBUTED = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?([<>]?=[\w.+:~*-]+|/[\w.-]+)?")
+# A package as apt takes it, which may have an architecture, and a version or a release; or all of a pattern.
+DISTRIBUTED = re.compile(r"[a-z0-9][a-z0-9+.*?\[\]-]+(:[a-z0-9-]+)?([<>]?=[\w.+:~*-]+|/[\w.-]+)?")
 # A netrc, by which uv and pip both log in, parts its words at spaces and reads these in ways of its own.
 NO_LOGIN = re.compile(r"[\s\"'#\\]")
 

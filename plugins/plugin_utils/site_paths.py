@@ -16,6 +16,8 @@ Entry = dict[str, Any]
 
 # Keys that say of a path who answers it; `streaming_paths` says how.
 OF_PATHS = ("static", "internal", "app_paths")
+# Where a server's own folders are, which a release has not.
+_OF_SERVERS = re.compile(r"/(etc|home|mnt|opt|root|srv|usr|var)/")
 _PATH = re.compile(r"/[^\s;{}\"'\\]*")
 
 
@@ -81,7 +83,7 @@ def with_users(site: Entry, places: list[Entry]) -> list[Entry]:
 
 def entry_point_mistakes(site: Entry) -> Iterator[str]:
     """Find an entry point as Django's WSGI_APPLICATION has it, which servers take for a module."""
-    found = re.fullmatch(r"([\w.]*\b[aw]sgi)\.(\w+)", str(site.get("wsgi_app", "")))
+    found = re.fullmatch(r"([\w.]*\b[aw]sgi)\.(application|app)", str(site.get("wsgi_app", "")))
     if found:
         yield f"sites: wsgi_app of {site['domain']} is {found[0]}, a module by its dots: write {found[1]}:{found[2]}."
 
@@ -127,7 +129,15 @@ def path_mistakes(site: Entry) -> Iterator[str]:
 
 
 def _folders(site: Entry, key: str) -> dict[str, str]:
-    """Return paths of a site and the folders that they stand for, without a slash at the end and ./ before them."""
-    return {
-        str(path): normpath(folder) if isinstance(folder, str) else "" for path, folder in site.get(key, {}).items()
-    }
+    """Return paths of a site and the folders that they stand for, by the root of the release."""
+    return {str(path): _folder(folder) for path, folder in site.get(key, {}).items()}
+
+
+def _folder(written: Any) -> str:
+    """Return a folder without a slash at either end and ./ before it; what is none is an empty text.
+
+    YAML makes a number of 2024.
+    """
+    if isinstance(written, bool) or not isinstance(written, int | str):
+        return ""
+    return str(written) if _OF_SERVERS.match(str(written)) else normpath(str(written).strip("/"))

@@ -66,8 +66,11 @@ def timer(on_calendar: Any) -> Entry:
         ({"version": "v1"}, "the version of shop counts for nothing, as its source is no repo: take it out"),
         ({"repo": "https://h/shop.git", "checksum": "a"}, "the checksum of shop counts for nothing, as its source is"),
         ({"repo": "github.com/me/shop"}, "the repo of shop is no address; write https://host/path"),
+        ({"repo": "https//host/shop"}, "the repo of shop is no address; write https://host/path"),
+        ({"repo": ""}, "the repo of shop is no address; write https://host/path"),
         ({"repo": "ssh://git@github.com:me/shop.git"}, "the repo of shop has a colon and no port behind its host"),
         ({"app_deploy": {"python": ".venv/bin/python"}}, 'python of shop is ".venv/bin/python"; write the whole path'),
+        ({"app_deploy": {"python": "python 3.11"}}, 'python of shop is "python 3.11"; write the whole path'),
         ({"packages": ["gcc, make"]}, '"gcc, make" in packages of shop must be a name of the distribution\'s'),
         ({"packages": ["--purge"]}, '"--purge" in packages of shop must be'),
         (
@@ -88,6 +91,8 @@ def timer(on_calendar: Any) -> Entry:
         ({"static": {"/static/": "/var/www/static"}}, "has /static/: /var/www/static, which must be a folder below"),
         ({"static": {"/static/": "my files"}}, "static of foobar.com has /static/: my files, which must be a folder"),
         ({"static": {"/static/": "$files"}}, "static of foobar.com has /static/: $files, which must be a folder"),
+        ({"static": {"/static/": True}}, "static of foobar.com has /static/: True, which must be a folder below"),
+        ({"static": {"/static/": "a@(b)"}}, "static of foobar.com has /static/: a@(b), which must be a folder below"),
         ({"static": {"/static/": None}}, "static of foobar.com has /static/: None, which must be a folder below"),
         ({"static": {"/": "dist", "/code/": "."}, "app_paths": ["/api/"]}, "has /code/: ., which must be a folder"),
         ({"files": [{"src": "a", "dest": "config/"}]}, 'dest "config/" in files of shop must be the name of a file'),
@@ -117,14 +122,20 @@ def timer(on_calendar: Any) -> Entry:
             "shop is shop.asgi:app, by its name ASGI, which the worker_class gthread does not",
         ),
         (
-            {"wsgi_app": "shop.wsgi:app", "gunicorn": {"worker_class": "asgi"}},
-            "by its name WSGI, which the worker_class asgi does not run: write no worker_class, or its other entry",
+            {"wsgi_app": "shop.wsgi:application", "gunicorn": {"worker_class": "asgi"}},
+            "by its name WSGI, which the worker_class asgi does not run: write worker_class: gthread, or its other",
         ),
+        (
+            {"wsgi_app": "shop.wsgi", "gunicorn": {"worker_class": "gthread", "options": {"worker_class": "asgi"}}},
+            "by its name WSGI, which the worker_class asgi does not run",
+        ),
+        ({"gunicorn": {"options": {"worker_class": "gtread"}}}, "worker_class of shop is gtread, which is none of"),
         (
             {"server": "uwsgi", "environment": {"UWSGI_HTTP_SOCKET": ":8080"}},
             "environment of shop has UWSGI_HTTP_SOCKET, by which uWSGI takes http-socket, which the role sets",
         ),
-        ({"wsgi_app": "my-shop.wsgi:app"}, 'wsgi_app of shop is "my-shop.wsgi:app"; write a module'),
+        ({"wsgi_app": "shop:my-app"}, 'wsgi_app of shop is "shop:my-app"; write a module'),
+        ({"wsgi_app": "shop.asgi.app"}, "is shop.asgi.app, a module by its dots: write shop.asgi:app."),
         ({"wsgi_app": "gunicorn shop.wsgi:app"}, 'wsgi_app of shop is "gunicorn shop.wsgi:app"; write a module'),
         ({"gunicorn": {"workers": -1}}, "gunicorn_apps: workers of shop is -1; it must be 0 or more"),
         ({"server": "uwsgi", "uwsgi": {"processes": "-2"}}, "uwsgi_apps: processes of shop is -2; it must be 0 or"),
@@ -141,6 +152,8 @@ def timer(on_calendar: Any) -> Entry:
         ({"gunicorn": {"options": {"no such": 5}}}, "options of shop has no such, which is no setting of gunicorn's."),
         ({"gunicorn": {"after": ["postfix"]}}, "after of shop has postfix, which is no unit; write its whole name"),
         ({"gunicorn": {"writable_paths": ["data"]}}, '"data" in writable_paths of shop must be an absolute path'),
+        ({"gunicorn": {"writable_paths": ["/100%"]}}, '"/100%" in writable_paths of shop must be an absolute path'),
+        ({"gunicorn": {"after": ["100%.service"]}}, "after of shop has 100%.service, which is no unit"),
         (
             {"server": "uwsgi", "uwsgi": {"options": {"http_socket": ":80"}}},
             "has http_socket, which the role sets itself",
@@ -180,8 +193,10 @@ def test_what_no_server_could_take_is_refused_in_one_sentence(keys: Entry, words
             {"repo": repo}
             for repo in ("https://host/shop", "ssh://git@[2001:db8::1]:22/shop.git", "git@[::1]:shop.git")
         ),
+        *({"repo": repo} for repo in ("repos/shop", "shop.git", "my repos/shop")),
         {"repo": "https://host/shop", "version": "-dash"},
         *({"app_deploy": {"python": python}} for python in ("3.11", "/usr/bin/python3", ">=3.11", "cpython-3.11")),
+        *({"app_deploy": {"python": python}} for python in (">=3.11, <3.13", "cpython>=3.11, <3.13")),
         {
             "packages": [
                 "g++",
@@ -190,16 +205,29 @@ def test_what_no_server_could_take_is_refused_in_one_sentence(keys: Entry, words
                 "nginx=1.26*",
                 "libpq5>=15",
                 "gcc/stable-backports",
+                "libmagickwand-6.*",
+                "python3-pil*",
             ]
         },
         {"environment": {"http_proxy": "http://[::1]:3128/%20", "EMPTY": "", "PEM": "a\r\nb\n", "QUOTES": "'\"\\$`"}},
         {"subdirectory": "./backend/", "shared_paths": ["./media/", "media"], "static": {"/static/": "./static/"}},
         {"shared_paths": ["media", "media2/a"]},
+        *({"shared_paths": [folder]} for folder in ("médias", "a,b", "(app)/cache", "geo.db", "2024")),
+        *({"static": {"/x/": folder}} for folder in ("/static", "médias", "a,b", "(app)", 2024)),
         {"files": [{"src": "a", "dest": "./config/local settings.py"}]},
         {"server_names": ["*.foobar.com", "xn--bcher-kva.foobar.com"], "aliases": ["www.foobar.com"]},
         {"domain": "192.0.2.7", "tls": {"provider": "none"}},
         {"health_path": "/health?full=1&db=%20"},
         *({"wsgi_app": app} for app in ("shop.wsgi", "shop:create_app()", "shop:create_app('a b', 1)", "größe:app")),
+        *({"wsgi_app": app} for app in ("my-app:app", "hello-world.wsgi:application", "01_app:app", "ok:app ")),
+        {"wsgi_app": "config.wsgi.production"},
+        *({"wsgi_app": app, "gunicorn": {"worker_class": "asgi"}} for app in ("wsgi:app", "shop.wsgi:app")),
+        *(
+            {"wsgi_app": "core.asgi:application", "gunicorn": {"options": {"worker_class": worker_class}}}
+            for worker_class in ("uvicorn_worker.UvicornWorker", "asgi")
+        ),
+        {"gunicorn": {"options": {"graceful_timeout": 60, "pidfile": "/tmp/shop.pid"}}},
+        {"gunicorn": {"after": ["shop-cache@%i.service"], "writable_paths": ["%S/x", "-/var/lib/%p", "/100%%"]}},
         {"gunicorn": {"workers": "4", "timeout": 0, "threads": 0, "worker_class": "uvicorn_worker.UvicornWorker"}},
         {"gunicorn": {"options": {"keepalive": "5", "forwarder_headers": "A,B", "some_new_setting": 1}}},
         {"gunicorn": {"after": ["srv-data.mount", "postgresql@15-main.service"], "writable_paths": ["-/mnt/a", "/b"]}},
@@ -236,7 +264,10 @@ def test_folders_go_to_the_roles_without_what_people_add_to_them() -> None:
     [
         ("one && two", "&&"),
         ("one | two", "|"),
-        ("one; two", "one;"),
+        ("one; two", ";"),
+        ("mysql --password=canary; two", ";"),
+        ("rq worker --url redis://:$ecret@192.0.2.1/0", "$ecret"),
+        ("rq worker --url=redis://canary:${SECRET}@192.0.2.1", "${SECRET}"),
         ("celery worker &", "&"),
         ("one > /tmp/log 2>&1", ">"),
         ("one 2>&1", "2>&1"),
@@ -244,12 +275,13 @@ def test_folders_go_to_the_roles_without_what_people_add_to_them() -> None:
         ("~/work.sh", "~/work.sh"),
         ("celery -A $APP worker", "$APP"),
         ("work ${APP}", "${APP}"),
-        ("work `hostname`", "`hostname`"),
-        ("work $(hostname)", "$(hostname)"),
+        ("work `hostname`", "`"),
+        ("work $(hostname)", "$("),
     ],
 )
 def test_a_command_that_needs_a_shell_is_told_by_its_word(command: str, word: str) -> None:
     assert command_fault(command).startswith(f"has {word}, which only a shell understands")
+    assert "canary" not in command_fault(command)
 
 
 @pytest.mark.parametrize("command", ['python -c "print(1)', "it's", "work \\"])
@@ -268,6 +300,8 @@ def test_a_quote_that_is_not_closed_is_refused(command: str) -> None:
         "curl https://host/?a=1&b=2",
         'work --where="a && b" --price 5$ --format %Y',
         "A=1 rq worker-pool -n 4",
+        "rq worker --url redis://:pa$sword@192.0.2.1/0",
+        "rq worker --url 'redis://:$ecret@192.0.2.1/0'",
     ],
 )
 def test_a_command_that_needs_no_shell_stays_as_it_is(command: str) -> None:
@@ -282,6 +316,8 @@ def test_a_command_that_needs_no_shell_stays_as_it_is(command: str) -> None:
         *("Mon..Fri 03:00 Europe/Berlin", "Sat,Sun 10:00", "Mon-Fri 3:00", "*:0/5", "*:*:0/20", "00:00:00.5", "8:30"),
         *("2026-*-01", "Mon *-*-01..07 12:00", "*-02~03", "*-*-1/2 1:00", "03:00 UTC", "18..20:00", "1,3:00"),
         *("Fri,Mon..Wed *-1,2-2,4 *:30", "05:40:23.4200004/3.1700005", "Mon..Fri  *-*-*  08:00:00", "Mon *-05~07/1"),
+        *("anually", "biannually", "bi-annually", "semi-annually", "03:30 CET", "03:30 GMT", "03:30 EST5EDT"),
+        *("03:30 Japan", "03:30 Zulu", "03:30 PST8PDT", "03:30 W-SU", "03:30 GMT+0", "hourly GB"),
     ],
 )
 def test_a_time_that_systemd_understands_is_one(written: str) -> None:
@@ -292,7 +328,7 @@ def test_a_time_that_systemd_understands_is_one(written: str) -> None:
     "written",
     [
         *("", "5min", "@daily", "*/5 * * * *", "0 3 * * *", "12", "mon 8", "every day", "03:00 Europe", "3:00pm"),
-        *("*-*-* 25:00", "12:60", "*-13-01", "*-*-32", "hourly,daily", "*", 750, 12.5, True, date(2026, 1, 5)),
+        *("*-*-* 25:00", "12:60", "*-13-01", "*-*-32", "hourly,daily", "3:00 pm", "*", 750, True, date(2026, 1, 5)),
     ],
 )
 def test_what_systemd_takes_for_no_time_is_none(written: Any) -> None:

@@ -14,8 +14,8 @@ SHELLS = {"bash", "dash", "sh", "zsh"}
 QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.", re.DOTALL)
 # The one variable that is filled in.
 FILLED_IN = re.compile(r"\$(?:\{STATE_DIRECTORY\}|STATE_DIRECTORY\b)")
-# A word that a shell would not hand on as it stands; what tells it is shown alone, as the rest may be a secret. A dollar
-# sign amid letters is a password's.
+# A word that a shell would not hand on as it stands; what tells it is shown alone, as the rest may be a secret. A
+# dollar sign amid letters is a password's.
 OF_A_SHELL = re.compile(
     r"(\|\|?)|.*?([;&]+)|((?:\d*|&)[<>].*)|(~(?:/.*)?)|.*?(`|\$\(|\$\{[A-Za-z_]\w*\}?|(?<!\w)\$[A-Za-z_]\w*).*"
 )

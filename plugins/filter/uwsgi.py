@@ -40,7 +40,7 @@ def uwsgi_mistakes(apps: list[App], threads: int | str = 8) -> list[str]:
                 f"uwsgi_apps: {name} is {module}, an ASGI application, and uWSGI can only run WSGI; take its WSGI "
                 "entry point, or gunicorn."
             )
-        elif not re.fullmatch(r"\w+(\.\w+)*(:\w+(\.\w+)*(\(\))?)?", module):
+        elif not re.fullmatch(r"[\w-]+(\.[\w-]+)*(:\w+(\.\w+)*(\(\))?)?", module):
             mistakes.append(
                 f"uwsgi_apps: module of {name} is {module}; uWSGI takes module:callable, or module:factory() without "
                 "arguments."

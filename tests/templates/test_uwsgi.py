@@ -59,6 +59,8 @@ def test_an_app_at_a_fixed_path_is_no_template() -> None:
 
 
 def test_uwsgi_is_stopped_by_the_signal_at_which_requests_are_finished() -> None:
+    told = service({**RELEASED, "options": {"worker-reload-mercy": 60}})["Service"]
+    assert told["TimeoutStopSec"] == ["65"]
     unit = service({**RELEASED, "worker_reload_mercy": 90})["Service"]
     assert unit["KillSignal"] == ["SIGHUP"]
     assert unit["KillMode"] == ["control-group"]

@@ -220,6 +220,7 @@ def test_what_no_server_could_take_is_refused_in_one_sentence(keys: Entry, words
         {"health_path": "/health?full=1&db=%20"},
         *({"wsgi_app": app} for app in ("shop.wsgi", "shop:create_app()", "shop:create_app('a b', 1)", "größe:app")),
         *({"wsgi_app": app} for app in ("my-app:app", "hello-world.wsgi:application", "01_app:app", "ok:app ")),
+        *({"wsgi_app": app, "server": "uwsgi"} for app in ("my-app:app", "01_app:app", "hello-world.wsgi")),
         {"wsgi_app": "config.wsgi.production"},
         *({"wsgi_app": app, "gunicorn": {"worker_class": "asgi"}} for app in ("wsgi:app", "shop.wsgi:app")),
         *(

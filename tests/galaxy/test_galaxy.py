@@ -323,7 +323,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("steps", "umask", "version"), [(github, 0o022, "2"), (gitlab, 0, "3")])
+@pytest.mark.parametrize(
+    ("steps", "umask", "version"), [(github, 0o022, "2"), pytest.param(gitlab, 0, "3", marks=pytest.mark.nightly)]
+)
 def test_the_pipeline_that_a_start_has_written_releases_what_was_pushed(
     steps: Callable[[Path, Mapping[str, str]], list[Step]],
     umask: int,

@@ -362,6 +362,7 @@ def test_no_run_ends_well_until_a_worker_of_the_live_release_runs_again(host, ma
     assert "changed=0" in deploy(beside=BESIDE).stdout
 
 
+@pytest.mark.nightly
 def test_a_worker_that_was_stopped_is_started_by_the_next_run_and_what_serves_is_left_alone(host, mailer):
     process = host.check_output("systemctl show --property=MainPID --value 'directory@*.service'")
     host.check_output(f"systemctl stop {mailer}")
@@ -371,6 +372,7 @@ def test_a_worker_that_was_stopped_is_started_by_the_next_run_and_what_serves_is
     assert host.check_output("systemctl show --property=MainPID --value 'directory@*.service'") == process
 
 
+@pytest.mark.nightly
 def test_a_live_release_whose_server_ends_again_and_again_fails_the_run_with_its_last_words(host):
     assert deploy().returncode == 0
     program = f"/srv/directory/releases/{live(host)}/.venv/bin/gunicorn"

@@ -1027,6 +1027,16 @@ def test_apps_that_are_added_later_count(tmp_path: Path) -> None:
 
 OVERLAID = [
     ("DEBUG = True\n", "DEBUG = False"),
+    ("DEBUG = 'RENDER' not in os.environ\n", "DEBUG = False"),
+    ("DEBUG = os.environ.get('MODE', 'dev') == 'dev'\n", "DEBUG = False"),
+    ("DEBUG = False if os.getenv('PROD') else True\n", "DEBUG = False"),
+    ("DEBUG = os.environ.get('DEBUG') != 'False'\n", "DEBUG = False"),
+    ("DEBUG = False if os.environ.get('DEBUG') == 'no' else True\n", "DEBUG = False"),
+    ("DEBUG = os.environ.get('DEBUG', 'False')\n", "DEBUG = False"),
+    ("DEBUG = bool(os.environ.get('DEBUG', True))\n", "DEBUG = False"),
+    ("from decouple import config\nDEBUG = not config('PRODUCTION', cast=bool)\n", "DEBUG = False"),
+    ("import socket\nDEBUG = socket.gethostname() != 'web1'\n", "DEBUG = False"),
+    ("SECURE_SSL_REDIRECT = not DEBUG\n", "SECURE_SSL_REDIRECT = False"),
     ("SECRET_KEY = 'insecure'\n", 'SECRET_KEY = os.environ["SECRET_KEY"]'),
     ("ALLOWED_HOSTS = []\n", 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'),
     ("SECURE_SSL_REDIRECT = True\n", "SECURE_SSL_REDIRECT = False"),
@@ -1059,6 +1069,24 @@ def test_settings_that_the_environment_cannot_select_are_a_question_each(tmp_pat
     found = inspect(tmp_path, DJANGO, {"config/settings.py": text, "config/wsgi.py": fixed})
     assert found.files == ()
     assert [question.text for question in found.questions if "config/settings.py" in question.text], line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DEBUG = False\n",
+        "DEBUG = os.environ.get('DEBUG') == '1'\n",
+        "DEBUG = 'DEBUG' in os.environ\n",
+        "DEBUG = bool(os.environ.get('DEBUG'))\n",
+        "DEBUG = os.environ.get('SHOP_DEBUG', '').lower() in ('1', 'true')\n",
+        "DEBUG = True if os.environ.get('DEBUG') else False\n",
+        "DEBUG = os.environ.get('ENVIRONMENT', 'production') == 'development'\n",
+        "from decouple import config\nDEBUG = config('DEV_MODE', default=False, cast=bool)\n",
+        "import environ\nenv = environ.Env(DEBUG=(bool, False))\nDEBUG = env('DEBUG')\n",
+    ],
+)
+def test_a_debug_that_is_off_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    assert inspect(tmp_path, DJANGO, {"config/settings.py": SETTINGS + text}).files == ()
 
 
 def test_an_overlay_runs_and_has_the_last_word(tmp_path: Path) -> None:

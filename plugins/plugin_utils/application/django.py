@@ -9,10 +9,12 @@ from posixpath import basename, dirname
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.code import UNKNOWN, Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.environment import reads
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.listing import Packages
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.needs import SELECTORS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.overlay import Overlay
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.routes import Route, django
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.settings import Project, missing_imports
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.static import keep
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.syntax import constants, words
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import Report
 
 # Commands that only change those of Django, and what is no command.
@@ -179,10 +181,12 @@ def _find_commands(code: Code, found: Project, report: Report) -> None:
 def _find_redirect(code: Code, found: Project, overlay: Overlay, report: Report) -> None:
     """Turn off a redirect to https that is on: nginx redirects once there is a certificate."""
     where, node = code.setting_node(found.settings, "SECURE_SSL_REDIRECT") if found.settings else ("", None)
-    variable = reads(code, where, node) if node is not None else None
+    # `not DEBUG` is on in production, whatever DEBUG is read from.
+    is_opposite = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    variable = reads(code, where, node) if node is not None and not is_opposite else None
     if variable and (variable.required or (variable.default or "").lower() in ("true", "1", "yes", "on")):
         report.find(f"environment.{variable.name}", "False", variable.reason)
-    elif node is not None and not variable and code.value(where, node) is True:
+    elif node is not None and not variable and (is_opposite or code.value(where, node) is True):
         _literal(
             overlay,
             report,
@@ -202,13 +206,34 @@ def _literal(overlay: Overlay, report: Report, name: str, place: str, why: str, 
     return False
 
 
+def _is_off(code: Code, where: str, node: ast.expr) -> bool:
+    """Tell whether DEBUG is off by its value, or by a variable that an entry sets or leaves out."""
+    variable = reads(code, where, node)
+    if variable and SELECTORS.match(variable.name):
+        return True
+    is_cast = isinstance(node, ast.Call) and code.qualified(where, node.func) == "bool" and len(node.args) == 1
+    bare = node.args[0] if isinstance(node, ast.Call) and is_cast else node
+    if isinstance(bare, ast.Call) and code.qualified(where, bare.func) in ("os.environ.get", "os.getenv"):
+        # Any text counts as true, that of "False", too.
+        default = code.value(where, bare)
+        return default is UNKNOWN or not default
+    is_negated = any(
+        isinstance(part, ast.Not | ast.NotEq | ast.NotIn)
+        or (isinstance(part, ast.IfExp) and isinstance(part.body, ast.Constant) and part.body.value is False)
+        for part in ast.walk(node)
+    )
+    names = [variable.name] if variable else [*words(node), *constants(node)]
+    is_switch = not is_negated and any(re.search(r"(?i)(^|_)DEBUG$", name) for name in names)
+    return is_switch or code.value(where, node) is False
+
+
 def _find_literals(code: Code, found: Project, overlay: Overlay, report: Report) -> None:
     """Find settings that stand in the code, or nowhere, and that production needs otherwise."""
     if not found.settings:
         return
     _find_redirect(code, found, overlay, report)
     where, node = code.setting_node(found.settings, "DEBUG")
-    if node is not None and not reads(code, where, node) and code.value(where, node) is True:
+    if node is not None and not _is_off(code, where, node):
         _literal(
             overlay, report, "DEBUG", code.at(where, node), "shows each visitor the code of what fails", "DEBUG = False"
         )

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.code import Code
+from ansible_collections.foobar.webstack.plugins.plugin_utils.application.commands import DEVELOPMENT as ASIDE
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.names import DEVELOPMENT, PATTERNS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.syntax import argument, constants, statements
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import Report
 
 SELECTOR = "DJANGO_SETTINGS_MODULE"
+# A line that sets it, and nothing but further variables: before a command it counts for that one alone.
+TOLD = re.compile(SELECTOR + r"""["']?(?:\s*[=:]\s*|\s+)["']?([A-Za-z_][\w.]*\w)["']?\s*($|[\\#]|["']?\w+=)""")
+IMAGES = re.compile(r"(^|/)(Dockerfile[\w.-]*|(docker-)?compose[\w.-]*\.ya?ml|fly\.toml|[\w.@-]+\.service)$")
 PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "server")
 
 
@@ -139,9 +143,23 @@ def _selected(code: Code, path: str) -> Selected | None:
     return None
 
 
+def _told(code: Code) -> Selected | None:
+    """Return the settings that an image, Compose, fly.toml or a unit of systemd selects, or None."""
+    for path in code.tree.files:
+        for number, line in code.tree.lines(path) if IMAGES.search(path) and not ASIDE.search(path) else ():
+            found = None if re.match(r"\s*(RUN|#)", line) else TOLD.search(line)
+            if found and code.path(found[1]) and not DEVELOPMENT.search(found[1]):
+                return Selected(found[1], code.tree.at(path, number), True)
+    return None
+
+
 def _choose(code: Code, of_entry: Selected | None, of_manage: Selected | None, report: Report) -> str:
     """Return the settings for production, and note them where the files' own default is another."""
     first = of_entry or of_manage
+    told = _told(code)
+    if told and (first is None or (first.is_default and told.module != first.module)):
+        _select(report, told.module, told.reason)
+        return told.module
     if first is None:
         return _lone_settings(code, report)
     if of_manage and not _has_apps(code, first.module) and _has_apps(code, of_manage.module):

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from posixpath import basename
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.code import UNKNOWN, Code
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.ini import ini_keys
@@ -39,6 +40,11 @@ FOREIGN = re.compile(
     r"(^|_)(AWS|S3|AZURE|GCP|GOOGLE|GITHUB|GITLAB|FACEBOOK|TWITTER|LINKEDIN|DISCORD|SLACK|SPOTIFY|SOCIAL|OAUTH2?|OIDC|"
     r"CLIENT|CONSUMER|API|APP_ID|STRIPE|PAYPAL|RECAPTCHA|CAPTCHA|HCAPTCHA|TURNSTILE|MAIL\w*|EMAIL|TWILIO|SENDGRID|"
     r"CLOUDINARY|AUTH0|OKTA|KEYCLOAK|MINIO|WEBHOOK|SENTRY|REDDIT|ACCESS|BUCKET)(_|$)"
+)
+# Words before such an ending that name the application itself, or what it makes of the secret.
+OWN = re.compile(
+    r"ADMIN|APP|APPLICATION|AUTH|BACKEND|COOKIE|CSRF|DJANGO|ENCRYPTION|FASTAPI|FLASK|HASH|HASHIDS|JWT|MY|PASSWORD|"
+    r"PROJECT|QUART|REFRESH|RESET|SECRET|SECURITY|SERVER|SESSION|SIMPLE|SITE|TOKEN|VERIFICATION|WEB|WTF"
 )
 DOMAIN = re.compile(r"(^|_)(ALLOWED_HOSTS?|SERVER_NAME|SITE_DOMAIN)$|^((APP|DJANGO|FLASK|BASE|MAIN)_)?DOMAIN(_NAME)?$")
 ORIGIN = re.compile(r"(^|_)(TRUSTED_ORIGINS?|SITE_(URL|ROOT)|BASE_URL|PUBLIC_URL|EXTERNAL_URL|ROOT_URL|APP_URL)$")
@@ -85,15 +91,27 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
             is_name = re.fullmatch(r"[A-Za-z]\w{,99}", name) and name not in GIVEN
             if is_name and not ELSEWHERE.search(name) and not is_elsewhere(code, path, node):
                 found[name] = _merged(found[name], variable) if name in found else variable
-    return [replace(found[name], kind=_kind(found[name])) for name in sorted(found)]
+    first = {code.name(path).partition(".")[0] for path in files}
+    own = {name.upper() for name in first if basename(code.path(name)) in ("", "__init__.py")}
+    return [replace(found[name], kind=_kind(found[name], own)) for name in sorted(found)]
 
 
-def _kind(variable: Variable) -> str:
+def _is_secret(name: str, own: set[str]) -> bool:
+    """Tell whether a name is of a secret of the application's own: before its ending stand words such as APP, if any.
+
+    `own` are the names of its packages, in capitals.
+    """
+    before = SECRET.sub("", name)
+    is_own = before in own or all(word in own or OWN.fullmatch(word) for word in before.split("_") if word)
+    return is_own and bool(SECRET.search(name)) and not FOREIGN.search(name)
+
+
+def _kind(variable: Variable, own: set[str]) -> str:
     """Return what a variable is for, as far as its name tells, or an empty string."""
     name = variable.name
     if DATABASE_URL.search(name) or DATABASE_PART.search(name):
         return "database"
-    if SECRET.search(name) and not FOREIGN.search(name):
+    if _is_secret(name, own):
         return "secret"
     # Flask answers no other name than a SERVER_NAME, so one that it does without is better left out.
     if DOMAIN.search(name) and (variable.required or not name.endswith("SERVER_NAME")):

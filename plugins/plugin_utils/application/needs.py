@@ -83,14 +83,23 @@ def ask_about_secrets(code: Code, files: Iterable[str], read: Iterable[Variable]
     for path in files:
         for node in code.nodes(path):
             for name, value in _given(node):
-                is_text = isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value
-                if is_text and name.upper() == "SECRET_KEY" and not is_elsewhere(code, path, node):
+                why = _fault(code, path, value) if name.upper() == "SECRET_KEY" else ""
+                if why and not is_elsewhere(code, path, node):
                     report.ask(
                         f"environment.{name}",
-                        f"{code.at(path, value)} sets {name}, which is no secret in the code: let it be read from "
-                        "os.environ.",
+                        f"{code.at(path, value)} sets {name}, which {why}: let it be read from os.environ.",
                     )
                     return
+
+
+def _fault(code: Code, path: str, value: ast.expr) -> str:
+    """Return why an expression is no secret for a server, or an empty string."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+        return "is no secret in the code"
+    made = {code.qualified(path, node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
+    is_random = any(name.startswith(("os.urandom", "secrets.", "uuid.")) for name in made)
+    is_read = any(name.startswith(("os.environ", "os.getenv")) for name in made)
+    return "is another one in each process, so that logins get lost" if is_random and not is_read else ""
 
 
 def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -133,7 +133,7 @@ def _ask_about_files(context: Context, report: Report) -> None:
 
 def _has_sqlalchemy(context: Context) -> bool:
     """Tell whether the address is SQLAlchemy's."""
-    return bool(context.packages.has("sqlalchemy", "flask-sqlalchemy", "sqlmodel"))
+    return bool(context.packages.has("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "advanced-alchemy"))
 
 
 def _driver(context: Context) -> str:

@@ -140,7 +140,9 @@ def entries(code: Code) -> list[EntryPoint]:
 def named(code: Code, server: Server, known: Iterable[EntryPoint]) -> EntryPoint | None:
     """Return the entry point that a server's command names, or None where its module is not in the tree."""
     module, _, attribute = server.entry.partition(":")
-    path = code.path(module)
+    place = join(server.folder, module.replace(".", "/"))
+    beside = next((path for path in (f"{place}.py", f"{place}/__init__.py") if code.tree.has(path)), "")
+    path = beside or code.path(module)
     if not path:
         return None
     name = attribute.partition("(")[0]
@@ -271,7 +273,7 @@ def home_of(code: Code, entry: EntryPoint | None, server: Server | None, manage:
     That is the folder that a command enters, or that of manage.py, or the one that its modules are imported from,
     unless the code itself names its files by the root.
     """
-    if server and server.folder:
+    if server and (server.folder or server.path):
         return server.folder
     if manage and leads_to_neighbours(code.tree, manage):
         return dirname(manage)

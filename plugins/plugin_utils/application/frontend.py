@@ -37,7 +37,8 @@ BUILDERS = (
 SERVED_BY_NODE = ("next", "nuxt", "@remix-run/serve")
 # Pages that a framework has of itself.
 OWN_PAGES = {"FastAPI": ("/docs", "/openapi.json", "/redoc")}
-OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath|\bfile|\bdir)["']?\s*:\s*([^,\n}]+)""")
+# A setting of a build's output: a call with all of its arguments, or what stands before the next comma.
+OUTPUT = re.compile(r"""(?:outDir|outputDir|outputPath|\bpath|\bfile|\bdir)["']?\s*:\s*([\w.]*\([^)\n]*|[^,\n}]+)""")
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,13 @@ def _output(tree: Tree, place: str, command: str, named: set[str]) -> str:
 def _angular(tree: Tree, path: str) -> str:
     """Return the folder that Angular builds into, for production where that is another; `browser` lies in its base."""
     try:
-        projects = json.loads(tree.text(path)).get("projects", {}).values()
-        builds = [project["architect"]["build"] for project in projects]
+        projects = json.loads(tree.text(path)).get("projects", {})
+        builds = [project["architect"]["build"] for project in projects.values()]
         options = [build.get("configurations", {}).get("production", {}) for build in builds]
         options += [build.get("options", {}) for build in builds]
         told = next((option["outputPath"] for option in options if "outputPath" in option), "")
+        if str(builds[0].get("builder")).endswith(":application") and not isinstance(told, dict):
+            told = {"base": told or join("dist", next(iter(projects)))}
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return ""
     if isinstance(told, dict):

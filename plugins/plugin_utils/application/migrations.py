@@ -16,6 +16,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application.shell 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.syntax import argument
 from ansible_collections.foobar.webstack.plugins.plugin_utils.application.types import Report
 
+# An address of a database that an ini file has, and what shows that an env.py takes it from elsewhere.
+WRITTEN = re.compile(r"(?m)^sqlalchemy\.url\s*=\s*(?!driver:)\w+[\w+]*:")
+ADDRESSED = re.compile(
+    r"""environ|getenv|set_(main|section)_option|\[["']sqlalchemy\.url["']\]|create_(async_)?engine|"""
+    r"import .*\b(engine|settings|config)\b"
+)
 # Names that `flask --app` finds without being told.
 USUAL = ("app", "application", "create_app()", "make_app()")
 
@@ -47,6 +53,12 @@ def find_migrations(
         chosen = "" if path == "alembic.ini" else f"-c {path} "
         # `alembic check` ends with 255 where something is pending, so there is no command to ask with.
         report.find("migrate_command", f"alembic {chosen}upgrade head", place)
+        scripts = [text for path in code.tree.named("env.py") if "alembic" in (text := code.tree.text(path))]
+        if scripts and WRITTEN.search(code.tree.text(ini)) and not any(map(ADDRESSED.search, scripts)):
+            report.ask(
+                "migrate_command",
+                f"{place} has the address of the database that it migrates: let its env.py read that from os.environ.",
+            )
     elif is_alembic and not migrate:
         report.ask(
             "migrate_command",

@@ -179,6 +179,9 @@ def _say_others(tree: Tree, lock: str, found: list[str], listing: Listing, repor
             or other == join(dirname(lock), SOURCES.get(basename(lock), ""))
         ):
             continue
+        member = f'(editable|virtual) = "{re.escape(dirname(lock))}"'
+        if basename(other) == "uv.lock" and re.search(member, tree.text(other)):
+            continue  # of a workspace, from which a release of its member is made
         further = Listing(tree)
         further.read(other)
         differing = [

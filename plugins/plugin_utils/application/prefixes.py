@@ -15,7 +15,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application.syntax
 )
 
 LOGIN = re.compile(
-    r"(?i)login|log_in|signin|permission|authenticat|authoriz|staff|superuser|jwt|token|current_user|role"
+    r"(?i)login|log_in|signin|permission|auth(?!or(s|ed)?(_|\b))|staff|superuser|jwt|token|"
+    r"(current|get|active)_user|role|api_?key|access|^Security$"
 )
 OPEN = re.compile(r"login_not_required|AllowAny|csrf|login_exempt|public")
 REGISTRATIONS = {"register_blueprint", "include_router", "mount"}
@@ -25,6 +26,7 @@ ROUTERS = {
     "quart.Blueprint",
     "fastapi.APIRouter",
     "fastapi.routing.APIRouter",
+    "fastapi.FastAPI",
 }
 
 Key = tuple[str, str]

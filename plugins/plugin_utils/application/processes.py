@@ -134,7 +134,7 @@ def find_schedulers(code: Code, files: Iterable[str], report: Report) -> None:
     """Ask about timers in the web server's own processes: each worker has one."""
     for path in files:
         for name in code.imports(path).values():
-            if name.startswith(("apscheduler.schedulers", "flask_apscheduler")):
+            if name.startswith(("apscheduler.schedulers", "flask_apscheduler")) and "blocking" not in name:
                 report.ask(
                     "scheduled",
                     f"{code.at_import(path, name)} runs jobs in each process of the web server: write "

@@ -99,8 +99,8 @@ def _server(tree: Tree, command: Command) -> Server | None:
         entry += ":application" if program == "gunicorn" else ":app"
     if is_factory and not entry.endswith(")"):
         entry += "()"
-    folder = options.get("chdir") or options.get("app_dir") or ""
-    path = options.get("pythonpath", "").split(",")[0]
+    folder = options.get("chdir") or ""
+    path = (options.get("pythonpath") or options.get("app_dir") or "").split(",")[0]
     return Server(program, entry, command.reason, _below(command.folder, folder), options, _below("", path))
 
 

@@ -99,14 +99,17 @@ def _find_redis(code: Code, files: list[str], read: list[Variable], places: dict
         re.search(r"\b(rqworker|rq worker|arq) ", item["command"]) for item in report.value("background") or []
     )
     reason = reason or (report.findings["background"].reason if queues else "")
-    if not reason:
-        return
-    report.find("redis", {}, reason)
     parts = [
         variable
         for variable in read
         if REDIS_PART.search(variable.name) or (variable.type == "part" and REDIS_URL.search(variable.name))
     ]
+    backend = _backend(code, files)
+    literal = literal or (backend if not urls and not parts else "")
+    reason = reason or next((part.reason for part in parts if REDIS_PART.search(part.name)), "") or backend
+    if not reason:
+        return
+    report.find("redis", {}, reason)
     if shared := _shared_with_celery(code, files):
         report.ask(
             "redis",
@@ -120,6 +123,19 @@ def _find_redis(code: Code, files: list[str], read: list[Variable], places: dict
             "redis",
             f"{parts[0].reason} reads a host of Redis, which listens at a Unix socket: let it read REDIS_URL.",
         )
+
+
+def _backend(code: Code, files: list[str]) -> str:
+    """Return where settings name a class that speaks to Redis or the code makes a huey of it, or an empty string."""
+    for path in files:
+        for node in code.nodes(path):
+            is_named = isinstance(node, ast.Constant) and str(node.value).startswith(
+                ("channels_redis.", "django_redis.")
+            )
+            made = code.qualified(path, node.func) if isinstance(node, ast.Call) else ""
+            if is_named or re.fullmatch(r"huey\.(\w+\.)*(Priority)?Redis(Expire)?Huey", made):
+                return code.at(path, node)
+    return ""
 
 
 def _shared_with_celery(code: Code, files: list[str]) -> str:

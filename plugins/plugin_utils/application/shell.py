@@ -73,7 +73,10 @@ def split(text: str, reason: str, where: Place) -> Iterator[Command]:
             parts[-1].append(token)
     # systemd fills in variables, too, and these are the ones that an entry always has.
     is_plain = not re.search(r"[|<>`]|%\(\w+\)|\$(?!\{?(PORT|REDIS_URL)\b)", text.replace("||", ""))
+    is_loop = False
     for part in parts:
+        # A loop's commands run by turns, not all the time.
+        is_loop = (is_loop or part[:1] == ["do"]) and part[:1] != ["done"]
         words = _unwrapped(part)
         if (
             len(words) > 2
@@ -86,7 +89,7 @@ def split(text: str, reason: str, where: Place) -> Iterator[Command]:
             place = normpath(join(place, words[1]))
         elif words:
             folder = "" if place == "." or place.startswith(("/", "..")) else place
-            yield Command(tuple(words), reason, where.process, folder, is_plain, where.source)
+            yield Command(tuple(words), reason, where.process, folder, is_plain and not is_loop, where.source)
 
 
 def _unwrapped(part: list[str]) -> list[str]:

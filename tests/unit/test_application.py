@@ -590,6 +590,9 @@ def test_a_variable_that_is_required_names_its_line(tmp_path: Path) -> None:
         ("AWS_SECRET_ACCESS_KEY", ""),
         ("STRIPE_SECRET_KEY", ""),
         ("GITHUB_CLIENT_SECRET", ""),
+        ("PAYSTACK_SECRET_KEY", ""),
+        ("SUPABASE_JWT_SECRET", ""),
+        ("LDAP_SECRET", ""),
         ("DJANGO_ALLOWED_HOSTS", "domain"),
         ("CSRF_TRUSTED_ORIGINS", "origin"),
         ("FLASK_DEBUG", "debug"),
@@ -598,6 +601,23 @@ def test_a_variable_that_is_required_names_its_line(tmp_path: Path) -> None:
 )
 def test_a_secret_is_made_up_where_nobody_else_gives_it_out(tmp_path: Path, name: str, kind: str) -> None:
     assert kinds(variables_of(tmp_path, f"import os\nX = os.environ['{name}']\n")) == {name: kind}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("SECRET_KEY = os.environ.get('CRM_SECRET_KEY', 'dev')\n", "secret"),
+        ("SECRET_KEY: str = os.environ.get('CRM_KEY') or 'dev'\n", "secret"),
+        ("app = object()\napp.secret_key = os.environ['CRM_KEY']\n", "secret"),
+        ("app.config['JWT_SECRET_KEY'] = os.environ['CRM_KEY']\n", "secret"),
+        ("app.config.from_mapping(SECRET_KEY=os.environ['CRM_KEY'])\n", "secret"),
+        ("SECRET_KEY = os.environ['AUTH0_CLIENT_SECRET']\n", ""),
+        ("client = Client(secret_key=os.environ['CLERK_SECRET_KEY'])\n", ""),
+        ("CLERK = {'SECRET_KEY': os.environ['CLERK_SECRET_KEY']}\n", ""),
+    ],
+)
+def test_a_variable_that_becomes_the_secret_of_the_application_is_one(tmp_path: Path, code: str, kind: str) -> None:
+    assert [*kinds(variables_of(tmp_path, f"import os\n{code}")).values()] == [kind]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ GIVEN = re.compile(r"(?:export\s+)?([A-Z]\w*)=[\"']?(?:\$\{\1:-)?([\w./:@+-]+)\}
 DEVELOPMENT = re.compile(
     r"(?i)(^|[^a-z])(dev|devel|development|local|tests?|testing|debug|override|ci|demo|examples?|contrib|samples?)([^a-z]|$)"
 )
+# What uWSGI runs at times: five numbers, or names with numbers, and a command.
+CRON = re.compile(r"\s*(?:unique-)?cron2?\s*=\s*(?:(?:-?\d+\s+){5}|\w+=[\w=,-]+\s+)(.+)")
 
 
 def commands(tree: Tree) -> list[Command]:
@@ -218,6 +220,8 @@ def _units(tree: Tree) -> Iterator[Command]:
                 # What uWSGI runs beside itself; under a condition it is a choice.
                 for command in split(daemon[1], tree.at(path, number), Place("unit", "", "")) if is_chosen else ():
                     yield replace(command, process=_task(command.words))
+            elif timer := CRON.match(line):
+                yield from split(timer[1], tree.at(path, number), Place("cron")) if is_chosen else ()
             elif found := re.match(r"(?:ExecStart|command)\s*=\s*(.+)", line):
                 text = re.sub(r"(^|\s)/\S*/(bin/)", r"\1", found[1])
                 yield from split(text, tree.at(path, number), Place("unit", "", name))

@@ -83,7 +83,10 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
     """Return the variables that some files read, each once, by name; those of development and tests are left out."""
     files = list(files)
     readers = _readers(code, files)
+    first = {code.name(path).partition(".")[0] for path in files}
+    own = {name.upper() for name in first if basename(code.path(name)) in ("", "__init__.py")}
     found: dict[str, Variable] = {}
+    secrets: set[str] = set()
     for path in files:
         for variable, node in [*_reads(code, path, readers), *settings_fields(code, path), *ini_keys(code, path)]:
             name = variable.name
@@ -91,9 +94,25 @@ def variables(code: Code, files: Iterable[str]) -> list[Variable]:
             is_name = re.fullmatch(r"[A-Za-z]\w{,99}", name) and name not in GIVEN
             if is_name and not ELSEWHERE.search(name) and not is_elsewhere(code, path, node):
                 found[name] = _merged(found[name], variable) if name in found else variable
-    first = {code.name(path).partition(".")[0] for path in files}
-    own = {name.upper() for name in first if basename(code.path(name)) in ("", "__init__.py")}
-    return [replace(found[name], kind=_kind(found[name], own)) for name in sorted(found)]
+                # One of any name is the application's own where it becomes such a setting.
+                if any(_is_secret(setting, own) for setting in (name, *_given_to(code, path, node))):
+                    secrets.add(name)
+    return [replace(found[name], kind=_kind(found[name], secrets)) for name in sorted(found)]
+
+
+def _given_to(code: Code, path: str, node: ast.AST) -> Iterator[str]:
+    """Return the settings that an expression gives a value: names, keys of a configuration, arguments, attributes."""
+    for above in code.parents(path, node):
+        if isinstance(above, ast.keyword):
+            yield above.arg or ""
+        if isinstance(above, ast.Assign | ast.AnnAssign):
+            for target in above.targets if isinstance(above, ast.Assign) else [above.target]:
+                yield from constants(target) if isinstance(target, ast.Subscript) else ()
+                yield target.id if isinstance(target, ast.Name) else ""
+                is_app = isinstance(target, ast.Attribute) and ast.unparse(target.value) in ("app", "application")
+                yield target.attr.upper() if isinstance(target, ast.Attribute) and is_app else ""
+        if isinstance(above, ast.stmt):
+            return
 
 
 def _is_secret(name: str, own: set[str]) -> bool:
@@ -106,12 +125,12 @@ def _is_secret(name: str, own: set[str]) -> bool:
     return is_own and bool(SECRET.search(name)) and not FOREIGN.search(name)
 
 
-def _kind(variable: Variable, own: set[str]) -> str:
+def _kind(variable: Variable, secrets: set[str]) -> str:
     """Return what a variable is for, as far as its name tells, or an empty string."""
     name = variable.name
     if DATABASE_URL.search(name) or DATABASE_PART.search(name):
         return "database"
-    if _is_secret(name, own):
+    if name in secrets and not FOREIGN.search(name):
         return "secret"
     # Flask answers no other name than a SERVER_NAME, so one that it does without is better left out.
     if DOMAIN.search(name) and (variable.required or not name.endswith("SERVER_NAME")):

@@ -225,6 +225,7 @@ def _entry(
     settings = find_settings(code.tree, started, Report())
     for server in [*started, *([Server("gunicorn", settings, "gunicorn.conf.py", "")] if settings else [])]:
         if found := named(code, server, known):
+            _ask_which(code, found, server, started, report)
             return found, server
         if not known and _is_listed(code.tree, server):
             report.find("wsgi_app", server.entry, server.reason)
@@ -245,8 +246,27 @@ def _entry(
     others = [entry for entry in known if entry.framework != best.framework and entry.framework and not entry.needs]
     if len(equal) > 1 or (others and not best.path.startswith("wsgi")):
         listed = dict.fromkeys(f"{written(code, entry)} ({entry.path})" for entry in [*equal, *others])
-        report.ask("wsgi_app", f"There are several applications, {', '.join(listed)}: write the one that is this site.")
+        report.ask("wsgi_app", _several(listed))
     return best, None
+
+
+def _ask_which(code: Code, first: EntryPoint, server: Server, started: Iterable[Server], report: Report) -> None:
+    """Ask which application is the site where a file, such as Compose's, starts others in other folders."""
+    file = server.reason.partition(":")[0]
+    others = [
+        entry
+        for other in started
+        if other.reason.partition(":")[0] == file and other.folder != server.folder
+        if (entry := named(code, other, ())) and entry.path != first.path
+    ]
+    if others:
+        listed = dict.fromkeys(f"{written(code, entry)} ({entry.path})" for entry in (first, *others))
+        report.ask("wsgi_app", _several(listed))
+
+
+def _several(listed: Iterable[str]) -> str:
+    """Return the question which of several applications is the site."""
+    return f"There are several applications, {', '.join(listed)}: write the one that is this site."
 
 
 def _is_listed(tree: Tree, server: Server) -> bool:

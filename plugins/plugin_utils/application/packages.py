@@ -273,7 +273,7 @@ def ask_about_versions(found: Packages, report: Report) -> None:
     if needed:
         packages_needed = sorted({package for name in needed for package in NEEDED[name]})
         reasons = [f"{found.places[name]} has {name}" if found.has(name) else f"for {name}" for name in needed]
-        report.find("packages", packages_needed, ", ".join(reasons))
+        report.add("packages", packages_needed, ", ".join(reasons))
     if found.is_older("gunicorn", str(THREADS)):
         version = found.versions["gunicorn"]
         report.ask(

@@ -50,6 +50,11 @@ def find_processes(code: Code, run: Iterable[Command], found: Packages, report: 
             _find_release(command, found, report)
         elif command.source == "script" and FILLS.search(command.text) and command.is_plain:
             _ask_about_filling(command, report)
+        elif command.source == "cron":
+            report.ask(
+                "scheduled",
+                f"{command.reason} runs `{command.text}` at times: write it and its `on_calendar` into `scheduled`.",
+            )
         elif command.source == chosen and _is_worker(command):
             name = _name(command)
             if not command.is_plain:

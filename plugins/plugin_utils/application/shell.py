@@ -29,8 +29,8 @@ VARIABLE = re.compile(FREE + r"\$\{?([A-Z]\w*)\}?")
 class Command:
     """A command that is run somewhere, without a shell: its words, the folder it runs in, and where it is written.
 
-    `source` is what it stands in: procfile, image, compose, unit or script; `process` is what it is called there, and
-    `build` for what an image runs while it is built.
+    `source` is what it stands in: procfile, image, compose, unit, cron or script; `process` is what it is called there,
+    and `build` for what an image runs while it is built.
     """
 
     words: tuple[str, ...]

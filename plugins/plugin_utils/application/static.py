@@ -115,6 +115,8 @@ def find_builds(code: Code, commands: Iterable[Command], report: Report) -> None
         is_told = command.process == "build" or bool(COMPILES.search(command.text))
         if is_told and command.is_plain and is_build:
             report.add("build_commands", [command.text], command.reason)
+            if "compilemessages" in command.words:
+                report.add("packages", ["gettext"], command.reason)  # which has msgfmt
     static = report.value("static") or {}
     kept = report.value("shared_paths") or []
     for place in [place for place in static.values() if place not in kept and not code.tree.has_folder(place)]:

@@ -140,9 +140,9 @@ def entries(code: Code) -> list[EntryPoint]:
 def named(code: Code, server: Server, known: Iterable[EntryPoint]) -> EntryPoint | None:
     """Return the entry point that a server's command names, or None where its module is not in the tree."""
     module, _, attribute = server.entry.partition(":")
-    place = join(server.folder, module.replace(".", "/"))
-    beside = next((path for path in (f"{place}.py", f"{place}/__init__.py") if code.tree.has(path)), "")
-    path = beside or code.path(module)
+    places = [join(place, module.replace(".", "/")) for place in (server.path or server.folder, server.folder)]
+    files = (path for place in places for path in (f"{place}.py", f"{place}/__init__.py"))
+    path = next(filter(code.tree.has, files), "") or code.path(module)
     if not path:
         return None
     name = attribute.partition("(")[0]

@@ -99,9 +99,9 @@ def _server(tree: Tree, command: Command) -> Server | None:
         entry += ":application" if program == "gunicorn" else ":app"
     if is_factory and not entry.endswith(")"):
         entry += "()"
-    folder = options.get("chdir") or ""
+    folder = _below(command.folder, options.get("chdir", ""))
     path = (options.get("pythonpath") or options.get("app_dir") or "").split(",")[0]
-    return Server(program, entry, command.reason, _below(command.folder, folder), options, _below("", path))
+    return Server(program, entry, command.reason, folder, options, _below(folder, path) if path else "")
 
 
 def _below(folder: str, place: str) -> str:

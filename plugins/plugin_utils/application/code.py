@@ -14,6 +14,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.application.tree i
 
 # What can't be told without running the code.
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "UNKNOWN"})()
+# What knows the folder of the module that it is made in.
+WITH_ROOT_PATH = ("flask.Flask", "quart.Quart", "apiflask.APIFlask", "flask.Blueprint", "quart.Blueprint")
 # Parts of one value, and the length of a text; names that stand for two others each would make endless ones.
 MAX_PARTS = 10_000
 MAX_LENGTH = 4096
@@ -112,6 +114,8 @@ class Code(Names):
         if node.attr == "parent":
             place = _place(self.value(path, node.value, steps))
             return UNKNOWN if place is None else place / ".."
+        if node.attr == "root_path" and self.maker(path, node.value) in WITH_ROOT_PATH:
+            return PurePosixPath(self.origin(path, node.value)[0]).parent
         where, inner = self.resolve(self.qualified(path, node))
         if where and "." not in inner:
             return self._named(where, inner, steps)

@@ -61,6 +61,10 @@ ELSEWHERE_CLASS = re.compile(r"(?i)^(test|dev|local)|(test|testing|development|l
 OWN_BASE_URL = re.compile(
     r"((APP|BACKEND|DJANGO|EXTERNAL|FASTAPI|FLASK|FRONTEND|MAIN|PUBLIC|SERVER|SITE|WEB|WEBSITE)_)?BASE_URL$"
 )
+# How variables are called that turn a part of an application on, and the defaults that leave it off. An entry may have
+# those of the database and of Redis on.
+SWITCH = re.compile(r"^(?!.*(DB|DATABASE|MARIADB|MYSQL|SQL|REDIS))((USE|ENABLE|WITH)_|\w+_ENABLED?$)")
+OFF = ("", "0", "false", "no", "none", "off")
 # What every process has, or what a platform or the shell sets.
 GIVEN = {
     *("HOME", "PATH", "USER", "PWD", "PORT", "LANG", "TZ", "PYTHONPATH", "HOSTNAME", "DJANGO_SETTINGS_MODULE"),
@@ -255,7 +259,10 @@ def _variable(
         name=name,
         reason=code.at(path, node),
         type=_type(code, path, node, above),
-        required=is_strict and default is None and not _is_guarded(node, above, {name, *words(given or node)}),
+        required=is_strict
+        and default is None
+        and not _is_guarded(node, above, {name, *words(given or node)})
+        and not _is_switched_off(code, path, node, above),
         at_start=not any(isinstance(part, (*FUNCTIONS, ast.Lambda)) for part in above),
         default=_text(code.value(path, default if default is not None else _alternative(node, above))),
     )
@@ -305,6 +312,31 @@ def _is_guarded(node: ast.expr, above: list[ast.AST], names: set[str]) -> bool:
                 return True
         inner = part
     return False
+
+
+def _is_switched_off(code: Code, path: str, node: ast.expr, above: list[ast.AST]) -> bool:
+    """Tell whether an expression counts only where a variable such as USE_S3 is set, and an entry leaves it out."""
+    inner: ast.AST = node
+    for part in above:
+        if isinstance(part, ast.If) and inner in part.body and _is_off(code, path, part.test):
+            return True
+        inner = part
+    return False
+
+
+def _is_off(code: Code, path: str, test: ast.expr) -> bool:
+    """Tell whether a condition is a switch that is off by its default."""
+    where, given = code.origin(path, test) if isinstance(test, ast.Name) else (path, test)
+    parts = list(ast.walk(given)) if given else []
+    switches = [
+        part
+        for part in parts
+        if isinstance(part, ast.Call) and part.args and isinstance(part.args[0], ast.Constant)
+        if SWITCH.search(str(part.args[0].value))
+    ]
+    is_plain = not any(isinstance(part, ast.Not | ast.NotEq | ast.NotIn | ast.Or) for part in parts)
+    defaults = [code.value(where, switch) for switch in switches]
+    return is_plain and bool(switches) and all(value is UNKNOWN or str(value).lower() in OFF for value in defaults)
 
 
 def _readers(code: Code, files: Iterable[str]) -> dict[str, Reader]:

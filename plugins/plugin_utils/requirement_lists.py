@@ -138,8 +138,9 @@ def _requirement_faults(line: str) -> Iterator[str]:
 def _begun(line: str) -> str:
     """Return how a line begins, up to what may be an address, and of one at its beginning the host alone."""
     before = re.split(r"\S*[@:/?]", line, maxsplit=1)[0]
-    login, _, address = line.split()[0].rpartition("@")
-    return (before or ("…@" if login else "") + re.split("[:/?]", address, maxsplit=1)[0] or line[:1])[:60]
+    word = line.split()[0]
+    address = word.rpartition("@")[2]
+    return (before or ("…@" if "@" in word else "") + re.split("[:/?]", address, maxsplit=1)[0] or line[:1])[:60]
 
 
 def _place(line: str, files: Files) -> str:

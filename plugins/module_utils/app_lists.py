@@ -24,17 +24,8 @@ SYSTEM_USERS = {
 # Keys that count something or say how long, of an app and of what runs beside it.
 COUNTS = (
     *("workers", "threads", "timeout", "graceful_timeout", "max_requests", "max_requests_jitter", "tasks_max"),
-    *(
-        "health_timeout",
-        "keep_releases",
-        "watch_timeout",
-        "processes",
-        "harakiri",
-        "max_requests_delta",
-        "worker_reload_mercy",
-        "replicas",
-        "stop_timeout",
-    ),
+    *("processes", "harakiri", "max_requests_delta", "worker_reload_mercy", "replicas", "stop_timeout"),
+    *("health_timeout", "keep_releases", "watch_timeout"),
 )
 # useradd and systemd take 32 characters; the user that builds has "-build" at its end.
 LONGEST_NAME = 24
